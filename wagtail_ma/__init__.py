@@ -1,0 +1,5 @@
+"""Marketing automation that lives inside Wagtail."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

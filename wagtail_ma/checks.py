@@ -1,0 +1,83 @@
+"""System checks: what is set wrongly, with the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.urls import NoReverseMatch, reverse
+
+from wagtail_ma.conf import KEYS, conf
+
+
+@register(Tags.compatibility)
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """``WAGTAIL_MA`` is a dict of known keys with values of the right type."""
+    value = getattr(settings, "WAGTAIL_MA", {})
+    if not isinstance(value, dict):
+        return [Error("WAGTAIL_MA must be a dict.", id="wagtail_ma.E001")]
+    found: list[CheckMessage] = []
+    for key, given in value.items():
+        if key not in KEYS:
+            found.append(
+                Error(
+                    f"WAGTAIL_MA has an unknown key {key!r}.",
+                    hint=f"Known keys: {', '.join(sorted(KEYS))}.",
+                    id="wagtail_ma.E002",
+                )
+            )
+        elif not isinstance(given, KEYS[key]) or (KEYS[key] is int and isinstance(given, bool)):
+            found.append(
+                Error(f"WAGTAIL_MA[{key!r}] must be of type {KEYS[key].__name__}.", id="wagtail_ma.E003")
+            )
+    return found or _check_values()
+
+
+def _check_values() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if conf.CONSENT not in ("off", "opt-in"):
+        found.append(Error("WAGTAIL_MA['CONSENT'] must be 'off' or 'opt-in'.", id="wagtail_ma.E004"))
+    if conf.HALF_LIFE_DAYS < 7:
+        found.append(Error("WAGTAIL_MA['HALF_LIFE_DAYS'] must be at least 7.", id="wagtail_ma.E005"))
+    return found
+
+
+@register(Tags.urls)
+def check_urls(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The public endpoints are reachable."""
+    try:
+        reverse("wagtail_ma:hit")
+    except NoReverseMatch:
+        return [
+            Error(
+                "The addresses of wagtail_ma are not included.",
+                hint='Add path("ma/", include("wagtail_ma.urls")) before Wagtail\'s own catch-all.',
+                id="wagtail_ma.E010",
+            )
+        ]
+    return []
+
+
+@register(Tags.database)
+def check_databases(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Settings that make recording slow or fragile (measured; see docs/performance.md)."""
+    found: list[CheckMessage] = []
+    default = settings.DATABASES.get("default", {})
+    if default.get("ATOMIC_REQUESTS"):
+        found.append(
+            Warning(
+                "ATOMIC_REQUESTS keeps a transaction open for the whole request, hits included.",
+                hint="Set it to False for the database that holds wagtail_ma.",
+                id="wagtail_ma.W020",
+            )
+        )
+    if not default.get("CONN_MAX_AGE", 0) and "pool" not in default.get("OPTIONS", {}):
+        found.append(
+            Warning(
+                "CONN_MAX_AGE is 0: every hit opens a new database connection (4 to 7 times slower).",
+                hint="Set CONN_MAX_AGE, for example to 60.",
+                id="wagtail_ma.W021",
+            )
+        )
+    return found

@@ -1,0 +1,103 @@
+"""The settings of wagtail_ma: one dict, ``WAGTAIL_MA``, read nowhere but here.
+
+Every key is a typed property of :class:`Conf` whose docstring is its documentation (a test
+compares them with docs/settings.md). Values are read at each access, so that
+``override_settings`` works; ``checks.py`` reports unknown keys and wrong types.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+
+class Conf:
+    """Typed view of ``settings.WAGTAIL_MA``."""
+
+    @property
+    def _dict(self) -> dict[str, Any]:
+        value = getattr(settings, "WAGTAIL_MA", {})
+        return value if isinstance(value, dict) else {}
+
+    def _get(self, key: str, default: Any) -> Any:
+        return self._dict.get(key, default)
+
+    @property
+    def CONSENT(self) -> str:
+        """When visitors are recorded with an identifier: ``"off"`` (always, the default) or
+        ``"opt-in"`` (only after ``ma.consent(true)``; before that nothing is sent)."""
+        return self._get("CONSENT", "off")
+
+    @property
+    def COOKIE_NAME(self) -> str:
+        """Name of the browser cookie."""
+        return self._get("COOKIE_NAME", "wagtail_ma")
+
+    @property
+    def COOKIE_DAYS(self) -> int:
+        """How many days the browser cookie lives after the last visit (at most 400)."""
+        return min(self._get("COOKIE_DAYS", 400), 400)
+
+    @property
+    def VISIT_TIMEOUT_SECONDS(self) -> int:
+        """Seconds without any message from the browser after which a new visit begins."""
+        return self._get("VISIT_TIMEOUT_SECONDS", 1800)
+
+    @property
+    def ENGAGED_CAP_SECONDS(self) -> int:
+        """The most engaged seconds that one page view can be credited with."""
+        return self._get("ENGAGED_CAP_SECONDS", 1800)
+
+    @property
+    def TRACK_STAFF(self) -> bool:
+        """Whether people who may enter the Wagtail admin are recorded like visitors."""
+        return self._get("TRACK_STAFF", False)
+
+    @property
+    def HALF_LIFE_DAYS(self) -> int:
+        """Days after which an engagement point is worth half (at least 7)."""
+        return self._get("HALF_LIFE_DAYS", 30)
+
+    @property
+    def DOWNLOAD_LINK_DAYS(self) -> int:
+        """Days for which a download link sent by mail is valid."""
+        return self._get("DOWNLOAD_LINK_DAYS", 7)
+
+    @property
+    def FORM_MIN_SECONDS(self) -> int:
+        """Seconds that a person needs at least to fill in a form; quicker ones are dropped."""
+        return self._get("FORM_MIN_SECONDS", 2)
+
+    @property
+    def BASE_URL(self) -> str:
+        """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
+        return self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")).rstrip("/")
+
+    @property
+    def SECRETS(self) -> list[str]:
+        """Keys that sign cookies and links, newest first; default ``SECRET_KEY`` and its
+        fallbacks. Give own keys to let unsubscribe links outlive a change of ``SECRET_KEY``."""
+        own = self._get("SECRETS", None)
+        return list(own) if own else [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+    def secrets(self) -> list[bytes]:
+        """The signing keys as bytes, newest first."""
+        return [str(secret).encode() for secret in self.SECRETS]
+
+
+conf = Conf()
+
+KEYS: dict[str, type] = {
+    "CONSENT": str,
+    "COOKIE_NAME": str,
+    "COOKIE_DAYS": int,
+    "VISIT_TIMEOUT_SECONDS": int,
+    "ENGAGED_CAP_SECONDS": int,
+    "TRACK_STAFF": bool,
+    "HALF_LIFE_DAYS": int,
+    "DOWNLOAD_LINK_DAYS": int,
+    "FORM_MIN_SECONDS": int,
+    "BASE_URL": str,
+    "SECRETS": list,
+}

@@ -1,0 +1,45 @@
+"""What belongs to a visitor: each domain declares its tables here (in its ``belongings.py``).
+
+Identification re-points identities and then walks this registry to carry the copies along; erasing
+and exporting a person walk it too. A test walks every foreign key to Visitor, Lead and Identity
+and fails when a table is not declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from wagtail_ma.core.registry import Registry
+
+Role = Literal["fact", "derived", "decision", "root"]
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """How the rows of one table follow a person.
+
+    :param model: ``"wagtail_ma.PageView"``.
+    :param role: ``fact`` rows follow their identity (``visitor`` is a copy, re-set with it);
+        ``derived`` rows are thrown away and rebuilt; ``decision`` rows move to the new visitor and
+        keep ``born_visitor``; ``root`` rows (Visitor, Identity, Lead, IdentityLink) are handled by
+        identification itself.
+    :param before_merge: called as ``before_merge(loser_id, winner_id, now)`` before decisions
+        move, to give way where a unique constraint allows one row per visitor.
+    :param fields: the foreign keys that this entry answers for.
+    """
+
+    model: str
+    role: Role
+    fields: tuple[str, ...] = ("visitor",)
+    before_merge: Callable[[int, int, datetime], Any] | None = None
+
+
+belongings: Registry[Belonging] = Registry("belongings")
+
+
+def declare(belonging: Belonging) -> Belonging:
+    """Add a table to the registry (key: the model's label)."""
+    return belongings.register(belonging.model, belonging)

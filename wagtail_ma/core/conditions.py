@@ -1,0 +1,147 @@
+"""What a condition is: said once, read as a database test, as a form and as a sentence.
+
+A condition describes itself as rows of a fact table with filters and, if need be, a test of an
+aggregate (:class:`Rows`), or as a test of the visitor's own row (:class:`Where`). From that one
+description ``rules.compile`` makes both shapes: a set for everyone, and a correlated EXISTS for
+given visitors. Each domain registers its conditions in its ``facts.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db.models import Aggregate, Count, Q, QuerySet
+
+from wagtail_ma.core.parameters import Parameter
+from wagtail_ma.core.registry import Registry
+
+
+class Scope:
+    """What a condition may ask about the moment of evaluation.
+
+    With a real time the expressions hold it; without one they hold placeholders, so that one
+    compiled statement serves every call.
+    """
+
+    def __init__(self, now: datetime | None) -> None:
+        self._now = now
+
+    def ago(self, *, days: int = 0) -> Any:
+        """The moment ``days`` × 24 hours before now, usable on the right of any date look-up."""
+        from wagtail_ma.core.placeholders import Moment
+
+        delta = timedelta(days=days)
+        return Moment(delta) if self._now is None else self._now - delta
+
+
+@dataclass(frozen=True)
+class Rows:
+    """True for visitors who have such rows (or, ``negated``, for those who have not).
+
+    :param queryset: rows of a fact table, filtered.
+    :param visitor: the column that names the visitor.
+    :param aggregates: annotations per visitor that ``having`` tests; empty: one row is enough.
+    :param negated: true for everybody who does *not* fulfil it, people without any row included.
+    :param stranger: the verdict for somebody we have no row of; None: as for a visitor without
+        such rows.
+    """
+
+    queryset: QuerySet[Any]
+    visitor: str = "visitor"
+    aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
+    having: Q | None = None
+    negated: bool = False
+    stranger: bool | None = None
+
+
+@dataclass(frozen=True)
+class Where:
+    """True for visitors whose own row fulfils ``q``; ``q`` must never be NULL.
+
+    :param stranger: the verdict for somebody we have no row of.
+    """
+
+    q: Q
+    stranger: bool = False
+
+
+Test = Rows | Where
+
+
+class Condition:
+    """One kind of condition. Subclass it, register an instance: that is all.
+
+    :cvar key: stored in rules for ever; never rename it.
+    :cvar parameters: declared once: the form, the validation and the sentence come from them.
+    """
+
+    key: ClassVar[str]
+    label: ClassVar[Any]
+    group: ClassVar[Any] = ""
+    icon: ClassVar[str] = "placeholder"
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        """The database test for these parameter values."""
+        raise NotImplementedError
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        """How it reads, in the active language; ``values`` as for :meth:`test`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Referent:
+    """An object that a condition names: how it is called, and what its test needs to know of it."""
+
+    pk: Any
+    label: str
+    data: Any = None
+
+
+@dataclass(frozen=True)
+class ReferenceKind:
+    """A kind of object that conditions may name.
+
+    :param find: ids → the objects that still exist, by id (at most one statement).
+    :param make_block: a Wagtail chooser block, called as ``make_block(required=…, label=…)``.
+    """
+
+    find: Callable[[Iterable[int]], dict[int, Referent]]
+    make_block: Callable[..., Any]
+
+
+facts: Registry[Condition] = Registry("facts")
+reference_kinds: Registry[ReferenceKind] = Registry("reference kinds")
+
+
+def register(condition: type[Condition]) -> type[Condition]:
+    """Class decorator: add an instance of the condition to the registry of facts."""
+    facts.register(condition.key, condition())
+    return condition
+
+
+def counted(
+    queryset: QuerySet[Any], comparison: str, number: int, *, of: Aggregate | None = None
+) -> Rows:
+    """Rows of which a visitor must have at least / at most / exactly so many.
+
+    :param comparison: ``at_least``, ``at_most`` or ``exactly``. Nobody's count is 0, so "at most"
+        and "exactly 0" include people without any such row.
+    :param of: what is counted; default: the rows.
+    """
+    count = {"n": of or Count("pk")}
+    if comparison == "at_least":
+        if number <= 0:
+            return Rows(queryset.none(), negated=True)
+        return Rows(queryset) if number == 1 else Rows(queryset, aggregates=count, having=Q(n__gte=number))
+    if comparison == "at_most":
+        if number <= 0:
+            return Rows(queryset, negated=True)
+        return Rows(queryset, aggregates=count, having=Q(n__gt=number), negated=True)
+    if number <= 0:
+        return Rows(queryset, negated=True)
+    return Rows(queryset, aggregates=count, having=Q(n=number))

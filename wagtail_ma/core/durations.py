@@ -1,0 +1,18 @@
+"""Durations as people read them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+
+def spoken(seconds: float) -> str:
+    """``75`` → ``"1 min 15 s"``; whole seconds, the two largest units.
+
+    :param seconds: a duration in seconds, not negative.
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return _("%(s)d s") % {"s": whole}
+    if whole < 3600:
+        return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
+    return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}

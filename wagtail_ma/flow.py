@@ -1,0 +1,120 @@
+"""The one main flow. Read this first; every line is one call into a domain.
+
+    browser → record → react → act                      read path: choose
+    hit       facts    derived    mail, scenario            page render
+
+* :func:`record_hit`: a hit becomes facts: identity, visit, page view. In the request.
+* :func:`react`: for visitors with news: score → segments → scenario entry and wake-up. In a job.
+* :func:`run_due`: what is due now: scenario steps, deliveries, cooling segments. In a job.
+* ``personalisation.choose``: the only read in a page render (see ``personalisation/choose.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from wagtail_ma.messaging import sending
+from wagtail_ma.people import browsers, news
+from wagtail_ma.scenarios import entry, runner
+from wagtail_ma.scoring import award
+from wagtail_ma.segments import refresh
+from wagtail_ma.tracking import activities, pages, views, visits
+from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.writing import write_facts
+
+logger = logging.getLogger(__name__)
+
+# Visitors per transaction of react: keeps each one below 100 ms.
+CHUNK = 50
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the browser gets back: the key to keep in its cookie, or None (nothing to keep)."""
+
+    browser_key: str | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """How much :func:`run_due` did."""
+
+    steps: int
+    deliveries: int
+    segments: int
+
+
+def record_hit(hit: Hit, *, now: datetime) -> Recorded:
+    """Turn one message of a browser into facts, in one short transaction.
+
+    :param hit: a parsed and authenticated message (``tracking.hits.parse``).
+    :param now: the server's time; browsers never date anything.
+    :raises wagtail_ma.tracking.writing.Busy: the database is locked; the browser tries again.
+    """
+    if hit.is_engagement and views.grow(hit, now=now):
+        return Recorded(browser_key=None)
+    page = pages.tracked_page_for(hit, now=now)
+    with write_facts():
+        identity = browsers.recognise(hit.browser_key, now=now)
+        visit = visits.visit_for(identity, hit, page, now=now)
+        if hit.is_activity:
+            activities.record(identity, hit, visit, page, now=now)
+        else:
+            views.record(identity, hit, visit, page, now=now)
+        news.mark([identity.visitor_id], now=now)
+    return Recorded(browser_key=identity.key)
+
+
+def react(*, now: datetime, limit: int = 500) -> int:
+    """Bring everything derived up to date for the visitors with news, oldest first.
+
+    Short transactions; a visitor who fails is set aside with a back-off and stops nobody.
+
+    :param limit: at most so many visitors in this call.
+    :returns: how many visitors were looked at.
+    """
+    visitor_ids = news.due(now=now, limit=limit)
+    for start in range(0, len(visitor_ids), CHUNK):
+        chunk = visitor_ids[start : start + CHUNK]
+        try:
+            _react_to(chunk, now=now)
+        except Exception:
+            logger.exception("react failed for a chunk; trying its visitors one by one")
+            _react_one_by_one(chunk, now=now)
+    return len(visitor_ids)
+
+
+def _react_to(visitor_ids: list[int], *, now: datetime) -> None:
+    with transaction.atomic():
+        read = news.read(visitor_ids, now=now)
+        award.award(visitor_ids, now=now)
+        changes = refresh.refresh_visitors(visitor_ids, now=now)
+        entry.enter(visitor_ids, changes, now=now)
+        runner.wake(visitor_ids, now=now)
+        news.clear(read)
+
+
+def _react_one_by_one(visitor_ids: list[int], *, now: datetime) -> None:
+    for visitor_id in visitor_ids:
+        try:
+            _react_to([visitor_id], now=now)
+        except Exception as error:
+            logger.exception("react failed for visitor %s; set aside", visitor_id)
+            news.set_aside(visitor_id, error, now=now)
+
+
+def run_due(*, now: datetime, limit: int = 500) -> Done:
+    """Do what is due: scenario steps, deliveries, segments whose time windows have moved on.
+
+    Bounded and repeatable: overlapping, repeated or interrupted calls do nothing twice.
+
+    :param limit: at most so many steps and so many deliveries in this call.
+    """
+    segments = refresh.refresh_due(now=now)
+    steps = runner.run_due(now=now, limit=limit)
+    deliveries = sending.drain(now=now, limit=limit)
+    return Done(steps=steps, deliveries=deliveries, segments=segments)

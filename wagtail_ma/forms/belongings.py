@@ -1,0 +1,7 @@
+"""How the tables of this domain follow a person."""
+
+from __future__ import annotations
+
+from wagtail_ma.core.belongings import Belonging, declare
+
+declare(Belonging("wagtail_ma.Submission", "fact", fields=("identity", "visitor", "browser")))

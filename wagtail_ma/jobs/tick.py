@@ -1,0 +1,73 @@
+"""One round of background work, under a lease."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from wagtail_ma import flow
+from wagtail_ma.jobs.models import Heartbeat
+
+logger = logging.getLogger(__name__)
+
+NAME = "tick"
+# A dead worker's lease is over after this; longer than any one round.
+LEASE = timedelta(seconds=120)
+# A round ends itself well before the queue's time-out.
+ROUND_SECONDS = 40
+
+
+def tick(*, linger_seconds: float = 0) -> bool:
+    """React to all news and do all that is due, once; then wait for more if asked to.
+
+    :param linger_seconds: how long to look again for news (seconds). A wake-up from the web
+        lingers longer than the web's own pause between wake-ups, so no hit falls between two.
+    :returns: False when another process is doing it now.
+    """
+    owner = uuid.uuid4().hex
+    if not _take(owner, now=timezone.now()):
+        return False
+    error = ""
+    try:
+        _work(linger_seconds)
+    except Exception as exception:
+        logger.exception("background work failed")
+        error = f"{type(exception).__name__}: {exception}"[:2000]
+    finally:
+        _release(owner, error, now=timezone.now())
+    return True
+
+
+def _work(linger_seconds: float) -> None:
+    started = time.monotonic()
+    while True:
+        now = timezone.now()
+        reacted = flow.react(now=now)
+        done = flow.run_due(now=now)
+        elapsed = time.monotonic() - started
+        if elapsed > ROUND_SECONDS:
+            return
+        if reacted or done.steps or done.deliveries:
+            continue
+        if elapsed >= linger_seconds:
+            return
+        time.sleep(1)
+
+
+def _take(owner: str, *, now: datetime) -> bool:
+    """Take the lease by guarded update: on every database only one process wins."""
+    Heartbeat.objects.get_or_create(name=NAME)
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    taken = Heartbeat.objects.filter(free, name=NAME).update(owner=owner, lease_until=now + LEASE)
+    return taken == 1
+
+
+def _release(owner: str, error: str, *, now: datetime) -> None:
+    Heartbeat.objects.filter(name=NAME, owner=owner).update(
+        lease_until=None, owner="", last_at=now, error=error
+    )

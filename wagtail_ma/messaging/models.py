@@ -1,0 +1,242 @@
+"""Mails, and the queue of record of what was sent to whom."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from wagtail.coreutils import get_content_languages
+from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
+
+from wagtail_ma.people.models import Lead, Visitor
+from wagtail_ma.rules.fields import LazyStreamField
+
+
+def draw_public_id() -> int:
+    """A random positive 63-bit number: what tokens carry instead of a countable key."""
+    return random.SystemRandom().getrandbits(63)
+
+
+def mail_languages() -> list[tuple[str, str]]:
+    """The content languages of the site. (A callable, so that they stay out of migrations.)"""
+    return list(get_content_languages().items())
+
+
+class SenderProfile(models.Model):
+    """Who a mail is from, as the law wants it shown at the foot of every marketing mail."""
+
+    name = models.CharField(_("name shown to the reader"), max_length=80)
+    email = models.EmailField(_("e-mail address"))
+    legal_name = models.CharField(_("legal name"), max_length=160)
+    postal_address = models.CharField(_("postal address"), max_length=255)
+    contact = models.CharField(_("contact for complaints (URL, phone or address)"), max_length=255)
+
+    class Meta:
+        verbose_name = _("sender")
+        verbose_name_plural = _("senders")
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+class MailBodyField(LazyStreamField):
+    """The body of a mail."""
+
+    def build_block(self):  # type: ignore[no-untyped-def]
+        from wagtail_ma.messaging.blocks import mail_body_block
+
+        return mail_body_block()
+
+
+class Mail(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
+    """A mail written in the CMS."""
+
+    class Kind(models.TextChoices):
+        MARKETING = "marketing", _("Marketing (needs consent, can be unsubscribed)")
+        TRANSACTIONAL = "transactional", _("Transactional (asked for by the person)")
+
+    name = models.CharField(_("name"), max_length=120, help_text=_("For you; readers do not see it."))
+    kind = models.CharField(_("kind"), max_length=14, choices=Kind.choices, default=Kind.MARKETING)
+    sender = models.ForeignKey(SenderProfile, verbose_name=_("sender"), on_delete=models.PROTECT)
+    # Of the parts that we write: footer, form of address, unsubscribe page.
+    language = models.CharField(
+        _("language"),
+        max_length=12,
+        blank=True,
+        choices=mail_languages,
+        help_text=_("Language of the footer and of the form of address. Empty: the site's own language."),
+    )
+    subject = models.CharField(_("subject"), max_length=200)
+    preheader = models.CharField(
+        _("preview text"),
+        max_length=200,
+        blank=True,
+        help_text=_("What inboxes show beside the subject."),
+    )
+    body = MailBodyField(_("body"), blank=True)
+
+    class Meta:
+        verbose_name = _("mail")
+        verbose_name_plural = _("mails")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def preview_modes(self) -> list[tuple[str, Any]]:
+        return [("html", _("HTML")), ("plain", _("Plain text"))]
+
+    def serve_preview(self, request: HttpRequest, mode_name: str) -> HttpResponse:
+        from wagtail_ma.messaging.preview import preview_response
+
+        return preview_response(self, mode_name)
+
+
+class MailVersion(models.Model):
+    """What was really sent: a published mail, compiled once, never changed.
+
+    ``compiled`` holds subject, HTML and text with slots for merge fields and tracked links;
+    ``links`` the targets by number. A click token names a delivery and a number, never a URL.
+    """
+
+    mail = models.ForeignKey(Mail, null=True, on_delete=models.SET_NULL, related_name="versions")
+    fingerprint = models.CharField(max_length=64)
+    compiled = models.JSONField()
+    links = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("mail version")
+        verbose_name_plural = _("mail versions")
+        constraints = [
+            models.UniqueConstraint(fields=["mail", "fingerprint"], name="ma_mail_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mail} #{self.pk}"
+
+
+class Delivery(models.Model):
+    """One mail to one person, once. Decision; the queue of record.
+
+    ready → claimed → sending → sent; the step to ``sending`` is committed before the first byte
+    goes out, and a row found there after a crash becomes ``unknown`` and is never sent again by
+    itself.
+    """
+
+    class State(models.TextChoices):
+        READY = "ready", _("waiting")
+        CLAIMED = "claimed", _("claimed")
+        SENDING = "sending", _("being sent")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("failed")
+        UNKNOWN = "unknown", _("unknown")
+        SKIPPED = "skipped", _("skipped")
+        EXPIRED = "expired", _("too late")
+        CANCELLED = "cancelled", _("cancelled")
+
+    public_id = models.BigIntegerField(unique=True, default=draw_public_id, editable=False)
+    version = models.ForeignKey(MailVersion, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    mail = models.ForeignKey(Mail, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    lead = models.ForeignKey(Lead, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    visitor = models.ForeignKey(Visitor, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    born_visitor = models.ForeignKey(Visitor, null=True, on_delete=models.SET_NULL, related_name="+")
+    email = models.CharField(max_length=254)
+    # A mail that we write ourselves ("download_link"); then there is no ``mail``.
+    builtin = models.CharField(max_length=20, blank=True)
+    # As it was when planned: needs consent, can be unsubscribed.
+    is_marketing = models.BooleanField(default=True)
+    # Which occasion: "" for a single sending, "enrolment:5:<step>:1" for a step.
+    occurrence = models.CharField(max_length=120, blank=True)
+    # Values for this occasion only, e.g. the document of a download link.
+    extra = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.READY)
+    reason = models.CharField(max_length=255, blank=True)
+    owner = models.CharField(max_length=40, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    send_after = models.DateTimeField()
+    created_at = models.DateTimeField()
+    sending_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    message_id = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            models.UniqueConstraint(fields=["mail", "lead", "occurrence"], name="ma_delivery_once"),
+            models.UniqueConstraint(
+                fields=["builtin", "lead", "occurrence"],
+                condition=~models.Q(builtin="") & ~models.Q(occurrence=""),
+                name="ma_delivery_builtin_once",
+            ),
+        ]
+        indexes = [
+            # The sender's claim: what is due.
+            models.Index(
+                fields=["send_after", "id"],
+                condition=models.Q(state="ready"),
+                name="ma_delivery_due",
+            ),
+            # The reaper: claims whose lease is over, sendings of a dead process.
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(state__in=["claimed", "sending"]),
+                name="ma_delivery_lease",
+            ),
+            # Unsubscribing: what still waits for this address.
+            models.Index(
+                fields=["email"],
+                condition=models.Q(state__in=["ready", "claimed"]),
+                name="ma_delivery_waiting",
+            ),
+            # The result page of a mail.
+            models.Index(fields=["mail", "state"], name="ma_delivery_result"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mail or self.builtin} → {self.email}"
+
+
+class Suppression(models.Model):
+    """An address that must not get marketing mail, by keyed hash: survives erasure and import."""
+
+    email_hash = models.CharField(max_length=64, unique=True)
+    reason = models.CharField(max_length=20)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("suppression")
+        verbose_name_plural = _("suppressions")
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.at:%Y-%m-%d}"
+
+
+class Consent(models.Model):
+    """Append-only: what somebody agreed to or took back, with the text they saw."""
+
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="consents")
+    born_visitor = models.ForeignKey(Visitor, null=True, on_delete=models.SET_NULL, related_name="+")
+    email = models.CharField(max_length=254)
+    is_granted = models.BooleanField()
+    basis = models.CharField(max_length=20, default="opt-in")
+    text = models.TextField(blank=True)
+    source_kind = models.CharField(max_length=20, blank=True)
+    source_key = models.CharField(max_length=100, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        indexes = [
+            # The latest word of an address, asked before each sending.
+            models.Index(fields=["email", "-at"], name="ma_consent_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} {'+' if self.is_granted else '-'}"

@@ -1,0 +1,53 @@
+"""All models, where Django looks for them. They live in their domains; a test finds any forgotten."""
+
+from __future__ import annotations
+
+from wagtail_ma.forms.models import GatedDocument, LeadForm, LeadFormField, Submission
+from wagtail_ma.jobs.models import Heartbeat
+from wagtail_ma.messaging.models import (
+    Consent,
+    Delivery,
+    Mail,
+    MailVersion,
+    SenderProfile,
+    Suppression,
+)
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
+from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
+from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
+from wagtail_ma.segments.models import Membership, Segment
+from wagtail_ma.tracking.models import Activity, PageCount, PageView, TrackedPage, Visit
+
+__all__ = [
+    "Activity",
+    "Consent",
+    "Delivery",
+    "Enrolment",
+    "GatedDocument",
+    "Heartbeat",
+    "Identity",
+    "IdentityLink",
+    "Lead",
+    "LeadForm",
+    "LeadFormField",
+    "Mail",
+    "MailVersion",
+    "Membership",
+    "News",
+    "PageCount",
+    "PageView",
+    "Scenario",
+    "ScenarioVersion",
+    "ScoreEntry",
+    "ScoringModel",
+    "ScoringRule",
+    "Segment",
+    "SenderProfile",
+    "Standing",
+    "StepRun",
+    "Submission",
+    "Suppression",
+    "TrackedPage",
+    "Visit",
+    "Visitor",
+]

@@ -1,0 +1,11 @@
+"""How the tables of this domain follow a person."""
+
+from __future__ import annotations
+
+from wagtail_ma.core.belongings import Belonging, declare
+
+declare(Belonging("wagtail_ma.Visitor", "root", fields=("merged_into",)))
+declare(Belonging("wagtail_ma.Identity", "root"))
+declare(Belonging("wagtail_ma.IdentityLink", "root", fields=("identity", "from_visitor", "to_visitor")))
+declare(Belonging("wagtail_ma.Lead", "root"))
+declare(Belonging("wagtail_ma.News", "derived"))

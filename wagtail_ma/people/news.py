@@ -1,0 +1,57 @@
+"""News: which visitors ``react`` has to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+
+from wagtail_ma.people.models import News
+
+# Minutes until a visitor whose reaction failed is tried again, by number of failures.
+BACK_OFF_MINUTES = (1, 5, 30, 120, 720)
+
+
+def mark(visitor_ids: Iterable[int], *, now: datetime) -> None:
+    """Note that something happened to these visitors (one INSERT)."""
+    News.objects.bulk_create([News(visitor_id=pk, at=now) for pk in visitor_ids])
+
+
+def due(*, now: datetime, limit: int) -> list[int]:
+    """Visitor ids with news, oldest first, at most ``limit``; those set aside after a failure
+    wait until their back-off is over, whatever else happens to them meanwhile."""
+    waiting = News.objects.filter(at__gt=now, attempts__gt=0).values("visitor_id")
+    rows = (
+        News.objects.filter(at__lte=now)
+        .exclude(visitor_id__in=waiting)
+        .values("visitor_id")
+        .annotate(oldest=Min("at"))
+        .order_by("oldest", "visitor_id")[:limit]
+    )
+    return [row["visitor_id"] for row in rows]
+
+
+def read(visitor_ids: list[int], *, now: datetime) -> list[int]:
+    """Ids of the news rows about these visitors that exist now: what react may delete after it
+    has looked (rows that arrive meanwhile stay for the next round)."""
+    return list(News.objects.filter(visitor_id__in=visitor_ids, at__lte=now).values_list("pk", flat=True))
+
+
+def clear(news_ids: list[int]) -> None:
+    """Delete news that have been acted upon."""
+    News.objects.filter(pk__in=news_ids).delete()
+
+
+def set_aside(visitor_id: int, error: Exception, *, now: datetime) -> None:
+    """Put a visitor whose reaction failed aside with a growing delay, keeping the reason."""
+    failed = News.objects.filter(visitor_id=visitor_id)
+    attempts = max(failed.values_list("attempts", flat=True), default=0) + 1
+    delay = BACK_OFF_MINUTES[min(attempts, len(BACK_OFF_MINUTES)) - 1]
+    failed.filter(at__lte=now).delete()
+    News.objects.create(
+        visitor_id=visitor_id,
+        at=now + timedelta(minutes=delay),
+        attempts=attempts,
+        error=f"{type(error).__name__}: {error}"[:2000],
+    )

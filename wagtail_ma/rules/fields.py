@@ -1,0 +1,48 @@
+"""StreamFields whose blocks come from a registry at run time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.functional import cached_property
+from wagtail.blocks import StreamBlock
+from wagtail.fields import StreamField
+
+
+class LazyStreamField(StreamField):
+    """A StreamField that asks :meth:`build_block` for its blocks on first use.
+
+    The block definitions stay out of migrations: with them, a host project that registers a fact
+    of its own would make ``makemigrations`` write into our package.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # StreamField takes the blocks first; ours has none, so a verbose name may come first.
+        if args and not isinstance(args[0], (list, tuple)):
+            kwargs.setdefault("verbose_name", args[0])
+        kwargs.pop("block_types", None)
+        kwargs.pop("block_lookup", None)
+        super().__init__([], **kwargs)
+
+    def build_block(self) -> StreamBlock:
+        """The StreamBlock of this field, made from what is registered now."""
+        return StreamBlock([])
+
+    @cached_property
+    def stream_block(self) -> StreamBlock:
+        block = self.build_block()
+        block.set_meta_options(self.block_opts)
+        return block
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, _args, kwargs = super(StreamField, self).deconstruct()
+        return name, path, [], kwargs
+
+
+class RuleField(LazyStreamField):
+    """The conditions of a rule tree, as blocks made from the registered facts."""
+
+    def build_block(self) -> StreamBlock:
+        from wagtail_ma.rules.blocks import rule_stream_block
+
+        return rule_stream_block()

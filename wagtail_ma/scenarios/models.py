@@ -1,0 +1,138 @@
+"""Scenarios, their published versions, and who is where in them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
+
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.rules.fields import LazyStreamField
+
+
+class StepsField(LazyStreamField):
+    """The steps of a scenario, as blocks made from the registered step kinds."""
+
+    def build_block(self):  # type: ignore[no-untyped-def]
+        from wagtail_ma.scenarios.blocks import steps_block
+
+        return steps_block()
+
+
+class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
+    """What happens by itself after something happened: steps, waits, branches."""
+
+    class Entry(models.TextChoices):
+        ACTIVITY = "activity", _("An activity happens")
+        SEGMENT = "segment", _("Somebody enters a segment")
+
+    class Again(models.TextChoices):
+        ONCE = "once", _("Once per person")
+        EACH_TIME = "each_time", _("Each time, when the last run is over")
+
+    name = models.CharField(_("name"), max_length=120)
+    entry = models.CharField(_("starts when"), max_length=10, choices=Entry.choices, default=Entry.ACTIVITY)
+    activity_kind = models.CharField(_("activity"), max_length=64, blank=True)
+    segment = models.ForeignKey(
+        "wagtail_ma.Segment", verbose_name=_("segment"), null=True, blank=True, on_delete=models.PROTECT
+    )
+    again = models.CharField(_("who may enter"), max_length=10, choices=Again.choices, default=Again.ONCE)
+    steps = StepsField(_("steps"), blank=True)
+    # Switched without publishing, within seconds.
+    is_paused = models.BooleanField(_("paused"), default=False)
+
+    class Meta:
+        verbose_name = _("scenario")
+        verbose_name_plural = _("scenarios")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScenarioVersion(models.Model):
+    """Immutable: the steps as published. People inside keep the version they entered with."""
+
+    scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    published_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("scenario version")
+        verbose_name_plural = _("scenario versions")
+        constraints = [
+            models.UniqueConstraint(fields=["scenario", "number"], name="ma_scenario_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scenario} v{self.number}"
+
+
+class Enrolment(models.Model):
+    """Decision: somebody is in a scenario, at a step, until due."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        FINISHED = "finished", _("finished")
+        EXITED = "exited", _("left")
+        FAILED = "failed", _("failed")
+
+    scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="enrolments", db_index=False)
+    version = models.ForeignKey(ScenarioVersion, on_delete=models.PROTECT, related_name="enrolments")
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="enrolments")
+    born_visitor = models.ForeignKey(Visitor, null=True, on_delete=models.SET_NULL, related_name="+")
+    # What let them in, e.g. "activity:17": the same fact never enrols twice.
+    trigger = models.CharField(max_length=80)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    step_id = models.CharField(max_length=40, blank=True)
+    round = models.PositiveIntegerField(default=1)
+    due_at = models.DateTimeField()
+    revision = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    entered_at = models.DateTimeField()
+    step_entered_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True, blank=True)
+    left_reason = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        verbose_name = _("enrolment")
+        verbose_name_plural = _("enrolments")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["scenario", "visitor"],
+                condition=models.Q(status="active"),
+                name="ma_enrolment_one_active",
+            ),
+            models.UniqueConstraint(fields=["scenario", "born_visitor", "trigger"], name="ma_enrolment_trigger"),
+        ]
+        indexes = [
+            # run_due takes what is due, and touches nothing else.
+            models.Index(
+                fields=["due_at", "id"], condition=models.Q(status="active"), name="ma_enrolment_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id} in {self.scenario_id}"
+
+
+class StepRun(models.Model):
+    """Append-only: a step was executed. The audit, the report and the guarantee of once in one."""
+
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    step_id = models.CharField(max_length=40)
+    round = models.PositiveIntegerField()
+    kind = models.CharField(max_length=40)
+    outcome = models.CharField(max_length=120, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("step run")
+        verbose_name_plural = _("step runs")
+        constraints = [
+            models.UniqueConstraint(fields=["enrolment", "step_id", "round"], name="ma_step_run_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.enrolment_id} {self.kind}"

@@ -1,0 +1,8 @@
+"""How the tables of this domain follow a person."""
+
+from __future__ import annotations
+
+from wagtail_ma.core.belongings import Belonging, declare
+
+declare(Belonging("wagtail_ma.ScoreEntry", "derived"))
+declare(Belonging("wagtail_ma.Standing", "derived"))

@@ -1,0 +1,9 @@
+"""How the tables of this domain follow a person."""
+
+from __future__ import annotations
+
+from wagtail_ma.core.belongings import Belonging, declare
+
+declare(Belonging("wagtail_ma.Visit", "fact", fields=("identity", "visitor")))
+declare(Belonging("wagtail_ma.PageView", "fact", fields=("identity", "visitor")))
+declare(Belonging("wagtail_ma.Activity", "fact", fields=("identity", "visitor")))

@@ -1,0 +1,165 @@
+"""Facts: which page, which visit, which view, which act.
+
+Written once, owned by an identity; ``visitor`` is a copy of ``identity.visitor`` for speed, re-set
+when the identity is re-pointed. Every writer locks the identity row first, so that a merge and a
+hit in flight never leave the copy behind.
+"""
+
+from __future__ import annotations
+
+import swapper
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from wagtail_ma.people.models import Identity, Visitor
+
+swapper.set_app_prefix("wagtailcore", "wagtail")
+
+
+class TrackedPage(models.Model):
+    """A page of the site as visitors saw it. Outlives the Wagtail page it stands for.
+
+    Views point here and not at the Wagtail page: deleting a page must not touch millions of rows.
+    ``key`` (``page:12`` or ``url:/path/``) never changes, so a deleted page's row stays apart from
+    whatever is published at the same address later.
+    """
+
+    site = models.ForeignKey("wagtailcore.Site", null=True, on_delete=models.SET_NULL, related_name="+")
+    key = models.CharField(max_length=255, unique=True)
+    url = models.CharField(max_length=2000)
+    title = models.CharField(max_length=255, blank=True)
+    page = models.ForeignKey(
+        swapper.get_model_name("wagtailcore", "Page"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    # The same for all translations of a page: "viewed P" means P in any language.
+    translation_key = models.UUIDField(null=True, db_index=True)
+    locale = models.CharField(max_length=12, blank=True)
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("tracked page")
+        verbose_name_plural = _("tracked pages")
+
+    def __str__(self) -> str:
+        return self.title or self.url
+
+
+class Visit(models.Model):
+    """A row of page views with less than 30 idle minutes between them."""
+
+    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="visits", db_index=False)
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="visits", db_index=False)
+    started_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    landing = models.ForeignKey(TrackedPage, null=True, on_delete=models.SET_NULL, related_name="+")
+    referrer_host = models.CharField(max_length=255, blank=True)
+    medium = models.CharField(max_length=20)
+    source = models.CharField(max_length=100, blank=True)
+    campaign = models.CharField(max_length=100, blank=True)
+    device = models.CharField(max_length=10, blank=True)
+    language = models.CharField(max_length=12, blank=True)
+    is_bot = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("visit")
+        verbose_name_plural = _("visits")
+        indexes = [
+            # record_hit: the visit of this browser that is still open.
+            models.Index(fields=["identity", "-last_at"], name="ma_visit_open"),
+            # rules and timelines: the visits of a visitor in a period.
+            models.Index(fields=["visitor", "started_at"], name="ma_visit_visitor"),
+            # overview: the visits of a period.
+            models.Index(fields=["started_at"], name="ma_visit_started"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class PageView(models.Model):
+    """One look at one page. ``engaged_seconds`` only grows, up to the cap."""
+
+    visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="views")
+    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="views")
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="views", db_index=False)
+    tracked_page = models.ForeignKey(
+        TrackedPage, on_delete=models.CASCADE, related_name="views", db_index=False
+    )
+    # Made by the browser: retries, duplicates and late beacons find their row.
+    view_id = models.UUIDField(unique=True)
+    query = models.CharField(max_length=2000, blank=True)
+    at = models.DateTimeField()
+    # Visible, focused and active; in tenths of a second.
+    engaged_seconds = models.FloatField(default=0)
+    visible_seconds = models.FloatField(default=0)
+    scroll_percent = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("page view")
+        verbose_name_plural = _("page views")
+        indexes = [
+            # rules per visitor, timelines.
+            models.Index(fields=["visitor", "at"], name="ma_view_visitor"),
+            # rules as a set, page reports.
+            models.Index(fields=["tracked_page", "at"], name="ma_view_page"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id} {self.tracked_page_id} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Activity(models.Model):
+    """A named act: download, form_view, form_start, form_submit, mail_click, custom …"""
+
+    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="activities", db_index=False)
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="activities", db_index=False)
+    kind = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    visit = models.ForeignKey(Visit, null=True, on_delete=models.SET_NULL, related_name="activities")
+    tracked_page = models.ForeignKey(TrackedPage, null=True, on_delete=models.SET_NULL, related_name="+")
+    # What it was done to, as (kind, key): ("document", "7"), ("form", "3"), ("mail", "5").
+    object_kind = models.CharField(max_length=20, blank=True)
+    object_key = models.CharField(max_length=100, blank=True)
+    value = models.FloatField(null=True)
+    data = models.JSONField(default=dict)
+    # Unique per identity: the same act reported twice is one row.
+    source_key = models.CharField(max_length=100)
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        constraints = [
+            models.UniqueConstraint(fields=["identity", "source_key"], name="ma_activity_once"),
+        ]
+        indexes = [
+            # rules per visitor, timelines.
+            models.Index(fields=["visitor", "kind", "at"], name="ma_activity_visitor"),
+            # rules as a set, reports.
+            models.Index(fields=["kind", "at"], name="ma_activity_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id} {self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+class PageCount(models.Model):
+    """Views of a page on one day by people who must not be recognised: no more than a number."""
+
+    tracked_page = models.ForeignKey(TrackedPage, on_delete=models.CASCADE, related_name="counts")
+    # In the time zone of the project.
+    day = models.DateField()
+    views = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("anonymous views")
+        verbose_name_plural = _("anonymous views")
+        constraints = [
+            # One row to add to.
+            models.UniqueConstraint(fields=["tracked_page", "day"], name="ma_count_page_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tracked_page_id} {self.day} {self.views}"

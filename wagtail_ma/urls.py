@@ -1,0 +1,21 @@
+"""The public endpoints: ``path("ma/", include("wagtail_ma.urls"))``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from wagtail_ma.web import downloads, forms, hits, mail
+
+app_name = "wagtail_ma"
+
+urlpatterns = [
+    # What the tracker posts.
+    path("e/", hits.hit, name="hit"),
+    # A form as a page of its own (also the gate of documents), and where it is posted.
+    path("form/<int:form_id>/", forms.form_page, name="form"),
+    # A gated document by signed link.
+    path("download/<str:token>/", downloads.download, name="download"),
+    # Mail: a tracked link, unsubscribing.
+    path("m/c/<str:token>", mail.click, name="mail_click"),
+    path("m/u/<str:token>", mail.unsubscribe, name="mail_unsubscribe"),
+]
