@@ -148,8 +148,12 @@ def write(catalog: Catalog, po: Path) -> None:
     po.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     write_po(buffer, catalog, width=100, sort_output=True, omit_header=False, include_lineno=False)
-    text = re.sub(r'^"(POT?-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By).*\n',
-                  "", buffer.getvalue().decode(), flags=re.M)
+    text = re.sub(
+        r'^"(POT?-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By).*\n',
+        "",
+        buffer.getvalue().decode(),
+        flags=re.M,
+    )
     text = re.sub(r"^# .*\n|^#\n", "", text, flags=re.M)
     po.write_text(text, encoding="utf8")
     with po.with_suffix(".mo").open("wb") as file:

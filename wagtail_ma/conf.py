@@ -70,6 +70,17 @@ class Conf:
         return self._get("FORM_MIN_SECONDS", 2)
 
     @property
+    def RETENTION_MONTHS(self) -> int:
+        """Months for which visits, page views and activities are kept one by one (at least 4,
+        because reports look back 90 days); daily totals stay."""
+        return max(self._get("RETENTION_MONTHS", 25), 4)
+
+    @property
+    def PAGE_PANEL(self) -> bool:
+        """Whether the page editor has the side panel "Visitors"."""
+        return self._get("PAGE_PANEL", True)
+
+    @property
     def BASE_URL(self) -> str:
         """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
         return self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")).rstrip("/")
@@ -98,6 +109,8 @@ KEYS: dict[str, type] = {
     "HALF_LIFE_DAYS": int,
     "DOWNLOAD_LINK_DAYS": int,
     "FORM_MIN_SECONDS": int,
+    "RETENTION_MONTHS": int,
+    "PAGE_PANEL": bool,
     "BASE_URL": str,
     "SECRETS": list,
 }

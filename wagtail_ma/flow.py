@@ -15,14 +15,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from wagtail_ma.messaging import sending
-from wagtail_ma.people import browsers, news
+from wagtail_ma.people import browsers, merge, news
 from wagtail_ma.scenarios import entry, runner
-from wagtail_ma.scoring import award
+from wagtail_ma.scoring import award, rescore
 from wagtail_ma.segments import refresh
-from wagtail_ma.tracking import activities, pages, views, visits
+from wagtail_ma.tracking import activities, counts, pages, views, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.writing import write_facts
 
@@ -46,6 +46,7 @@ class Done:
     steps: int
     deliveries: int
     segments: int
+    rescored: int
 
 
 def record_hit(hit: Hit, *, now: datetime) -> Recorded:
@@ -55,10 +56,22 @@ def record_hit(hit: Hit, *, now: datetime) -> Recorded:
     :param now: the server's time; browsers never date anything.
     :raises wagtail_ma.tracking.writing.Busy: the database is locked; the browser tries again.
     """
-    if hit.is_engagement and views.grow(hit, now=now):
+    if hit.is_anonymous:
+        counts.count(hit, now=now)
         return Recorded(browser_key=None)
+    try:
+        return _record(hit, now=now)
+    except IntegrityError:
+        # A page that this process remembered has been deleted meanwhile.
+        pages.forget()
+        return _record(hit, now=now)
+
+
+def _record(hit: Hit, *, now: datetime) -> Recorded:
     page = pages.tracked_page_for(hit, now=now)
     with write_facts():
+        if hit.is_engagement and views.grow(hit, now=now):
+            return Recorded(browser_key=None)
         identity = browsers.recognise(hit.browser_key, now=now)
         visit = visits.visit_for(identity, hit, page, now=now)
         if hit.is_activity:
@@ -91,6 +104,7 @@ def react(*, now: datetime, limit: int = 500) -> int:
 def _react_to(visitor_ids: list[int], *, now: datetime) -> None:
     with transaction.atomic():
         read = news.read(visitor_ids, now=now)
+        visitor_ids = merge.bury(visitor_ids)
         award.award(visitor_ids, now=now)
         changes = refresh.refresh_visitors(visitor_ids, now=now)
         entry.enter(visitor_ids, changes, now=now)
@@ -108,13 +122,16 @@ def _react_one_by_one(visitor_ids: list[int], *, now: datetime) -> None:
 
 
 def run_due(*, now: datetime, limit: int = 500) -> Done:
-    """Do what is due: scenario steps, deliveries, segments whose time windows have moved on.
+    """Do what is due: scenario steps, deliveries, segments whose time windows have moved on, and
+    facts that a big merge left behind.
 
     Bounded and repeatable: overlapping, repeated or interrupted calls do nothing twice.
 
     :param limit: at most so many steps and so many deliveries in this call.
     """
+    merge.settle(now=now)
+    rescored = rescore.rescore_due(now=now)
     segments = refresh.refresh_due(now=now)
     steps = runner.run_due(now=now, limit=limit)
     deliveries = sending.drain(now=now, limit=limit)
-    return Done(steps=steps, deliveries=deliveries, segments=segments)
+    return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored)

@@ -16,7 +16,18 @@ from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
 from wagtail_ma.segments.models import Membership, Segment
-from wagtail_ma.tracking.models import Activity, PageCount, PageView, TrackedPage, Visit
+from wagtail_ma.tracking.models import (
+    Activity,
+    PageClass,
+    PageCount,
+    PageDay,
+    PageLabel,
+    PageView,
+    SiteDay,
+    Topic,
+    TrackedPage,
+    Visit,
+)
 
 __all__ = [
     "Activity",
@@ -34,7 +45,10 @@ __all__ = [
     "MailVersion",
     "Membership",
     "News",
+    "PageClass",
     "PageCount",
+    "PageDay",
+    "PageLabel",
     "PageView",
     "Scenario",
     "ScenarioVersion",
@@ -43,10 +57,12 @@ __all__ = [
     "ScoringRule",
     "Segment",
     "SenderProfile",
+    "SiteDay",
     "Standing",
     "StepRun",
     "Submission",
     "Suppression",
+    "Topic",
     "TrackedPage",
     "Visit",
     "Visitor",

@@ -124,9 +124,7 @@ def register(condition: type[Condition]) -> type[Condition]:
     return condition
 
 
-def counted(
-    queryset: QuerySet[Any], comparison: str, number: int, *, of: Aggregate | None = None
-) -> Rows:
+def counted(queryset: QuerySet[Any], comparison: str, number: int, *, of: Aggregate | None = None) -> Rows:
     """Rows of which a visitor must have at least / at most / exactly so many.
 
     :param comparison: ``at_least``, ``at_most`` or ``exactly``. Nobody's count is 0, so "at most"

@@ -22,3 +22,11 @@ def current_request() -> Any | None:
     """The request now being served, or None outside of one."""
     reference = _current.get()
     return reference() if reference is not None else None
+
+
+def forget_request() -> None:
+    """The page has been served: what this thread renders next is not for its visitor.
+
+    The weak reference alone is not enough: requests are parts of cycles and may outlive their end.
+    """
+    _current.set(None)

@@ -50,20 +50,20 @@ class OneOfThese(Expression):
 
     def __init__(self, field: str = "pk") -> None:
         super().__init__(output_field=BooleanField())
-        self.field: Any = F(field)
+        self.column: Any = F(field)
 
     def get_source_expressions(self) -> list[Any]:
-        return [self.field]
+        return [self.column]
 
     def set_source_expressions(self, expressions: Any) -> None:
-        (self.field,) = expressions
+        (self.column,) = expressions
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        column, parameters = compiler.compile(self.field)
+        column, parameters = compiler.compile(self.column)
         if connection.vendor == "postgresql":
             return f"{column} = ANY(%s)", [*parameters, IdsSlot()]
         # One parameter however many ids: SQLite limits their number.
-        return f"{column} IN (SELECT value FROM json_each(%s))", [*parameters, IdsSlot()]
+        return f"{column} IN (SELECT value FROM json_each(%s))", [*parameters, IdsSlot()]  # noqa: S608
 
 
 @dataclass(frozen=True)

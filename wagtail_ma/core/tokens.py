@@ -123,9 +123,7 @@ def mail_token(
     return _to_text(body + mac)
 
 
-def read_mail_token(
-    purpose: str, token: str, *, secrets: Sequence[bytes] | None = None
-) -> tuple[int, int]:
+def read_mail_token(purpose: str, token: str, *, secrets: Sequence[bytes] | None = None) -> tuple[int, int]:
     """Read a token of :func:`mail_token`: ``(public_id, link_no)``.
 
     Mail links do not expire here: an unsubscribe link has to work for years.
@@ -163,9 +161,7 @@ def _mac(secret: bytes, purpose: str, message: bytes) -> bytes:
     return hmac.digest(key, message, hashlib.sha256)
 
 
-def _verify(
-    purpose: str, message: bytes, mac: bytes, length: int, secrets: Sequence[bytes]
-) -> None:
+def _verify(purpose: str, message: bytes, mac: bytes, length: int, secrets: Sequence[bytes]) -> None:
     """The length is ours to say, not the token's: a short MAC would be guessed soon."""
     good = False
     for secret in secrets:  # all of them, always: the time tells nothing

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalKey
 from modelcluster.models import ClusterableModel
+from wagtail.documents import get_document_model
 
 from wagtail_ma.people.models import Identity, Visitor
 
@@ -44,12 +45,14 @@ class LeadFormField(models.Model):
         GIVEN_NAME = "given_name", _("Given name")
         COMPANY = "company_name", _("Company")
         DEPARTMENT = "department", _("Department")
-        TITLE = "title", _("Title")
+        TITLE = "title", _("Job title")
         PHONE = "phone", _("Phone")
         MESSAGE = "message", _("Message")
 
     form = ParentalKey(LeadForm, on_delete=models.CASCADE, related_name="fields")
     sort_order = models.PositiveSmallIntegerField(default=0, editable=False)
+    # Makes the questions of a form sortable in the admin.
+    sort_order_field = "sort_order"
     maps_to = models.CharField(_("asks for"), max_length=20, choices=MapsTo.choices)
     label = models.CharField(_("label"), max_length=80, blank=True, help_text=_("Empty: the usual label."))
     is_required = models.BooleanField(_("required"), default=True)
@@ -60,7 +63,7 @@ class LeadFormField(models.Model):
         verbose_name_plural = _("questions")
 
     def __str__(self) -> str:
-        return self.label or self.get_maps_to_display()
+        return self.label or str(self.get_maps_to_display())
 
 
 class Submission(models.Model):
@@ -97,6 +100,12 @@ class Submission(models.Model):
     def __str__(self) -> str:
         return f"{self.form} {self.at:%Y-%m-%d %H:%M}"
 
+    @property
+    def sender(self) -> str:
+        """Who sent it, as typed: name, else address."""
+        name = " ".join(str(self.data.get(part, "")) for part in ("family_name", "given_name")).strip()
+        return name or str(self.data.get("email", ""))
+
 
 class GatedDocument(models.Model):
     """A document that can be had only after a form."""
@@ -110,4 +119,5 @@ class GatedDocument(models.Model):
         verbose_name_plural = _("gated documents")
 
     def __str__(self) -> str:
-        return f"document {self.document_id}"
+        document = get_document_model().objects.filter(pk=self.document_id).first()
+        return document.title if document else _("Deleted document")

@@ -55,11 +55,20 @@ class Mail(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     """A mail written in the CMS."""
 
     class Kind(models.TextChoices):
-        MARKETING = "marketing", _("Marketing (needs consent, can be unsubscribed)")
-        TRANSACTIONAL = "transactional", _("Transactional (asked for by the person)")
+        MARKETING = "marketing", _("Marketing")
+        TRANSACTIONAL = "transactional", _("Transactional")
 
     name = models.CharField(_("name"), max_length=120, help_text=_("For you; readers do not see it."))
-    kind = models.CharField(_("kind"), max_length=14, choices=Kind.choices, default=Kind.MARKETING)
+    kind = models.CharField(
+        _("kind"),
+        max_length=14,
+        choices=Kind.choices,
+        default=Kind.MARKETING,
+        help_text=_(
+            "Marketing mail goes to people who agreed to it, and can be unsubscribed. Transactional mail is "
+            "what somebody has just asked for."
+        ),
+    )
     sender = models.ForeignKey(SenderProfile, verbose_name=_("sender"), on_delete=models.PROTECT)
     # Of the parts that we write: footer, form of address, unsubscribe page.
     language = models.CharField(
@@ -182,18 +191,15 @@ class Delivery(models.Model):
                 condition=models.Q(state="ready"),
                 name="ma_delivery_due",
             ),
-            # The reaper: claims whose lease is over, sendings of a dead process.
+            # The reaper: claims whose lease is over, sendings of a dead process. (Not by state:
+            # SQLite uses a partial index for what it can prove, and "one of two" it cannot.)
             models.Index(
                 fields=["lease_until"],
-                condition=models.Q(state__in=["claimed", "sending"]),
+                condition=models.Q(lease_until__isnull=False),
                 name="ma_delivery_lease",
             ),
             # Unsubscribing: what still waits for this address.
-            models.Index(
-                fields=["email"],
-                condition=models.Q(state__in=["ready", "claimed"]),
-                name="ma_delivery_waiting",
-            ),
+            models.Index(fields=["email"], name="ma_delivery_email"),
             # The result page of a mail.
             models.Index(fields=["mail", "state"], name="ma_delivery_result"),
         ]

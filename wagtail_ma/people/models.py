@@ -54,6 +54,8 @@ class Identity(models.Model):
     key = models.CharField(max_length=254)
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="identities")
     created_at = models.DateTimeField()
+    # Made in this transaction: it cannot have a visit yet.
+    is_new = False
 
     class Meta:
         verbose_name = _("identity")
@@ -107,7 +109,7 @@ class Lead(models.Model):
     given_name = models.CharField(_("given name"), max_length=80, blank=True)
     company_name = models.CharField(_("company"), max_length=160, blank=True)
     department = models.CharField(_("department"), max_length=120, blank=True)
-    title = models.CharField(_("title"), max_length=120, blank=True)
+    title = models.CharField(_("job title"), max_length=120, blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     language = models.CharField(_("language"), max_length=12, blank=True)
     created_at = models.DateTimeField(_("identified"))
@@ -127,7 +129,7 @@ class Lead(models.Model):
 
 
 class News(models.Model):
-    """"Something happened to this visitor": insert-only, deleted by ``react`` once read.
+    """That something happened to this visitor: insert-only, deleted by ``react`` once read.
 
     A separate table, because a column updated by every hit would wait behind react. A row that
     failed is put back with ``at`` in the future and its error, and shown in the admin.

@@ -7,15 +7,22 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min
 
+from wagtail_ma.core.prepared import Insert
 from wagtail_ma.people.models import News
 
 # Minutes until a visitor whose reaction failed is tried again, by number of failures.
 BACK_OFF_MINUTES = (1, 5, 30, 120, 720)
 
+_insert = Insert(News)
+
 
 def mark(visitor_ids: Iterable[int], *, now: datetime) -> None:
     """Note that something happened to these visitors (one INSERT)."""
-    News.objects.bulk_create([News(visitor_id=pk, at=now) for pk in visitor_ids])
+    rows = [News(visitor_id=pk, at=now) for pk in visitor_ids]
+    if len(rows) == 1:
+        _insert.run(rows[0])
+    else:
+        News.objects.bulk_create(rows)
 
 
 def due(*, now: datetime, limit: int) -> list[int]:

@@ -46,3 +46,11 @@ class RuleField(LazyStreamField):
         from wagtail_ma.rules.blocks import rule_stream_block
 
         return rule_stream_block()
+
+
+def stored(value: Any) -> list[dict[str, Any]]:
+    """The conditions of a rule as they are stored (ids in place of objects), without a statement.
+
+    :param value: what a :class:`RuleField` holds, be it from the database or from a form.
+    """
+    return list(value.stream_block.get_prep_value(value))

@@ -2,6 +2,35 @@
 
 from __future__ import annotations
 
-from wagtail_ma.core.belongings import Belonging, declare
+from datetime import datetime
 
-declare(Belonging("wagtail_ma.Enrolment", "decision", fields=("visitor", "born_visitor")))
+from django.db.models import F
+
+from wagtail_ma.core.belongings import Belonging, declare
+from wagtail_ma.scenarios.models import Enrolment
+
+
+def give_way(loser_id: int, winner_id: int, now: datetime) -> None:
+    """Where both are inside the same scenario, the loser leaves it: one person, one run."""
+    inside = Enrolment.objects.filter(visitor_id=winner_id, status=Enrolment.Status.ACTIVE)
+    Enrolment.objects.filter(
+        visitor_id=loser_id,
+        status=Enrolment.Status.ACTIVE,
+        scenario_id__in=inside.values("scenario_id"),
+    ).update(
+        status=Enrolment.Status.EXITED,
+        left_at=now,
+        left_reason="merged",
+        is_listening=False,
+        revision=F("revision") + 1,
+    )
+
+
+declare(
+    Belonging(
+        "wagtail_ma.Enrolment",
+        "decision",
+        fields=("visitor", "born_visitor"),
+        before_merge=give_way,
+    )
+)

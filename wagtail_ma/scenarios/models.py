@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import Any
+
+from django.db import models, transaction
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
 
@@ -39,7 +42,9 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     again = models.CharField(_("who may enter"), max_length=10, choices=Again.choices, default=Again.ONCE)
     steps = StepsField(_("steps"), blank=True)
     # Switched without publishing, within seconds.
-    is_paused = models.BooleanField(_("paused"), default=False)
+    is_paused = models.BooleanField(_("paused"), default=False, editable=False)
+    # What happened before does not let anybody in: first publication, or the end of a pause.
+    active_since = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("scenario")
@@ -47,6 +52,46 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def with_content_json(self, content: dict[str, Any]) -> Scenario:
+        """A revision as an object. It never carries back the switches of its day."""
+        found = super().with_content_json(content)
+        found.is_paused = self.is_paused
+        found.active_since = self.active_since
+        return found
+
+    def publish(self, revision: Any, *args: Any, **kwargs: Any) -> Any:
+        """Put a revision in force: checked, then kept as an immutable :class:`ScenarioVersion`.
+
+        Every way of publishing (admin, schedule, code) comes through here.
+
+        :raises wagtail_ma.scenarios.publish.NotReady: the steps cannot run.
+        """
+        from wagtail_ma.scenarios.publish import check, publish
+
+        check(revision.as_object())
+        with transaction.atomic():
+            result = super().publish(revision, *args, **kwargs)
+            published = Scenario.objects.get(pk=self.pk)
+            # Not live: the revision waits for its day, and comes through here again then.
+            if published.live:
+                publish(published, now=published.last_published_at)
+        return result
+
+    @property
+    def default_preview_size(self) -> str:
+        """Branches need room."""
+        return "desktop"
+
+    def get_preview_template(self, request: HttpRequest, mode_name: str) -> str:
+        """The preview beside the editor is the diagram of the steps."""
+        return "wagtail_ma/scenarios/preview.html"
+
+    def get_preview_context(self, request: HttpRequest, mode_name: str) -> dict[str, Any]:
+        from wagtail_ma.scenarios.diagram import draw
+        from wagtail_ma.scenarios.publish import tree_of
+
+        return {"scenario": self, "diagram": draw(tree_of(self))}
 
 
 class ScenarioVersion(models.Model):
@@ -77,8 +122,11 @@ class Enrolment(models.Model):
         EXITED = "exited", _("left")
         FAILED = "failed", _("failed")
 
-    scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="enrolments", db_index=False)
-    version = models.ForeignKey(ScenarioVersion, on_delete=models.PROTECT, related_name="enrolments")
+    scenario = models.ForeignKey(
+        Scenario, on_delete=models.CASCADE, related_name="enrolments", db_index=False
+    )
+    # RESTRICT, not PROTECT: a scenario may be deleted with all that belongs to it.
+    version = models.ForeignKey(ScenarioVersion, on_delete=models.RESTRICT, related_name="enrolments")
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="enrolments")
     born_visitor = models.ForeignKey(Visitor, null=True, on_delete=models.SET_NULL, related_name="+")
     # What let them in, e.g. "activity:17": the same fact never enrols twice.
@@ -87,6 +135,8 @@ class Enrolment(models.Model):
     step_id = models.CharField(max_length=40, blank=True)
     round = models.PositiveIntegerField(default=1)
     due_at = models.DateTimeField()
+    # The step may end before due_at when the person does something; react then makes it due.
+    is_listening = models.BooleanField(default=False)
     revision = models.PositiveIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
@@ -104,7 +154,9 @@ class Enrolment(models.Model):
                 condition=models.Q(status="active"),
                 name="ma_enrolment_one_active",
             ),
-            models.UniqueConstraint(fields=["scenario", "born_visitor", "trigger"], name="ma_enrolment_trigger"),
+            models.UniqueConstraint(
+                fields=["scenario", "born_visitor", "trigger"], name="ma_enrolment_trigger"
+            ),
         ]
         indexes = [
             # run_due takes what is due, and touches nothing else.

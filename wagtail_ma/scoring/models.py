@@ -77,7 +77,9 @@ class ScoreEntry(models.Model):
 
     model = models.ForeignKey(ScoringModel, on_delete=models.CASCADE, related_name="+", db_index=False)
     rule = models.ForeignKey(ScoringRule, on_delete=models.CASCADE, related_name="entries")
-    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="score_entries", db_index=False)
+    visitor = models.ForeignKey(
+        Visitor, on_delete=models.CASCADE, related_name="score_entries", db_index=False
+    )
     fact_kind = models.CharField(max_length=12)
     fact_id = models.BigIntegerField()
     points = models.FloatField()
@@ -101,7 +103,9 @@ class ScoreEntry(models.Model):
 class Standing(models.Model):
     """Derived, written only by react: a visitor's score and the counters that lists show."""
 
-    model = models.ForeignKey(ScoringModel, on_delete=models.CASCADE, related_name="standings", db_index=False)
+    model = models.ForeignKey(
+        ScoringModel, on_delete=models.CASCADE, related_name="standings", db_index=False
+    )
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="standings")
     # Σ pᵢ·2^((tᵢ−T₀)/h): does not change while nothing happens (Cormode et al., Forward Decay).
     engagement_sum = models.FloatField(default=0)

@@ -20,10 +20,12 @@ class Segment(models.Model):
     name = models.CharField(_("name"), max_length=120, unique=True)
     description = models.TextField(_("description"), blank=True)
     match = models.CharField(_("match"), max_length=4, choices=Match.choices, default=Match.ALL)
-    rule = RuleField(_("rule"), blank=True)
+    rule = RuleField(_("conditions"), blank=True)
     # Why the rule cannot be evaluated (a deleted page, a removed fact); members stay frozen.
     broken_reason = models.CharField(max_length=255, blank=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, editable=False)
+    # Whether somebody of whom we have no row fulfils the rule ("has not viewed the prices").
+    includes_strangers = models.BooleanField(default=False, editable=False)
     member_count = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:

@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_ma.people.models import Identity, Visitor
+from wagtail_ma.tracking.day_numbers import DayNumbers
 
 swapper.set_app_prefix("wagtailcore", "wagtail")
 
@@ -38,10 +39,22 @@ class TrackedPage(models.Model):
     translation_key = models.UUIDField(null=True, db_index=True)
     locale = models.CharField(max_length=12, blank=True)
     first_seen_at = models.DateTimeField()
+    # Resolved from the labels of the page tree (page_classes.py); what they were when the page was
+    # deleted stays.
+    page_class = models.ForeignKey(
+        "PageClass", null=True, on_delete=models.SET_NULL, related_name="tracked_pages"
+    )
+    topics = models.ManyToManyField("Topic", related_name="tracked_pages")
+    # When they were resolved; empty: to be done.
+    labelled_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("tracked page")
         verbose_name_plural = _("tracked pages")
+        indexes = [
+            # resolve_due: those that wait, then those looked at longest ago.
+            models.Index(fields=["labelled_at"], name="ma_page_labelled"),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.url
@@ -114,7 +127,9 @@ class PageView(models.Model):
 class Activity(models.Model):
     """A named act: download, form_view, form_start, form_submit, mail_click, custom …"""
 
-    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="activities", db_index=False)
+    identity = models.ForeignKey(
+        Identity, on_delete=models.CASCADE, related_name="activities", db_index=False
+    )
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="activities", db_index=False)
     kind = models.CharField(max_length=64)
     at = models.DateTimeField()
@@ -163,3 +178,143 @@ class PageCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tracked_page_id} {self.day} {self.views}"
+
+
+class PageClass(models.Model):
+    """What kind of page it is: product, pricing, case study …; built-in ones can be renamed, others
+    added."""
+
+    class BuiltIn(models.TextChoices):
+        PRODUCT = "product", _("Product")
+        PRICING = "pricing", _("Pricing")
+        CASE = "case", _("Case study")
+        FAQ = "faq", _("Questions and answers")
+        ARTICLE = "article", _("Article")
+        CAREERS = "careers", _("Careers")
+        CONTACT = "contact", _("Contact")
+        DOWNLOAD = "download", _("Download")
+        OTHER = "other", _("Other")
+
+    # Stored in code and settings of host projects; the name may change, the key should not.
+    key = models.SlugField(_("key"), max_length=40, unique=True)
+    # Empty: the translated name of the built-in class.
+    name = models.CharField(_("name"), max_length=80, blank=True)
+
+    class Meta:
+        verbose_name = _("page class")
+        verbose_name_plural = _("page classes")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.name or (str(self.BuiltIn(self.key).label) if self.is_built_in else self.key)
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it came with the product."""
+        return self.key in self.BuiltIn.values
+
+
+class Topic(models.Model):
+    """What pages speak of: a product, or something people worry about before they buy."""
+
+    class Kind(models.TextChoices):
+        PRODUCT = "product", _("product")
+        CONCERN = "concern", _("concern")
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.PRODUCT)
+
+    class Meta:
+        verbose_name = _("topic")
+        verbose_name_plural = _("topics")
+        ordering = ["kind", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PageLabel(models.Model):
+    """What an editor said of a page, or of a page and everything below it, in every language.
+
+    By the translations' common key and not by a page: a label survives deleting one language.
+    The nearest label wins, class and topics each on its own; empty means "as above".
+    """
+
+    translation_key = models.UUIDField(_("page"))
+    with_descendants = models.BooleanField(_("the pages below it too"), default=True)
+    page_class = models.ForeignKey(
+        PageClass,
+        verbose_name=_("class"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="labels",
+    )
+    topics = models.ManyToManyField(Topic, verbose_name=_("topics"), blank=True, related_name="labels")
+
+    class Meta:
+        verbose_name = _("page label")
+        verbose_name_plural = _("page labels")
+        constraints = [
+            # One label for the page alone and one for its subtree.
+            models.UniqueConstraint(
+                fields=["translation_key", "with_descendants"],
+                name="ma_label_once",
+                violation_error_message=_("This page has such a label already."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.page_class or self.translation_key)
+
+
+class PageDay(DayNumbers):
+    """One page on one day. Kept for ever, also after its views are gone."""
+
+    tracked_page = models.ForeignKey(
+        TrackedPage, on_delete=models.CASCADE, related_name="days", db_index=False
+    )
+    # Sum of the views' scroll depths in percent.
+    scroll_percents = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("page on a day")
+        verbose_name_plural = _("pages on a day")
+        constraints = [
+            # The report of one page.
+            models.UniqueConstraint(fields=["tracked_page", "day"], name="ma_page_day_once"),
+        ]
+        indexes = [
+            # Top pages, the list of pages: all pages of a period.
+            models.Index(fields=["day", "tracked_page"], name="ma_page_day_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tracked_page_id} {self.day} {self.views}"
+
+
+class SiteDay(DayNumbers):
+    """The whole site on one day; also the mark that this day has been counted, and when."""
+
+    new_visitors = models.PositiveIntegerField(default=0)
+    # Visits by channel: {"organic": 12}.
+    mediums = models.JSONField(default=dict)
+    counted_at = models.DateTimeField()
+    # Nothing late is expected any more.
+    is_settled = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("site on a day")
+        verbose_name_plural = _("site on a day")
+        constraints = [
+            models.UniqueConstraint(fields=["day"], name="ma_site_day_once"),
+        ]
+        indexes = [
+            # roll_up: the few days that are to be counted again.
+            models.Index(
+                fields=["counted_at"], condition=models.Q(is_settled=False), name="ma_site_day_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.views}"

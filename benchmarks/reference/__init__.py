@@ -1,0 +1,1 @@
+"""What we are compared with: a bare Django project. It imports nothing of wagtail_ma."""

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from benchmarks.reference import views
+
+urlpatterns = [path("page/", views.page), path("insert/", views.insert)]

@@ -1,0 +1,290 @@
+"""``make bench``: how fast, as ratios to a bare Django project measured in the same run.
+
+    python -m benchmarks.run [--requests N] [--rounds N] [--only sqlite|postgres] [--write]
+
+Everything that is compared runs in turns, several rounds each, and the median counts: other work on
+the machine hits all alike. ``--write`` puts the table into docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from benchmarks import load
+from benchmarks.servers import WORKERS, Server
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "performance.md"
+POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
+BROWSERS = 100
+
+
+@dataclass
+class Case:
+    """Something to be measured: where, what is sent, what it is compared with."""
+
+    name: str
+    server: Server
+    requests: Callable[[int], list[bytes]]
+    reference: str = ""
+    per_second: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+    statements: int | None = None
+
+    def measure(self, count: int) -> load.Load:
+        """One round."""
+        requests = self.requests(count)
+        before = self.server.cpu_seconds()
+        outcome = load.run(self.server.port, requests)
+        self.cpu_ms.append((self.server.cpu_seconds() - before) / count * 1000)
+        self.per_second.append(count / outcome.seconds)
+        if set(outcome.statuses) - {200, 204}:
+            raise SystemExit(f"{self.name}: answers {dict(outcome.statuses)}")
+        return outcome
+
+
+class Hits:
+    """Makes the messages of many browsers."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.token = token
+        first = load.run(port, [self.message() for _ in range(BROWSERS)])
+        self.cookies = first.cookies
+        self.views: list[tuple[str, str]] = []
+
+    def message(self, cookie: str = "", **fields: object) -> bytes:
+        """One message as bytes."""
+        body = {
+            "k": "p",
+            "v": str(uuid4()),
+            "t": self.token,
+            "u": "http://localhost/?a=1",
+            "y": "n",
+            "z": 1280,
+        }
+        headers = {"Origin": "http://localhost", **({"Cookie": cookie} if cookie else {})}
+        return load.post("/ma/e/", json.dumps({**body, "l": "ja", **fields}).encode(), **headers)
+
+    def known(self, count: int) -> list[bytes]:
+        """Views of browsers that have been here before."""
+        pairs = [(self.cookies[n % len(self.cookies)], str(uuid4())) for n in range(count)]
+        self.views += pairs
+        return [self.message(cookie, v=view) for cookie, view in pairs]
+
+    def new(self, count: int) -> list[bytes]:
+        """Each view from a browser never seen."""
+        return [self.message() for _ in range(count)]
+
+    def engagement(self, count: int) -> list[bytes]:
+        """Each one lets a view grow that is known."""
+        pairs, self.views = self.views[:count], self.views[count:]
+        return [self.message(cookie, k="e", v=view, e=4000, o=4000, s=50, q=1) for cookie, view in pairs]
+
+
+def environment(place: Path, database: str) -> dict[str, str]:
+    """Of the example site."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "example_site"), os.environ.get("PYTHONPATH", "")])
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "WAGTAIL_MA_VAR": str(place),
+        "WAGTAIL_MA_DATABASE": database,
+        "DJANGO_SETTINGS_MODULE": "benchmarks.site_settings",
+    }
+
+
+def manage(settings: str, env: dict[str, str], *command: str) -> None:
+    """Run a management command, quietly."""
+    call = [sys.executable, "-m", "django", *command, "--settings", settings]
+    subprocess.run(call, env=env, check=True, stdout=subprocess.DEVNULL)
+
+
+def set_up(place: Path, postgres: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Databases and content; environments of the example site and of the reference."""
+    site = environment(place, postgres and _with_name(postgres, "wagtail_ma_bench_site"))
+    reference = {**site, "BENCH_SQLITE": str(place / "reference.sqlite3")}
+    if postgres:
+        parts = urlsplit(postgres)
+        reference |= {
+            "BENCH_POSTGRES": "wagtail_ma_bench_reference",
+            "PGUSER": parts.username or "",
+            "PGPASSWORD": parts.password or "",
+            "PGHOST": parts.hostname or "",
+            "PGPORT": str(parts.port or ""),
+        }
+        _databases(postgres, "CREATE")
+    manage("benchmarks.reference.settings", reference, "migrate", "--run-syncdb")
+    manage("benchmarks.site_settings", site, "migrate")
+    manage("benchmarks.site_settings", site, "load_example_site")
+    return site, reference
+
+
+def _with_name(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def _databases(url: str, verb: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("wagtail_ma_bench_site", "wagtail_ma_bench_reference"):
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            if verb == "CREATE":
+                connection.execute(f"CREATE DATABASE {name}")
+
+
+def statements(env: dict[str, str]) -> dict[str, object]:
+    """Counted inside one process."""
+    call = [sys.executable, "-m", "benchmarks.statements"]
+    output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def measure(database: str, postgres: str, *, count: int, rounds: int) -> list[Case]:
+    """All cases on one database."""
+    servers: list[Server] = []
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            print(f"{database}: setting up ...", flush=True)
+            site, reference = set_up(Path(folder), postgres)
+            plain = {**site, "BENCH_PLAIN": "1"}
+            with_tag, without_tag = statements(site), statements(plain)
+            for application, env in (
+                ("benchmarks.reference.wsgi", reference),
+                ("benchmarks.site_wsgi", plain),
+                ("benchmarks.site_wsgi", site),
+            ):
+                servers.append(Server(application, env))
+            cases = _cases(servers, with_tag, without_tag)
+            for case in cases:
+                if case.server is not servers[2] or "page" in case.name:
+                    load.run(case.server.port, case.requests(100))
+            for number in range(rounds):
+                print(f"{database}: round {number + 1} of {rounds} ...", flush=True)
+                for case in cases:
+                    case.measure(count)
+            return cases
+        finally:
+            for server in servers:
+                server.stop()
+            if postgres:
+                _databases(postgres, "DROP")
+
+
+def _cases(servers: list[Server], with_tag: dict[str, object], without_tag: dict[str, object]) -> list[Case]:
+    reference, plain, site = servers
+    path = str(with_tag["path"])
+    counted: dict[str, int] = with_tag["statements"]  # type: ignore[assignment]
+    found = re.search(rb'data-p="([^"]+)"', load.run(site.port, [load.get(path)]).body)
+    if found is None:
+        raise SystemExit("The product page has no tracker.")
+    hits = Hits(site.port, found[1].decode())
+    row = json.dumps({"v": str(uuid4()), "u": "http://localhost/?a=1"}).encode()
+    page_without: dict[str, int] = without_tag["statements"]  # type: ignore[assignment]
+    # fmt: off
+    return [
+        Case("reference: page without database", reference, lambda n: [load.get("/page/")] * n, statements=0),
+        Case("reference: one INSERT", reference, lambda n: [load.post("/insert/", row)] * n, statements=1),
+        Case("product page without us", plain, lambda n: [load.get(path)] * n, statements=page_without["page"]),
+        Case("product page with the tracker", site, lambda n: [load.get(path)] * n,
+             "product page without us", statements=counted["page"]),
+        Case("hit: view, known visitor", site, hits.known, "reference: one INSERT",
+             statements=counted["hit, known visitor"]),
+        Case("hit: view, new visitor", site, hits.new, "reference: one INSERT",
+             statements=counted["hit, new visitor"]),
+        Case("hit: engagement", site, hits.engagement, "reference: one INSERT",
+             statements=counted["hit, engagement"]),
+    ]
+    # fmt: on
+
+
+def table(database: str, cases: list[Case]) -> list[str]:
+    """Markdown. Ratios are of medians over the rounds."""
+    lines = [
+        f"| {database} | requests/s | CPU ms/request | SQL | speed ÷ reference | CPU ÷ reference |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    median = {case.name: statistics.median(case.per_second) for case in cases}
+    cpu = {case.name: statistics.median(case.cpu_ms) for case in cases}
+    for case in cases:
+        ratios = "| | "
+        if case.reference:
+            speed = median[case.name] / median[case.reference]
+            ratios = f"| {speed:.2f} | {cpu[case.name] / cpu[case.reference]:.2f} "
+        lines.append(
+            f"| {case.name} | {median[case.name]:,.0f} | {cpu[case.name]:.2f} | {case.statements} {ratios}|"
+        )
+    return lines
+
+
+def machine() -> str:
+    """What it was measured on."""
+    import django
+    import wagtail
+
+    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    return (
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
+        f"Django {django.get_version()}, Wagtail {wagtail.__version__}; gunicorn, {WORKERS} sync workers"
+    )
+
+
+def write(lines: list[str]) -> None:
+    """Replace the table in docs/performance.md."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    begin, end = "<!-- bench: begin -->", "<!-- bench: end -->"
+    before, after = text.split(begin)[0], text.split(end)[1]
+    DOCUMENT.write_text("\n".join([before + begin, *lines, end]) + after, encoding="utf-8")
+
+
+def reachable(url: str) -> bool:
+    """Whether PostgreSQL answers there."""
+    try:
+        import psycopg
+
+        psycopg.connect(url, connect_timeout=2).close()
+    except Exception:
+        return False
+    return True
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=1000, help="per case and round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["sqlite", "postgres"])
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args()
+    # So that servers and databases are cleared away whatever ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    lines = ["", machine(), ""]
+    for database, url in (("sqlite", ""), ("postgres", POSTGRES)):
+        if options.only not in (None, database):
+            continue
+        if url and not reachable(url):
+            print(f"PostgreSQL does not answer at {url}: left out (set POSTGRES).")
+            continue
+        cases = measure(database, url, count=options.requests, rounds=options.rounds)
+        lines += [*table({"sqlite": "SQLite", "postgres": "PostgreSQL"}[database], cases), ""]
+    print("\n".join(lines))
+    if options.write:
+        write(lines)
+
+
+if __name__ == "__main__":
+    main()

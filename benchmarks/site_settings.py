@@ -1,0 +1,15 @@
+"""The example site, in a place of its own (environment WAGTAIL_MA_VAR and WAGTAIL_MA_DATABASE)."""
+
+from __future__ import annotations
+
+import os
+
+from example.settings.base import *  # noqa: F403
+from example.settings.base import TEMPLATES
+
+SECRET_KEY = "only-for-benchmarks"
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+if os.environ.get("BENCH_PLAIN"):
+    # The same site without the tracker: the tag renders nothing.
+    TEMPLATES[0]["OPTIONS"]["libraries"] = {"wagtail_ma_tags": "benchmarks.no_tags"}  # type: ignore[index]

@@ -1,0 +1,179 @@
+"""Set up marketing on the example site: what an editor would click together in the admin."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.utils import translation
+from wagtail.models import Page
+
+from wagtail_ma.forms.models import GatedDocument, LeadForm, LeadFormField
+from wagtail_ma.messaging.models import Mail, SenderProfile
+from wagtail_ma.scenarios.models import Scenario
+from wagtail_ma.scenarios.publish import publish
+from wagtail_ma.scoring.defaults import ensure_default_rules
+from wagtail_ma.scoring.models import ScoringRule
+from wagtail_ma.segments.models import Segment
+
+from .content.marketing import FORMS, MAILS, QUESTIONS, SCENARIO_NAME, SEGMENTS, SENDER
+from .models import HomePage, WhitepaperPage
+from .simulation.forms import form_name
+
+Say = Callable[[str], None]
+
+
+def pages_by_path() -> dict[tuple[str, str], Page]:
+    """Every live page of the site by language and slug path (``("ja", "blog/…")``)."""
+    found: dict[tuple[str, str], Page] = {}
+    for home in HomePage.objects.all().select_related("locale"):
+        language = home.locale.language_code
+        for page in Page.objects.descendant_of(home, inclusive=True).live().specific():
+            found[language, page.url_path.removeprefix(home.url_path).rstrip("/")] = page
+    return found
+
+
+@transaction.atomic
+def load_marketing(*, now: datetime, say: Say = print) -> None:
+    """Make forms, gates, segments, scoring rules, mails and a scenario, unless they are there."""
+    if Segment.objects.exists():
+        return
+    say("Forms, segments, scoring rules, mails and a scenario ...")
+    pages = pages_by_path()
+    with translation.override("ja"):
+        ensure_default_rules()
+        ScoringRule.objects.create(
+            name="料金ページを見た",
+            kind=ScoringRule.Kind.PAGE_VIEW,
+            page_key=pages["ja", "pricing"].translation_key,
+            points=10,
+            max_per_day=1,
+        )
+    load_forms()
+    segments = load_segments(pages)
+    mails = load_mails(pages)
+    load_scenario(mails, segments, now=now)
+    load_groups()
+
+
+def load_forms() -> None:
+    """The whitepaper and the contact form in each language; the whitepaper is gated."""
+    for (purpose, language), words in FORMS.items():
+        form = LeadForm.objects.create(name=form_name(purpose, language), **words)
+        names = [*QUESTIONS, "message"] if purpose == "contact" else QUESTIONS
+        for order, maps_to in enumerate(names):
+            is_required = maps_to in ("email", "company_name", "family_name")
+            LeadFormField.objects.create(
+                form=form, sort_order=order, maps_to=maps_to, is_required=is_required
+            )
+        for page in WhitepaperPage.objects.filter(locale__language_code=language):
+            if purpose == "whitepaper" and page.document_id:
+                GatedDocument.objects.create(document_id=page.document_id, form=form)
+
+
+def load_mails(pages: dict[tuple[str, str], Page]) -> dict[tuple[str, str], Mail]:
+    """The mails of the scenario, published."""
+    sender = SenderProfile.objects.create(**SENDER)
+    mails = {}
+    for (purpose, language), words in MAILS.items():
+        body = [
+            block("text", words["text"]),
+            block("button", {"label": words["button"], "page": pages[language, words["page"]].pk, "url": ""}),
+        ]
+        mail = Mail(
+            name=words["name"],
+            sender=sender,
+            subject=words["subject"],
+            preheader=words["preheader"],
+            body=body,
+        )
+        mail.save()
+        mail.save_revision().publish()
+        mails[purpose, language] = mail
+    return mails
+
+
+def load_scenario(
+    mails: dict[tuple[str, str], Mail], segments: dict[str, Segment], *, now: datetime
+) -> Scenario:
+    """Download → wait a day → mail in the reader's language → clicked? → offer → end."""
+    offer = [
+        block("wait", {"amount": 3, "unit": "days"}),
+        block("send_mail", {"mail": mails["offer", "ja"].pk}),
+        block("end", {}),
+    ]
+    steps = [
+        block("wait", {"amount": 1, "unit": "days"}),
+        block(
+            "branch",
+            {
+                "segment": segments["english"].pk,
+                "yes": [block("send_mail", {"mail": mails["follow-up", "en"].pk}), block("end", {})],
+                "no": [
+                    block("send_mail", {"mail": mails["follow-up", "ja"].pk}),
+                    block("clicked", {"amount": 3, "unit": "days", "yes": offer, "no": [block("end", {})]}),
+                ],
+            },
+        ),
+    ]
+    scenario = Scenario(
+        name=SCENARIO_NAME,
+        entry=Scenario.Entry.ACTIVITY,
+        activity_kind="download",
+        steps=steps,
+    )
+    scenario.save()
+    # In force since the first simulated day; Wagtail's own publication is dated today.
+    publish(scenario, now=now)
+    scenario.save_revision().publish()
+    return scenario
+
+
+def block(kind: str, value: Any) -> dict[str, Any]:
+    """One block as StreamFields store it."""
+    return {"type": kind, "value": value, "id": str(uuid.uuid4())}
+
+
+def load_segments(pages: dict[tuple[str, str], Page]) -> dict[str, Segment]:
+    """The segments of ``content.marketing.SEGMENTS``."""
+    rules = {
+        "pricing": [viewed(pages["ja", "pricing"], count=3, days=14)],
+        "english": [block("language", {"visit": "last", "language": "en"})],
+        "case": [viewed(pages["ja", "case-studies"], days=60, subtree=True)],
+        "candidate": [viewed(pages["ja", "careers"], days=60)],
+        "dormant": [block("last_visit", {"comparison": "at_least", "days": 21})],
+    }
+    return {
+        key: Segment.objects.create(name=name, description=text, rule=rules[key])
+        for key, (name, text) in SEGMENTS.items()
+    }
+
+
+def viewed(page: Page, *, days: int, count: int = 1, subtree: bool = False) -> dict[str, Any]:
+    """The condition that a page was viewed at least ``count`` times within ``days`` days."""
+    return block(
+        "page_viewed",
+        {
+            "page": page.pk,
+            "subtree": subtree,
+            "comparison": "at_least",
+            "number": count,
+            "count": "views",
+            "days": days,
+            "seconds": None,
+        },
+    )
+
+
+def load_groups() -> None:
+    """Marketing may do everything of ours; sales reads lists and lead pages."""
+    ours = Permission.objects.filter(content_type__app_label="wagtail_ma")
+    admin = Permission.objects.get(codename="access_admin", content_type__app_label="wagtailadmin")
+    marketing, _ = Group.objects.get_or_create(name="Marketing")
+    marketing.permissions.add(admin, *ours)
+    sales, _ = Group.objects.get_or_create(name="Sales")
+    sales.permissions.add(admin, *ours.filter(codename__in=["view_visitor", "view_lead"]))

@@ -1,0 +1,103 @@
+"""What a simulated browser does: exactly what the tracker would send, at a simulated time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from wagtail_ma import flow
+from wagtail_ma.tracking.bots import is_bot
+from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.page_token import PageRef
+
+from .characters import Look, Outing, Person
+
+Act = Callable[[datetime], None]
+
+
+class Browser:
+    """One cookie, one person; turns looks into hits."""
+
+    def __init__(self, person: Person, pages: dict[tuple[str, str], Any]) -> None:
+        self.person = person
+        self.key: str | None = None
+        self._pages = pages
+        self._view_id = uuid.UUID(int=0)
+
+    def opens(self, look: Look, outing: Outing | None) -> Act:
+        """A page view; ``outing`` is given for the first one of a visit (it has a referrer)."""
+
+        def act(now: datetime) -> None:
+            self._view_id = uuid.uuid4()
+            query = f"?{outing.query}" if outing and outing.query else ""
+            self._send(
+                "p",
+                look,
+                now,
+                query=query,
+                referrer=outing.referrer if outing else self._address(look),
+            )
+
+        return act
+
+    def leaves(self, look: Look) -> Act:
+        """The last message of a view: how long it was read, and how far."""
+
+        def act(now: datetime) -> None:
+            if look.seconds:
+                milliseconds = look.seconds * 1000
+                self._send("e", look, now, engaged_ms=milliseconds, visible_ms=milliseconds)
+
+        return act
+
+    def comes_back(self, address: str) -> Act:
+        """A page view at a given address, e.g. after a click in a mail."""
+
+        def act(now: datetime) -> None:
+            self._view_id = uuid.uuid4()
+            path = address.split("?")[0].rstrip("/")
+            for (language, slug), page in self._pages.items():
+                if path.endswith(f"/{language}/{slug}".rstrip("/")):
+                    self._record("p", page, now, url=address)
+                    return
+
+        return act
+
+    def sends(self, purpose: str) -> Act:
+        """A form, filled in and sent (see ``forms.py``)."""
+
+        def act(now: datetime) -> None:
+            from .forms import send
+
+            self.key = send(self, purpose, now=now)
+
+        return act
+
+    def _address(self, look: Look) -> str:
+        return self._pages[self.person.language, look.path].full_url
+
+    def _send(self, kind: str, look: Look, now: datetime, *, query: str = "", **more: Any) -> None:
+        page = self._pages[self.person.language, look.path]
+        self._record(kind, page, now, url=page.full_url + query, scroll_percent=look.scroll, **more)
+
+    def _record(self, kind: str, page: Any, now: datetime, *, url: str, **more: Any) -> None:
+        person = self.person
+        recorded = flow.record_hit(
+            Hit(
+                kind=kind,
+                view_id=self._view_id,
+                url=url,
+                browser_key=self.key,
+                page=PageRef(site_id=page.get_site().pk, page_id=page.pk),
+                language=person.language,
+                user_agent=person.user_agent,
+                is_bot=is_bot(person.user_agent),
+                width=1280,
+                title=page.title,
+                **more,
+            ),
+            now=now,
+        )
+        self.key = recorded.browser_key or self.key

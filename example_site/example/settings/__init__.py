@@ -1,0 +1,1 @@
+"""Settings modules: ``demo`` to run the site, ``test`` for the suite."""

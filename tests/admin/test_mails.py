@@ -1,0 +1,195 @@
+"""The screens of mails and senders."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+
+from tests import factories
+from wagtail_ma.core.tokens import mail_token
+from wagtail_ma.messaging import fill, queue, sending
+from wagtail_ma.messaging.models import Delivery, Mail, SenderProfile
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def editor(client):
+    user = User.objects.create_superuser("editor", "editor@example.com", "x")
+    client.force_login(user)
+    return user
+
+
+def login_with(client, *codenames):
+    user = User.objects.create_user("limited", "limited@example.com", "x")
+    user.user_permissions.add(
+        Permission.objects.get(codename="access_admin"), *Permission.objects.filter(codename__in=codenames)
+    )
+    client.force_login(user)
+    return user
+
+
+def url(name, *args):
+    return reverse(f"wagtail_ma_mails:{name}", args=args)
+
+
+def post_data(mail, **changes):
+    return {
+        "name": mail.name,
+        "kind": mail.kind,
+        "language": mail.language,
+        "sender": mail.sender_id,
+        "subject": "Changed",
+        "preheader": "",
+        "body-count": "1",
+        "body-0-deleted": "",
+        "body-0-order": "0",
+        "body-0-type": "heading",
+        "body-0-id": "",
+        "body-0-value-text": "Big news",
+        "body-0-value-size": "large",
+        **changes,
+    }
+
+
+def test_mail_list__no_sender__says_what_to_do_first(client, editor):
+    content = client.get(url("list")).content.decode()
+    assert reverse("wagtail_ma_senders:add") in content
+
+
+def test_mail_list__with_mails__counts_what_was_sent(client, editor, now, mailoutbox):
+    mail = factories.make_mail()
+    lead = factories.make_lead(now=now)
+    factories.make_consent(lead, now=now)
+    queue.enqueue(mail, lead, occurrence="", now=now)
+    sending.drain(now=now)
+    content = client.get(url("list")).content.decode()
+    assert f'<a href="{url("results", mail.pk)}">1</a>' in content
+    assert client.get(url("list") + "?q=welc").content.decode().count("Welcome") >= 1
+
+
+def test_mail_editor__draft_then_publish__live_content_changes_only_then(client, editor):
+    mail = factories.make_mail()
+    assert client.get(url("edit", mail.pk)).status_code == 200
+    client.post(url("edit", mail.pk), post_data(mail))
+    mail.refresh_from_db()
+    assert mail.subject == "Hello"
+    client.post(url("edit", mail.pk), post_data(mail, **{"action-publish": "1"}))
+    mail.refresh_from_db()
+    assert mail.subject == "Changed"
+    assert mail.body[0].value["text"] == "Big news"
+
+
+def test_mail_editor__something_missing__listed(client, editor):
+    mail = factories.make_mail(text="<p>{{ lead.nothing }}</p>", publish=False)
+    content = client.get(url("edit", mail.pk)).content.decode()
+    assert "It is not published." in content
+    assert "{{ lead.nothing }}” is no merge field" in content
+
+
+def test_mail_add__page__opens(client, editor):
+    factories.make_sender()
+    assert client.get(url("add")).status_code == 200
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("html", "<h2"), ("plain", "Subject: Changed")])
+def test_mail_preview__both_modes__show_the_form_as_it_stands(client, editor, mode, expected):
+    mail = factories.make_mail()
+    where = url("preview_on_edit", mail.pk)
+    assert client.post(where, post_data(mail)).json()["is_valid"]
+    content = client.get(where, {"mode": mode}).content.decode()
+    assert expected in content and "Big news" in content
+    assert "/ma/m/c/" not in content
+
+
+def test_send_test__to_oneself__newest_draft_filled_for_a_lead(client, editor, now, mailoutbox):
+    mail = factories.make_mail(text="<p>Dear {{ lead.full_name }}</p>")
+    factories.make_lead(now=now, family_name="Smith", given_name="Ann")
+    draft = mail.get_latest_revision_as_object()
+    draft.subject = "Draft"
+    draft.save_revision()
+    assert client.get(url("test", mail.pk)).status_code == 200
+    assert mailoutbox == []
+    response = client.post(url("test", mail.pk), {"lead_email": "ann@example.com"})
+    assert response.status_code == 302
+    (message,) = mailoutbox
+    assert message.to == ["editor@example.com"]
+    assert message.subject == "[Test] Draft"
+    assert "Dear Ann Smith" in message.body
+    assert not Delivery.objects.exists()
+
+
+def test_send_test__no_permission__refused(client, now, mailoutbox):
+    mail = factories.make_mail()
+    login_with(client, "view_mail")
+    assert client.post(url("test", mail.pk)).status_code == 302
+    assert mailoutbox == []
+
+
+def test_results__numbers_and_people__agree(client, editor, now, mailoutbox):
+    body = [{"type": "button", "value": {"label": "Go", "page": None, "url": "https://example.com/a"}}]
+    mail = factories.make_mail(body=body)
+    for number in range(3):
+        lead = factories.make_lead(f"p{number}@example.com", now=now)
+        if number:
+            factories.make_consent(lead, now=now)
+        queue.enqueue(mail, lead, occurrence="", now=now)
+    sending.drain(now=now)
+    sent = Delivery.objects.filter(state="sent").first()
+    client.get(f"/ma/m/c/{mail_token(fill.CLICK, sent.public_id, 0)}", HTTP_USER_AGENT=factories.CHROME)
+    client.get(f"/ma/m/c/{mail_token(fill.CLICK, sent.public_id, 0)}", HTTP_USER_AGENT="curl/8")
+    client.post(f"/ma/m/u/{mail_token(fill.UNSUBSCRIBE, sent.public_id)}")
+    response = client.get(url("results", mail.pk))
+    found = response.context["results"]
+    assert {state.state: state.count for state in found.states} == {"sent": 2, "skipped": 1}
+    assert (found.people_clicked, found.unsubscribed) == (1, 1)
+    assert [(link.label, link.people, link.machine) for link in found.links] == [("Go", 1, 1)]
+    listed = client.get(url("results", mail.pk) + "?clicked=true").context["object_list"]
+    assert [delivery.pk for delivery in listed] == [sent.pk]
+    skipped = client.get(url("results_list", mail.pk) + "?state=skipped").content.decode()
+    assert "p0@example.com" in skipped and "has not agreed" in skipped
+
+
+def test_results__no_permission_for_leads__people_hidden(client, now, mailoutbox):
+    mail = factories.make_mail()
+    queue.enqueue(mail, factories.make_lead(now=now), occurrence="", now=now)
+    login_with(client, "view_delivery")
+    response = client.get(url("results", mail.pk))
+    assert response.status_code == 200
+    assert "ann@example.com" not in response.content.decode()
+    # Searching would tell whether an address is there.
+    assert client.get(url("results", mail.pk) + "?q=nobody").context["object_list"]
+
+
+def test_send_again__unknown__goes_out_after_confirmation(client, editor, now, mailoutbox):
+    mail = factories.make_mail()
+    lead = factories.make_lead(now=now)
+    factories.make_consent(lead, now=now)
+    delivery = queue.enqueue(mail, lead, occurrence="", now=now)
+    Delivery.objects.update(state="unknown")
+    assert url("send_again", delivery.pk) in client.get(url("results", mail.pk)).content.decode()
+    client.get(url("send_again", delivery.pk))
+    delivery.refresh_from_db()
+    assert delivery.state == "unknown"
+    client.post(url("send_again", delivery.pk))
+    delivery.refresh_from_db()
+    assert delivery.state == "ready"
+    Delivery.objects.update(state="sent")
+    client.post(url("send_again", delivery.pk))
+    delivery.refresh_from_db()
+    assert delivery.state == "sent"
+
+
+def test_senders__add__stored(client, editor):
+    data = {
+        "name": "N",
+        "email": "n@example.com",
+        "legal_name": "L",
+        "postal_address": "P",
+        "contact": "C",
+    }
+    assert client.get(reverse("wagtail_ma_senders:index")).status_code == 200
+    client.post(reverse("wagtail_ma_senders:add"), data)
+    assert SenderProfile.objects.get().legal_name == "L"
+    assert not Mail.objects.exists()

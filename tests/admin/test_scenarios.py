@@ -1,0 +1,192 @@
+"""Scenarios in the admin."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+from wagtail.admin.telepath import JSContext
+
+from tests.scenarios.stories import a_draft, a_lead, a_mail, a_scenario, an_enrolment, end, send, step, wait
+from tests.scoring.history import a_visitor
+from wagtail_ma.scenarios import runner
+from wagtail_ma.scenarios.blocks import steps_block
+from wagtail_ma.scenarios.diagram import draw, wrapped
+from wagtail_ma.scenarios.models import Scenario
+from wagtail_ma.scenarios.publish import tree_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
+
+
+def form(**changes):
+    return {
+        "name": "After a download",
+        "entry": "activity",
+        "activity_kind": "download",
+        "segment": "",
+        "again": "once",
+        "steps-count": "1",
+        "steps-0-deleted": "",
+        "steps-0-order": "0",
+        "steps-0-type": "wait",
+        "steps-0-id": "11111111-1111-1111-1111-111111111111",
+        "steps-0-value-amount": "2",
+        "steps-0-value-unit": "days",
+        **changes,
+    }
+
+
+def test_add__as_draft__lets_nobody_in(admin_client):
+    response = admin_client.post(reverse("wagtail_ma_scenarios:add"), form())
+    assert response.status_code == 302, response.context["form"].errors
+    scenario = Scenario.objects.get()
+    assert not scenario.live
+    assert not scenario.versions.exists()
+
+
+def test_add__and_publish__makes_a_version(admin_client):
+    response = admin_client.post(
+        reverse("wagtail_ma_scenarios:add"), form(**{"action-publish": "action-publish"})
+    )
+    assert response.status_code == 302, response.context["form"].errors
+    scenario = Scenario.objects.get()
+    assert scenario.live
+    assert scenario.versions.get().definition[0]["params"] == {"amount": 2, "unit": "days"}
+
+
+def test_add__publish_without_steps__says_why_not(admin_client):
+    response = admin_client.post(
+        reverse("wagtail_ma_scenarios:add"), form(**{"action-publish": "1", "steps-count": "0"})
+    )
+    assert response.status_code == 200
+    assert "Add at least one step." in response.content.decode()
+    assert not Scenario.objects.filter(live=True).exists()
+
+
+def test_edit__publish_changed_steps__makes_the_next_version(admin_client, now):
+    scenario = a_scenario(now, [wait()])
+    url = reverse("wagtail_ma_scenarios:edit", args=[scenario.pk])
+    assert "Results" in admin_client.get(url).content.decode()
+    response = admin_client.post(url, form(**{"action-publish": "1"}))
+    assert response.status_code == 302, response.context["form"].errors
+    assert scenario.versions.count() == 2
+
+
+def test_editor__three_levels_of_branches__payload_stays_small():
+    assert len(json.dumps(JSContext().pack(steps_block()))) < 100_000
+
+
+def test_list__state_and_numbers__are_shown(admin_client, now):
+    scenario = a_scenario(now, [wait()])
+    an_enrolment(scenario, a_visitor(now), now)
+    text = admin_client.get(reverse("wagtail_ma_scenarios:list")).content.decode()
+    assert "Running" in text
+    assert "downloaded a document" in text
+
+
+def test_list__empty__says_what_to_do(admin_client):
+    assert (
+        "There are no scenarios yet"
+        in admin_client.get(reverse("wagtail_ma_scenarios:list")).content.decode()
+    )
+
+
+def test_result__people_at_steps__are_counted_and_listed(admin_client, now):
+    lead = a_lead(now, email="hanako@example.com")
+    clicked = step("clicked", {"amount": 1, "unit": "days", "yes": [end()], "no": []}, key="clicked")
+    scenario = a_scenario(now, [send(a_mail()), clicked])
+    an_enrolment(scenario, lead.visitor, now)
+    an_enrolment(scenario, a_visitor(now), now)
+    runner.run_due(now=now)
+    url = reverse("wagtail_ma_scenarios:inspect", args=[scenario.pk])
+    text = admin_client.get(url).content.decode()
+    assert "1 here now · 1 passed" in text
+    assert "skipped: no address known: 1" in text
+    assert "hanako@example.com" in text
+    only = admin_client.get(url, {"step": "clicked"})
+    assert [row["name"] for row in only.context["people"]] == ["hanako@example.com"]
+    assert [row["name"] for row in admin_client.get(url, {"status": "finished"}).context["people"]] != [
+        "hanako@example.com"
+    ]
+    for part in ("<script>", " style=", " onclick="):
+        assert part not in text[text.index("ma-flow") :].split("</main>")[0]
+
+
+def test_result__draft__says_that_nobody_enters(admin_client):
+    draft = a_draft([wait()])
+    text = admin_client.get(reverse("wagtail_ma_scenarios:inspect", args=[draft.pk])).content.decode()
+    assert "Not published yet" in text
+
+
+def test_result__markup_in_names__is_escaped(admin_client, now):
+    mail = a_mail(name="<img src=x>")
+    scenario = a_scenario(now, [send(mail)])
+    text = admin_client.get(reverse("wagtail_ma_scenarios:inspect", args=[scenario.pk])).content.decode()
+    assert "<img src=x>" not in text
+    assert "&lt;img src=x&gt;" in text
+
+
+def test_switch__pause_resume_stop__by_post_only(admin_client, now):
+    scenario = a_scenario(now, [wait()])
+    enrolment = an_enrolment(scenario, a_visitor(now), now)
+    url = reverse("wagtail_ma_scenarios:switch", args=[scenario.pk])
+    assert admin_client.get(url).status_code == 405
+    admin_client.post(url, {"action": "pause"})
+    assert Scenario.objects.get().is_paused
+    admin_client.post(url, {"action": "resume"})
+    assert not Scenario.objects.get().is_paused
+    admin_client.post(url, {"action": "stop"})
+    enrolment.refresh_from_db()
+    assert enrolment.status == "exited"
+
+
+def test_switch__without_the_permission__is_refused(client, now):
+    scenario = a_scenario(now, [wait()])
+    user = User.objects.create_user("eve", password="x")
+    user.user_permissions.add(
+        Permission.objects.get(codename="access_admin"), Permission.objects.get(codename="view_scenario")
+    )
+    client.force_login(user)
+    assert client.get(reverse("wagtail_ma_scenarios:inspect", args=[scenario.pk])).status_code == 200
+    client.post(reverse("wagtail_ma_scenarios:switch", args=[scenario.pk]), {"action": "pause"})
+    assert not Scenario.objects.get().is_paused
+
+
+def test_result__without_permission_for_visitors__shows_no_names(client, now):
+    lead = a_lead(now, email="hanako@example.com")
+    scenario = a_scenario(now, [wait()])
+    an_enrolment(scenario, lead.visitor, now)
+    user = User.objects.create_user("eve", password="x")
+    user.user_permissions.add(
+        Permission.objects.get(codename="access_admin"), Permission.objects.get(codename="view_scenario")
+    )
+    client.force_login(user)
+    text = client.get(reverse("wagtail_ma_scenarios:inspect", args=[scenario.pk])).content.decode()
+    assert "hanako" not in text
+
+
+def test_draw__branches__boxes_never_overlap():
+    inner = step("branch", {"segment": None, "yes": [wait(key="a")], "no": [wait(key="b"), end()]}, key="i")
+    outer = step("branch", {"segment": None, "yes": [inner, wait(key="c")], "no": []}, key="o")
+    diagram = draw(tree_of(a_draft([wait(key="w"), outer, wait(key="z")])))
+    places = [(int(box.x), int(box.y)) for box in diagram.boxes]
+    assert len(places) == 8
+    for place, (x, y) in enumerate(places):
+        assert 0 <= x <= int(diagram.width) - 200
+        assert 0 <= y <= int(diagram.height) - 64
+        for other_x, other_y in places[place + 1 :]:
+            assert abs(x - other_x) >= 200 or abs(y - other_y) >= 64
+    assert len(diagram.ends) == 1
+
+
+def test_wrapped__japanese__breaks_anywhere_and_is_cut():
+    lines = wrapped("「資料ダウンロードのお礼と次にお読みいただきたい導入事例のご案内」を送る")
+    assert len(lines) == 2
+    assert lines[1].endswith("…")
+
+
+def test_preview__draft__is_the_diagram(rf):
+    response = a_draft([wait()]).make_preview_request()
+    assert "Wait 1 day" in response.content.decode()

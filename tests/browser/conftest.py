@@ -1,0 +1,115 @@
+"""Fixtures of the tests in a real browser. Without Chromium they are skipped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import chromium
+from tests.browser.mail_sink import MailSink, running_sink
+from tests.browser.running_site import RunningSite, prepare, running
+from tests.browser.tracker_site import Site, running_site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser as Playing
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[str]:
+    if not chromium.available():
+        pytest.skip("no Chromium (environment variable CHROMIUM) or no display (Xvfb)")
+    with chromium.display() as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def shared_browser(screen: str) -> Iterator[chromium.Browser]:
+    with chromium.running_browser(screen) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(shared_browser: chromium.Browser) -> Iterator[chromium.Browser]:
+    """A browser whose tabs are closed afterwards; the first one stays, or it would quit."""
+    kept = {target["targetId"] for target in shared_browser.targets()}
+    yield shared_browser
+    for target in shared_browser.targets():
+        if target["targetId"] not in kept:
+            shared_browser.command("Target.closeTarget", targetId=target["targetId"])
+
+
+@pytest.fixture
+def own_browser(screen: str) -> Iterator[chromium.Browser]:
+    """A browser that the test may stop or kill."""
+    with chromium.running_browser(screen) as browser:
+        yield browser
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A fresh origin with the tracker on /a and /b; here it hides the suite's Wagtail site."""
+    with running_site() as running:
+        yield running
+
+
+@pytest.fixture
+def tab(browser: chromium.Browser, site: Site) -> chromium.Tab:
+    """An empty tab in front."""
+    return browser.tab()
+
+
+@pytest.fixture(scope="session")
+def executable() -> str:
+    """The installed Chromium; without it nothing below is started."""
+    if not shutil.which(chromium.EXECUTABLE):
+        pytest.skip("no Chromium (environment variable CHROMIUM)")
+    return chromium.EXECUTABLE
+
+
+@pytest.fixture(scope="session")
+def sink(executable: str) -> Iterator[MailSink]:
+    """Where all mail of the example sites goes."""
+    with running_sink() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bare_site(tmp_path_factory: pytest.TempPathFactory, sink: MailSink) -> Path:
+    """An installation that has only been migrated, not running; others begin as its copies."""
+    directory = tmp_path_factory.mktemp("bare")
+    prepare(directory, sink)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def full_site(
+    tmp_path_factory: pytest.TempPathFactory, bare_site: Path, sink: MailSink
+) -> Iterator[RunningSite]:
+    """The running example site with forty visitors of the last twelve days."""
+    var = tmp_path_factory.mktemp("full") / "var"
+    with running(var, sink, ["ma_demo", "--visitors", "40", "--days", "12"], begin_as=bare_site) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def empty_site(
+    tmp_path_factory: pytest.TempPathFactory, bare_site: Path, sink: MailSink
+) -> Iterator[RunningSite]:
+    """The running example site as on the first day: pages, but nothing of ours."""
+    var = tmp_path_factory.mktemp("empty") / "var"
+    with running(var, sink, ["load_example_site"], begin_as=bare_site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def playing(executable: str) -> Iterator[Playing]:
+    """A headless Chromium. Not for the whole session: Playwright's event loop must not outlive the
+    module, or Django refuses the database to the tests after it."""
+    from tests.browser import people
+
+    with people.playing() as browser:
+        yield browser

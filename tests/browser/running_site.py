@@ -1,0 +1,145 @@
+"""The example site, run for real: web server and worker as processes, as ``make demo`` runs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.browser.mail_sink import MailSink
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = [sys.executable, str(ROOT / "example_site" / "manage.py")]
+SETTINGS = "tests.browser.site_settings"
+HOST = "127.0.0.1"
+# The database of the tests' own shell must not become the site's: it is filled and thrown away.
+FOREIGN = ("WAGTAIL_MA_DATABASE", "DATABASE_URL", "WAGTAIL_MA_DEBUG")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RunningSite:
+    """One installation of the example site below ``var``."""
+
+    var: Path
+    sink: MailSink
+    port: int = field(default_factory=free_port)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, without a slash at the end."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def admin(self) -> str:
+        """Address of the admin, with a slash at the end."""
+        return f"{self.url}/admin/"
+
+    def environment(self) -> dict[str, str]:
+        """What the site's processes get."""
+        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        return {
+            **kept,
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), kept.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+            "PYTHONUNBUFFERED": "1",
+            "WAGTAIL_MA_VAR": str(self.var),
+            "WAGTAIL_MA_TEST_SMTP_PORT": str(self.sink.port),
+            "WAGTAILADMIN_BASE_URL": self.url,
+        }
+
+    def manage(self, *arguments: str) -> str:
+        """Run one management command and return what it printed; AssertionError when it fails."""
+        done = subprocess.run(
+            [*MANAGE, *arguments], env=self.environment(), capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    def shell(self, code: str) -> str:
+        """Run Python with the site's Django set up, e.g. to let the worker live at a later time."""
+        return self.manage("shell", "--no-imports", "--verbosity", "0", "--command", code)
+
+    def start(self) -> None:
+        """Start web server and worker, and wait until a page is answered."""
+        self._spawn("web", "runserver", f"{HOST}:{self.port}", "--noreload", "--insecure")
+        self._spawn("worker", "qcluster")
+        self._wait_for_page()
+
+    def _spawn(self, name: str, *arguments: str) -> None:
+        with (self.var / f"{name}.log").open("ab") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    [*MANAGE, *arguments],
+                    env=self.environment(),
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            )
+
+    def _wait_for_page(self) -> None:
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            if any(process.poll() is not None for process in self.processes):
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/ja/", timeout=30):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        raise AssertionError(f"the example site did not start:\n{self.log()}")
+
+    def log(self, name: str = "web") -> str:
+        """The last lines that a process printed."""
+        path = self.var / f"{name}.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-60:]) if path.exists() else ""
+
+    def stop(self) -> None:
+        """End the processes, then insist. The worker's own children are in its group."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(5)
+        self.processes.clear()
+
+
+def prepare(directory: Path, sink: MailSink) -> None:
+    """Make an installation whose tables are empty, for others to begin as its copies."""
+    RunningSite(directory, sink).manage("migrate", "--verbosity", "0")
+
+
+@contextmanager
+def running(var: Path, sink: MailSink, *commands: list[str], begin_as: Path) -> Iterator[RunningSite]:
+    """A site that begins as a copy of another one, has run ``commands``, and serves until the block ends."""
+    shutil.copytree(begin_as, var)
+    site = RunningSite(var, sink)
+    for command in commands:
+        site.manage(*command)
+    try:
+        site.start()
+        yield site
+    finally:
+        site.stop()

@@ -1,0 +1,176 @@
+"""Several processes record at the same time; here threads with connections of their own."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import close_old_connections, connection, connections, transaction
+from django.test import Client
+from django.urls import reverse
+
+from tests.factories import CHROME, engagement_hit, page_hit
+from wagtail_ma import flow
+from wagtail_ma.people.models import Identity, Visitor
+from wagtail_ma.tracking import page_token, pages, writing
+from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
+from wagtail_ma.tracking.page_token import PageRef
+from wagtail_ma.tracking.writing import Busy, write_facts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def together(*calls: Callable[[], Any]) -> None:
+    """Run all calls in threads that start at the same moment; a failure in one fails the test."""
+    start = threading.Barrier(len(calls))
+    failures: list[BaseException] = []
+
+    def run(call: Callable[[], Any]) -> None:
+        try:
+            start.wait(timeout=30)
+            call()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not failures, failures
+
+
+def record(hit: Any, now: datetime) -> None:
+    """As the tracker does it: when the server is busy, again."""
+    for _ in range(50):
+        try:
+            flow.record_hit(hit, now=now)
+            return
+        except Busy:
+            continue
+    raise AssertionError("busy for ever")
+
+
+@contextmanager
+def write_lock() -> Iterator[None]:
+    """Another process holds SQLite's write lock."""
+    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+only_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite has one writer")
+
+
+def test_first_hits_of_a_visit__at_once__one_visit(home: Any, now: datetime) -> None:
+    key = flow.record_hit(page_hit(home), now=now).browser_key
+    later = now + timedelta(hours=2)
+    together(*[lambda: record(page_hit(home, browser_key=key), later) for _ in range(6)])
+    assert (Visit.objects.count(), PageView.objects.count()) == (2, 7)
+
+
+def test_same_message__at_once__one_row(home: Any, now: datetime) -> None:
+    key = flow.record_hit(page_hit(home), now=now).browser_key
+    hit = page_hit(home, browser_key=key)
+    together(*[lambda: record(hit, now) for _ in range(6)])
+    assert PageView.objects.filter(view_id=hit.view_id).count() == 1
+
+
+def test_totals_of_one_view__at_once__largest_wins(home: Any, now: datetime) -> None:
+    view_id = uuid4()
+    key = flow.record_hit(page_hit(home, view_id=view_id), now=now).browser_key
+    later = now + timedelta(minutes=2)
+    hits = [engagement_hit(view_id, s, page=home, browser_key=key) for s in (5, 20, 35, 50, 65, 110)]
+    together(*[lambda hit=hit: record(hit, later) for hit in hits])
+    assert PageView.objects.get().engaged_seconds == 110
+
+
+def test_first_hits_of_a_page__at_once__one_page(home: Any, now: datetime) -> None:
+    pages.forget()
+    together(*[lambda: record(page_hit(home), now) for _ in range(4)])
+    assert (TrackedPage.objects.count(), Visitor.objects.count(), PageView.objects.count()) == (1, 4, 4)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs row locks")
+def test_hit_during_a_merge__facts_follow_the_identity(home: Any, now: datetime) -> None:
+    key = flow.record_hit(page_hit(home), now=now).browser_key
+    winner = Visitor.objects.create(first_seen_at=now)
+    merging, hitting = threading.Event(), threading.Event()
+
+    def merge() -> None:
+        with transaction.atomic():
+            identity = Identity.objects.select_for_update().get(key=key)
+            merging.set()
+            hitting.wait(timeout=30)
+            identity.visitor = winner
+            identity.save()
+            for model in (Visit, PageView):
+                model.objects.filter(identity=identity).update(visitor=winner)
+
+    def hit() -> None:
+        merging.wait(timeout=30)
+        hitting.set()
+        record(page_hit(home, browser_key=key), now)
+
+    together(merge, hit)
+    assert set(PageView.objects.values_list("visitor_id", flat=True)) == {winner.pk}
+    assert PageView.objects.count() == 2
+
+
+def test_remembered_page__deleted_meanwhile__recorded_anew(home: Any, now: datetime) -> None:
+    flow.record_hit(page_hit(home), now=now)
+    TrackedPage.objects.all().delete()
+    flow.record_hit(page_hit(home), now=now)
+    assert PageView.objects.get().tracked_page.page_id == home.pk
+
+
+@only_sqlite
+def test_write_facts__database_locked__busy_soon_and_time_out_restored(now: datetime) -> None:
+    with connection.cursor() as cursor:
+        usual = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+    with write_lock():
+        began = time.monotonic()
+        with pytest.raises(Busy), write_facts():
+            raise AssertionError("not reached")
+        # The project's own time-out is 20 seconds.
+        assert writing.LOCK_WAIT_MS / 1000 * 0.8 < time.monotonic() - began < 2
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA busy_timeout").fetchone()[0] == usual == 20_000
+    with write_facts():
+        Visitor.objects.create(first_seen_at=now)
+    assert Visitor.objects.count() == 1
+
+
+@only_sqlite
+def test_hit__database_locked__503_page_renders_and_resent_message_is_recorded(
+    home: Any, client: Client, now: datetime
+) -> None:
+    token = page_token.make(PageRef(None, home.pk, "/", "en"))
+    body = json.dumps({"k": "p", "v": str(uuid4()), "t": token, "u": "http://testserver/"})
+
+    def post() -> Any:
+        return client.post(reverse("wagtail_ma:hit"), body, content_type="text/plain", HTTP_USER_AGENT=CHROME)
+
+    flow.record_hit(page_hit(home), now=now)
+    client.get("/")
+    with write_lock():
+        refused = post()
+        assert (refused.status_code, refused["Retry-After"]) == (503, "1")
+        assert client.get("/").status_code == 200
+    assert post().status_code == 204
+    close_old_connections()
+    assert PageView.objects.count() == 2

@@ -1,0 +1,250 @@
+"""The slow, obvious evaluator: what a rule means, in Python, one person at a time.
+
+The database's two shapes are compared with it. It knows nothing of querysets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+@dataclass
+class View:
+    page: str
+    at: datetime
+    seconds: float
+    visit: int
+
+
+@dataclass
+class VisitFact:
+    started_at: datetime
+    last_at: datetime
+    medium: str
+    campaign: str
+    device: str
+    language: str
+    is_bot: bool
+
+
+@dataclass
+class ActivityFact:
+    kind: str
+    at: datetime
+    mail: str | None = None
+
+
+@dataclass
+class Person:
+    first_seen_at: datetime
+    bucket: int
+    visits: list[VisitFact] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+    activities: list[ActivityFact] = field(default_factory=list)
+    lead: dict[str, str] | None = None
+    segments: set[str] = field(default_factory=set)
+    # (mail, state, sent_at)
+    mails: list[tuple[str, str, datetime | None]] = field(default_factory=list)
+
+
+# Which pages of the test site a condition about a page means: (alone, with the pages below it).
+MEANT = {
+    "product": ({"product", "product-ja"}, {"product", "product-ja", "detail", "detail-ja"}),
+    "detail": ({"detail"}, {"detail"}),
+    "pricing": ({"pricing"}, {"pricing"}),
+}
+# Classes and topics of the tracked pages.
+CLASSES = {"product": {"product", "product-ja"}, "pricing": {"pricing"}}
+TOPICS = {"speed": {"product", "pricing"}, "price": {"pricing"}}
+
+
+def fulfils(node: Any, person: Person, now: datetime) -> bool:
+    """``node``: ("all" | "any" | "none", children) or (condition key, values)."""
+    kind, content = node
+    if kind in ("all", "any", "none"):
+        verdicts = [fulfils(child, person, now) for child in content]
+        return {"all": all(verdicts), "any": any(verdicts), "none": not any(verdicts)}[kind]
+    return CONDITIONS[kind](person, content, now)
+
+
+def since(days: int | None, now: datetime) -> datetime:
+    return now - timedelta(days=days) if days is not None else now - timedelta(days=100_000)
+
+
+def compare(comparison: str, count: int, number: int) -> bool:
+    return {"at_least": count >= number, "at_most": count <= number, "exactly": count == number}[comparison]
+
+
+def views(person: Person, page: str | None, subtree: bool, days: int | None, now: datetime) -> list[View]:
+    pages = None if page is None else MEANT[page][1 if subtree else 0]
+    return [v for v in person.views if (pages is None or v.page in pages) and v.at >= since(days, now)]
+
+
+def page_viewed(person: Person, values: Any, now: datetime) -> bool:
+    found = views(person, values["page"], values["subtree"], values["days"], now)
+    if values["seconds"] is not None:
+        found = [v for v in found if v.seconds >= values["seconds"]]
+    return how_many(found, values)
+
+
+def time_on_page(person: Person, values: Any, now: datetime) -> bool:
+    found = views(person, values["page"], values["subtree"], values["days"], now)
+    return bool(found) and sum(v.seconds for v in found) >= values["seconds"]
+
+
+def viewed_in_order(person: Person, values: Any, now: datetime) -> bool:
+    first = views(person, values["first"], values["first_subtree"], values["days"], now)
+    second = views(person, values["second"], values["second_subtree"], values["days"], now)
+    return any(a.at < b.at for a in first for b in second)
+
+
+def labelled(person: Person, pages: set[str], days: int | None, now: datetime) -> list[View]:
+    return [v for v in views(person, None, False, days, now) if v.page in pages]
+
+
+def how_many(found: list[View], values: Any) -> bool:
+    count = len({v.visit for v in found}) if values["count"] == "visits" else len(found)
+    return compare(values["comparison"], count, values["number"])
+
+
+def page_class_viewed(person: Person, values: Any, now: datetime) -> bool:
+    return how_many(labelled(person, CLASSES[values["page_class"]], values["days"], now), values)
+
+
+def topic_viewed(person: Person, values: Any, now: datetime) -> bool:
+    return how_many(labelled(person, TOPICS[values["topic"]], values["days"], now), values)
+
+
+def time_on_topic(person: Person, values: Any, now: datetime) -> bool:
+    found = labelled(person, TOPICS[values["topic"]], values["days"], now)
+    return bool(found) and sum(v.seconds for v in found) >= values["seconds"]
+
+
+def page_class_share(person: Person, values: Any, now: datetime) -> bool:
+    every = views(person, None, False, values["days"], now)
+    found = labelled(person, CLASSES[values["page_class"]], values["days"], now)
+    return len(every) >= values["number"] and 100 * len(found) >= values["percent"] * len(every)
+
+
+def human(person: Person) -> list[VisitFact]:
+    return [v for v in person.visits if not v.is_bot]
+
+
+def visit_count(person: Person, values: Any, now: datetime) -> bool:
+    found = [v for v in human(person) if v.started_at >= since(values["days"], now)]
+    return compare(values["comparison"], len(found), values["number"])
+
+
+def last_visit(person: Person, values: Any, now: datetime) -> bool:
+    if not human(person):
+        return False
+    last = max(v.last_at for v in human(person))
+    is_long_ago = last <= now - timedelta(days=values["days"])
+    return is_long_ago if values["comparison"] == "at_least" else not is_long_ago
+
+
+def chosen_visits(person: Person, which: str) -> list[VisitFact]:
+    ordered = sorted(human(person), key=lambda v: v.started_at)
+    return {"any": ordered, "first": ordered[:1], "last": ordered[-1:]}[which]
+
+
+def channel(person: Person, values: Any, now: datetime) -> bool:
+    return any(v.medium == values["medium"] for v in chosen_visits(person, values["visit"]))
+
+
+def campaign(person: Person, values: Any, now: datetime) -> bool:
+    wanted = values["campaign"].translate(LOWER)
+    return any(v.campaign.translate(LOWER) == wanted for v in chosen_visits(person, values["visit"]))
+
+
+def device(person: Person, values: Any, now: datetime) -> bool:
+    return any(v.device == values["device"] for v in chosen_visits(person, values["visit"]))
+
+
+def language(person: Person, values: Any, now: datetime) -> bool:
+    wanted = values["language"].translate(LOWER)
+    spoken = [v.language.translate(LOWER) for v in chosen_visits(person, values["visit"])]
+    return any(code == wanted or code.startswith(f"{wanted}-") for code in spoken)
+
+
+def activity(person: Person, values: Any, now: datetime) -> bool:
+    kind = (values["name"] or "") if values["kind"] == "own" else values["kind"]
+    found = [a for a in person.activities if a.kind == kind and a.at >= since(values["days"], now)]
+    return compare(values["comparison"], len(found), values["number"])
+
+
+def identified(person: Person, values: Any, now: datetime) -> bool:
+    return (person.lead is not None) == (values["is"] == "yes")
+
+
+def lead_attribute(person: Person, values: Any, now: datetime) -> bool:
+    if person.lead is None:
+        return False
+    text = values["text"].translate(LOWER)
+    if values["attribute"] == "email_domain":
+        has, text = person.lead["email"].partition("@")[2].translate(LOWER), text.lstrip("@")
+    else:
+        has = person.lead[values["attribute"]].translate(LOWER)
+    return has == text if values["operator"] == "equals" else text in has
+
+
+def first_seen(person: Person, values: Any, now: datetime) -> bool:
+    is_recent = person.first_seen_at >= now - timedelta(days=values["days"])
+    return is_recent if values["comparison"] == "within" else not is_recent
+
+
+def random_share(person: Person, values: Any, now: datetime) -> bool:
+    return person.bucket < values["percent"] * 100
+
+
+def in_segment(person: Person, values: Any, now: datetime) -> bool:
+    return (values["segment"] in person.segments) == (values["is"] == "in")
+
+
+def mail_sent(person: Person, values: Any, now: datetime) -> bool:
+    found = [
+        1
+        for mail, state, sent_at in person.mails
+        if state == "sent" and values["mail"] in (None, mail) and sent_at >= since(values["days"], now)
+    ]
+    return bool(found) == (values["is"] == "sent")
+
+
+def mail_clicked(person: Person, values: Any, now: datetime) -> bool:
+    found = [
+        a
+        for a in person.activities
+        if a.kind == "mail_click"
+        and a.at >= since(values["days"], now)
+        and (values["mail"] is None or a.mail == values["mail"])
+    ]
+    return bool(found) == (values["is"] == "clicked")
+
+
+CONDITIONS = {
+    "page_viewed": page_viewed,
+    "time_on_page": time_on_page,
+    "viewed_in_order": viewed_in_order,
+    "page_class_viewed": page_class_viewed,
+    "topic_viewed": topic_viewed,
+    "time_on_topic": time_on_topic,
+    "page_class_share": page_class_share,
+    "visit_count": visit_count,
+    "last_visit": last_visit,
+    "channel": channel,
+    "campaign": campaign,
+    "device": device,
+    "language": language,
+    "activity": activity,
+    "identified": identified,
+    "lead_attribute": lead_attribute,
+    "first_seen": first_seen,
+    "random_share": random_share,
+    "in_segment": in_segment,
+    "mail_sent": mail_sent,
+    "mail_clicked": mail_clicked,
+}

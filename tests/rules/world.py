@@ -1,0 +1,290 @@
+"""A small site and random people on it: the same for the database and for the reference."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.rules.reference import CLASSES, TOPICS, ActivityFact, Person, View, VisitFact
+from wagtail_ma.core.conditions import facts
+from wagtail_ma.core.parameters import Choice, Flag, Number, Reference, Text
+from wagtail_ma.tracking.channels import MEDIUMS
+
+NOW = datetime.fromisoformat("2026-03-03T01:00:00+00:00")
+PAGES = ("product", "product-ja", "detail", "detail-ja", "pricing")
+TEXTS = ("Acme", "acme", "ACME 株式会社", "É", "é", "", "100%", "a_b", "example.com", "ja", "ja-JP", "own")
+
+# Minutes before now, with the exact ends of windows among them.
+moments = st.one_of(st.integers(0, 60 * 24 * 12), st.sampled_from([60 * 24 * days for days in range(6)])).map(
+    lambda minutes: NOW - timedelta(minutes=minutes)
+)
+
+
+@dataclass
+class Site:
+    """What rules may name: keys in the reference, ids in the database."""
+
+    tracked: dict[str, Any]
+    pages: dict[str, int]
+    segments: dict[str, int]
+    mails: dict[str, Any]
+    page_classes: dict[str, int]
+    topics: dict[str, int]
+
+    def ids(self, kind: str) -> dict[str, int]:
+        """The ids of all objects of a kind, by their name in the reference."""
+        mails = {name: mail.pk for name, mail in self.mails.items()}
+        return {
+            "page": self.pages,
+            "segment": self.segments,
+            "mail": mails,
+            "page_class": self.page_classes,
+            "topic": self.topics,
+        }[kind]
+
+
+@st.composite
+def visits(draw: Any) -> VisitFact:
+    started_at = draw(moments)
+    return VisitFact(
+        started_at=started_at,
+        last_at=min(NOW, started_at + timedelta(minutes=draw(st.integers(0, 60 * 24)))),
+        medium=draw(st.sampled_from(MEDIUMS[:3])),
+        campaign=draw(st.sampled_from(TEXTS)),
+        device=draw(st.sampled_from(["desktop", "mobile", "tablet"])),
+        language=draw(st.sampled_from(["ja", "ja-JP", "EN", "en-gb", "eng", ""])),
+        is_bot=draw(st.booleans()),
+    )
+
+
+@st.composite
+def people(draw: Any) -> Person:
+    made = draw(st.lists(visits(), max_size=3, unique_by=lambda v: v.started_at))
+    seen = []
+    if made:
+        seen = draw(
+            st.lists(
+                st.builds(
+                    View,
+                    page=st.sampled_from(PAGES),
+                    at=moments,
+                    seconds=st.integers(0, 6).map(float),
+                    visit=st.integers(0, len(made) - 1),
+                ),
+                max_size=6,
+            )
+        )
+    lead = st.fixed_dictionaries(
+        {
+            "company_name": st.sampled_from(TEXTS),
+            "department": st.sampled_from(TEXTS),
+            "title": st.sampled_from(TEXTS),
+            "language": st.sampled_from(["ja", "en"]),
+            "email": st.sampled_from(["ann@example.com", "bob@mail.example.com", "acme@acme.example"]),
+        }
+    )
+    acts = st.builds(
+        ActivityFact,
+        kind=st.sampled_from(["download", "form_submit", "mail_click", "own", "Acme"]),
+        at=moments,
+        mail=st.sampled_from([None, "welcome", "offer"]),
+    )
+    sent = st.tuples(st.sampled_from(["welcome", "offer"]), st.sampled_from(["sent", "failed"]), moments)
+    return Person(
+        first_seen_at=draw(moments),
+        bucket=draw(st.integers(0, 9999)),
+        visits=made,
+        views=seen,
+        activities=draw(st.lists(acts, max_size=4)),
+        lead=draw(st.none() | lead),
+        segments=draw(st.sets(st.sampled_from(["buyers", "readers"]))),
+        mails=draw(st.lists(sent, max_size=3)),
+    )
+
+
+OBJECTS = {
+    "page": ["product", "detail", "pricing"],
+    "segment": ["buyers", "readers"],
+    "mail": ["welcome", "offer"],
+    "page_class": ["product", "pricing"],
+    "topic": ["speed", "price"],
+}
+
+
+def values_of(parameter: Any) -> st.SearchStrategy[Any]:
+    """Values of a parameter, in the reference's terms."""
+    if isinstance(parameter, Number):
+        low = parameter.minimum
+        strategy: Any = st.integers(low, min(parameter.maximum, low + 5 if low else 4))
+        if parameter.name == "percent":
+            strategy = st.sampled_from([low, 1, 33, 50, 100])
+    elif isinstance(parameter, Choice):
+        strategy = st.sampled_from([key for key, _label in parameter.options()])
+    elif isinstance(parameter, Flag):
+        return st.booleans()
+    elif isinstance(parameter, Reference):
+        strategy = st.sampled_from(OBJECTS[parameter.kind])
+    else:
+        assert isinstance(parameter, Text)
+        strategy = st.sampled_from([text for text in TEXTS if 0 < len(text) <= parameter.max_length])
+    return strategy if parameter.required else st.none() | strategy
+
+
+def leaves(keys: list[str]) -> st.SearchStrategy[Any]:
+    """Conditions of these kinds."""
+
+    def of(key: str) -> st.SearchStrategy[Any]:
+        condition = facts.get(key)
+        assert condition is not None
+        values = st.fixed_dictionaries({p.name: values_of(p) for p in condition.parameters})
+        return values.map(lambda drawn: (key, drawn))
+
+    return st.one_of([of(key) for key in keys])
+
+
+def trees(leaf: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Rules: groups nested up to two deep in the top."""
+
+    def group(children: Any) -> Any:
+        return st.tuples(st.sampled_from(["all", "any", "none"]), st.lists(children, min_size=1, max_size=3))
+
+    inner = group(leaf)
+    middle = group(leaf | inner)
+    return group(leaf | middle)
+
+
+def stored_rule(node: Any, site: Site) -> tuple[str, list[dict[str, Any]]]:
+    """(match, conditions) as the editor would have stored the rule."""
+
+    def item(child: Any) -> dict[str, Any]:
+        kind, content = child
+        if kind in ("all", "any", "none"):
+            conditions = [item(each) for each in content]
+            return {
+                "type": "group",
+                "value": {"match": kind, "conditions": conditions},
+                "id": str(uuid.uuid4()),
+            }
+        return {"type": kind, "value": {name: raw(kind, name, each) for name, each in content.items()}}
+
+    def raw(key: str, name: str, value: Any) -> Any:
+        condition = facts.get(key)
+        assert condition is not None
+        parameter = next(p for p in condition.parameters if p.name == name)
+        if value is None or not isinstance(parameter, Reference):
+            return value
+        return site.ids(parameter.kind)[value]
+
+    match, children = node
+    return match, [item(child) for child in children]
+
+
+def build_site(home: Any) -> Site:
+    """Pages in two languages, segments and mails."""
+    from wagtail.models import Locale
+
+    from tests.factories import make_sender
+    from tests.testapp.models import ContentPage
+    from wagtail_ma.messaging.models import Mail
+    from wagtail_ma.segments.models import Segment
+    from wagtail_ma.tracking.models import PageClass, Topic, TrackedPage
+
+    japanese, _created = Locale.objects.get_or_create(language_code="ja")
+    other_home = home.copy_for_translation(japanese)
+    made: dict[str, Any] = {}
+    made["product"] = home.add_child(instance=ContentPage(title="Product", slug="product"))
+    made["product-ja"] = made["product"].copy_for_translation(japanese)
+    made["detail"] = made["product"].add_child(instance=ContentPage(title="Detail", slug="detail"))
+    # Below the translated product, and no translation of the other detail.
+    made["detail-ja"] = made["product-ja"].add_child(
+        instance=ContentPage(title="Detail", slug="detail", locale=japanese)
+    )
+    made["pricing"] = home.add_child(instance=ContentPage(title="Pricing", slug="pricing"))
+    assert other_home.pk
+    tracked = {
+        name: TrackedPage.objects.create(
+            key=f"page:{page.pk}",
+            url=f"http://localhost/{name}/",
+            title=page.title,
+            page_id=page.pk,
+            translation_key=page.translation_key,
+            first_seen_at=NOW,
+        )
+        for name, page in made.items()
+    }
+    classes = {name: PageClass.objects.create(key=f"test-{name}") for name in CLASSES}
+    topics = {name: Topic.objects.create(name=name) for name in TOPICS}
+    for name, page_names in CLASSES.items():
+        TrackedPage.objects.filter(pk__in=[tracked[each].pk for each in page_names]).update(
+            page_class=classes[name]
+        )
+    for name, page_names in TOPICS.items():
+        for each in page_names:
+            tracked[each].topics.add(topics[name])
+    sender = make_sender()
+    return Site(
+        page_classes={name: each.pk for name, each in classes.items()},
+        topics={name: each.pk for name, each in topics.items()},
+        tracked=tracked,
+        pages={name: page.pk for name, page in made.items()},
+        segments={name: Segment.objects.create(name=name).pk for name in OBJECTS["segment"]},
+        mails={name: Mail.objects.create(name=name, sender=sender, subject=name) for name in OBJECTS["mail"]},
+    )
+
+
+def save(person: Person, site: Site) -> int:
+    """Write a person's rows; returns the visitor's id."""
+    from wagtail_ma.messaging.models import Delivery
+    from wagtail_ma.people.models import Identity, Lead, Visitor
+    from wagtail_ma.segments.models import Membership
+    from wagtail_ma.tracking.models import Activity, PageView, Visit
+
+    visitor = Visitor.objects.create(first_seen_at=person.first_seen_at, bucket=person.bucket)
+    identity = Identity.objects.create(
+        kind="browser", key=uuid.uuid4().hex, visitor=visitor, created_at=person.first_seen_at
+    )
+    both = {"identity": identity, "visitor": visitor}
+    made = Visit.objects.bulk_create([Visit(**both, **vars(visit)) for visit in person.visits])
+    PageView.objects.bulk_create(
+        PageView(
+            **both,
+            visit=made[view.visit],
+            tracked_page=site.tracked[view.page],
+            view_id=uuid.uuid4(),
+            at=view.at,
+            engaged_seconds=view.seconds,
+        )
+        for view in person.views
+    )
+    Activity.objects.bulk_create(
+        Activity(
+            **both,
+            kind=act.kind,
+            at=act.at,
+            object_kind="mail" if act.mail else "",
+            object_key=str(site.mails[act.mail].pk) if act.mail else "",
+            source_key=str(number),
+        )
+        for number, act in enumerate(person.activities)
+    )
+    if person.lead is not None:
+        Lead.objects.create(visitor=visitor, created_at=NOW, **person.lead)
+    for name in person.segments:
+        Membership.objects.create(segment_id=site.segments[name], visitor=visitor, entered_at=NOW)
+    Delivery.objects.bulk_create(
+        Delivery(
+            mail=site.mails[mail],
+            visitor=visitor,
+            email="ann@example.com",
+            state=state,
+            sent_at=at if state == "sent" else None,
+            send_after=NOW,
+            created_at=NOW,
+        )
+        for mail, state, at in person.mails
+    )
+    return visitor.pk

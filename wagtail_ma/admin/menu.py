@@ -1,0 +1,36 @@
+"""The one "Marketing" menu."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.viewsets.base import ViewSetGroup
+
+from wagtail_ma.admin.forms import GatedDocumentViewSet, LeadFormViewSet
+from wagtail_ma.admin.mails import SenderProfileViewSet
+from wagtail_ma.admin.overview import OverviewViewSet
+from wagtail_ma.admin.page_classes import PageLabelViewSet
+from wagtail_ma.admin.page_report import PageReportViewSet
+from wagtail_ma.admin.scoring import ScoringRuleViewSet
+from wagtail_ma.admin.segments import SegmentViewSet
+from wagtail_ma.admin.visitors import VisitorViewSet
+
+
+class MarketingGroup(ViewSetGroup):
+    """Everything of ours in one place; mails and scenarios (snippets) join by ``submenu_hook``."""
+
+    menu_label = _("Marketing")
+    menu_name = "wagtail-ma"
+    menu_icon = "wagtail-ma"
+    menu_order = 250
+    submenu_hook = "register_wagtail_ma_menu_item"
+    items = (
+        OverviewViewSet,
+        VisitorViewSet,
+        PageReportViewSet,
+        SegmentViewSet,
+        PageLabelViewSet,
+        ScoringRuleViewSet,
+        LeadFormViewSet,
+        GatedDocumentViewSet,
+        SenderProfileViewSet,
+    )

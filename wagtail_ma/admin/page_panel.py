@@ -1,0 +1,94 @@
+"""The side panel "Visitors" of the page editor.
+
+Wagtail has no hook for side panels, but its registry of page view sets can be asked to use another
+edit view. Every step is guarded: the worst that may happen to an editor is that the panel is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+from wagtail.admin.ui.components import MediaContainer
+from wagtail.admin.ui.side_panels import BaseSidePanel
+
+from wagtail_ma.admin.page_report import curve, figures, report_url
+from wagtail_ma.admin.permissions import may
+from wagtail_ma.conf import conf
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.reports import pages as reports
+from wagtail_ma.tracking.models import TrackedPage
+
+logger = logging.getLogger(__name__)
+
+READERS = 8
+
+
+class VisitorsSidePanel(BaseSidePanel):
+    """How this page was visited in the last 30 days, and by whom.
+
+    Whoever may edit the page sees its numbers; people only those who may see visitors.
+    """
+
+    class SidePanelToggle(BaseSidePanel.SidePanelToggle):
+        aria_label = gettext_lazy("Toggle visitors")
+        icon_name = "wagtail-ma-people"
+        has_counter = False
+
+    name = "wagtail_ma_visitors"
+    title = gettext_lazy("Visitors")
+    template_name = "wagtail_ma/admin/pages/side_panel.html"
+    order = 350
+
+    def get_context_data(self, parent_context: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(parent_context)
+        page_ids = list(TrackedPage.objects.filter(page_id=self.object.pk).values_list("pk", flat=True))
+        context["is_recorded"] = bool(page_ids)
+        if not page_ids:
+            return context
+        now = timezone.now()
+        report = reports.page_report(page_ids, now=now)
+        context.update(report=report, figures=figures(report), curve=curve(report))
+        if may(self.request, Visitor, "view"):
+            context["may_see"] = True
+            context["readers"] = reports.readers(page_ids, now=now, limit=READERS)
+            context["url"] = report_url(page_ids[0])
+        return context
+
+    def render_html(self, parent_context: Any = None) -> str:
+        try:
+            return super().render_html(parent_context)
+        except DatabaseError:
+            logger.exception("the side panel of page %s could not be made", self.object.pk)
+            return ""
+
+
+class VisitorsPanelMixin:
+    """For edit views of pages: one more side panel."""
+
+    def get_side_panels(self) -> Any:
+        panels = super().get_side_panels()  # type: ignore[misc]
+        # Saving in the background renders panels anew each time; ours has nothing new to say.
+        if self.expects_json_response or not conf.PAGE_PANEL:  # type: ignore[attr-defined]
+            return panels
+        return MediaContainer([*panels, VisitorsSidePanel(self.page, self.request)])  # type: ignore[attr-defined]
+
+
+def install() -> None:
+    """Let the edit views of all page types have the panel.
+
+    To be called from a late ``register_admin_viewset`` hook, when all view sets of pages are
+    registered and none of their views is built.
+    """
+    try:
+        from wagtail.admin.viewsets.pages import page_viewset_registry as registry
+
+        for viewset in {*registry.values_by_class.values(), *registry.values_by_exact_class.values()}:
+            view = viewset.edit_view_class
+            if not issubclass(view, VisitorsPanelMixin):
+                viewset.__dict__["edit_view_class"] = type(view.__name__, (VisitorsPanelMixin, view), {})
+    except Exception:
+        logger.exception("the page editor gets no panel “Visitors”")

@@ -1,0 +1,35 @@
+"""Who may see what in the Marketing menu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from wagtail.admin.menu import MenuItem
+from wagtail.permissions import policy_registry
+
+# What a group may be given in Wagtail's own group editor, beside what the viewsets register.
+CODENAMES = ["view_visitor", "view_lead", "export_lead", "view_delivery", "view_enrolment"]
+
+
+def permissions() -> QuerySet[Permission]:
+    """The permissions shown in the group editor (hook ``register_permissions``)."""
+    return Permission.objects.filter(content_type__app_label="wagtail_ma", codename__in=CODENAMES)
+
+
+def may(request: HttpRequest, model: type[Model], *actions: str) -> bool:
+    """Whether this person may do any of the actions (default: any at all) with a model."""
+    wanted = actions or ("add", "change", "delete", "view")
+    return policy_registry.get_by_type(model).user_has_any_permission(request.user, wanted)
+
+
+def permission_menu_item(model: type[Model]) -> type[MenuItem]:
+    """A menu item shown to those who may do anything with ``model``."""
+
+    class PermissionMenuItem(MenuItem):
+        def is_shown(self, request: HttpRequest) -> Any:
+            return may(request, model)
+
+    return PermissionMenuItem

@@ -1,0 +1,252 @@
+"""The screens of segments: list, editor with a live count, copy, chooser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.generic import View
+from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.panels import FieldPanel, ObjectList, Panel
+from wagtail.admin.staticfiles import versioned_static
+from wagtail.admin.ui.tables import Column, DateColumn, NumberColumn
+from wagtail.admin.views import generic
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
+from wagtail.admin.viewsets.chooser import ChooserViewSet
+from wagtail.admin.viewsets.model import ModelViewSet
+from wagtail.permissions import policy_registry
+
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.personalisation import preview as previews
+from wagtail_ma.rules.fields import stored
+from wagtail_ma.rules.sentences import sentence
+from wagtail_ma.rules.tree import Broken, parse
+from wagtail_ma.segments import compiled, preview, refresh
+from wagtail_ma.segments.blocks import SegmentChooser
+from wagtail_ma.segments.models import Segment
+
+# With more visitors than this a new rule is applied by the background work, not while one waits.
+REFRESH_AT_ONCE = 20_000
+
+
+class SegmentForm(WagtailAdminModelForm):
+    """A segment needs a rule that can be evaluated and that does not ask for itself."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        rule = cleaned.get("rule")
+        if rule is None or self.errors:
+            return cleaned
+        raw = stored(rule)
+        tree = parse(cleaned.get("match", "all"), raw)
+        if isinstance(tree, Broken):
+            raise ValidationError({"rule": tree.reason})
+        if self.instance.pk and compiled.asks_for_itself(self.instance.pk, raw):
+            raise ValidationError({"rule": compiled.circle_reason()})
+        return cleaned
+
+
+class MatchesPanel(Panel):
+    """How many visitors the rule finds as it stands in the form, and a few of them."""
+
+    class BoundPanel(Panel.BoundPanel):
+        template_name = "wagtail_ma/admin/segments/matches_panel.html"
+
+        def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
+            context = super().get_context_data(parent_context)
+            context["url"] = reverse("wagtail_ma_segments:matches")
+            return context
+
+        @cached_property
+        def media(self) -> Media:
+            return Media(
+                css={"all": [versioned_static("wagtail_ma/admin/segment.css")]},
+                js=[versioned_static("wagtail_ma/admin/segment.js")],
+            )
+
+
+class MatchesView(PermissionCheckedMixin, View):
+    """Answers the editor while it is being filled in. Stores nothing."""
+
+    any_permission_required = ["add", "change"]
+    http_method_names = ["post"]
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Segment)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        found = preview.matches(request.POST.get("match", ""), _posted_rule(request), now=timezone.now())
+        may_see = policy_registry.get_by_type(Visitor).user_has_any_permission(request.user, ["view"])
+        return TemplateResponse(
+            request,
+            "wagtail_ma/admin/segments/matches.html",
+            {"found": found, "may_see": may_see},
+        )
+
+
+def _posted_rule(request: HttpRequest) -> list[dict[str, Any]]:
+    """The conditions as they stand in the form, valid or not."""
+    block = Segment._meta.get_field("rule").stream_block  # type: ignore[union-attr]
+    try:
+        return stored(block.value_from_datadict(request.POST, request.FILES, "rule"))
+    except (KeyError, ValueError, ValidationError):
+        # Half of a form: the next keystroke sends the whole one.
+        return []
+
+
+class RuleColumn(Column):
+    """The rule in words, or why it cannot be evaluated."""
+
+    cell_template_name = "wagtail_ma/admin/segments/rule_cell.html"
+
+    def get_value(self, instance: Any) -> str:
+        # Not the rule itself: the table would load every object that it names.
+        return ""
+
+    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
+        context = super().get_cell_context_data(instance, parent_context)
+        # In the reader's language; what was stored is only for what the rule alone cannot tell.
+        is_readable = not isinstance(instance.tree, Broken)
+        context["is_broken"] = bool(instance.broken_reason) or not is_readable
+        context["value"] = sentence(instance.tree)
+        if is_readable and instance.broken_reason:
+            context["value"] = instance.broken_reason
+        return context
+
+
+class MembersColumn(NumberColumn):
+    """The number of members, leading to the list of them."""
+
+    cell_template_name = "wagtail_ma/admin/segments/members_cell.html"
+
+    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
+        context = super().get_cell_context_data(instance, parent_context)
+        context["url"] = members_url(instance)
+        return context
+
+
+def members_url(segment: Segment) -> str:
+    """The ranked list of visitors, only those in the segment."""
+    return f"{reverse('wagtail_ma_visitors:index')}?segment={segment.pk}"
+
+
+class SegmentIndexView(generic.IndexView):
+    """All segments."""
+
+    template_name = "wagtailadmin/generic/index.html"
+    results_template_name = "wagtail_ma/admin/segments/index_results.html"
+    default_ordering = "name"
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        return [
+            self._get_title_column("name"),
+            RuleColumn("rule", label=_("Who is in it")),
+            MembersColumn("member_count", label=_("Visitors"), sort_key="member_count"),
+            DateColumn("refreshed_at", label=_("Counted"), sort_key="refreshed_at"),
+        ]
+
+    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
+        # The same instances that the table shows: the queryset keeps what it has fetched.
+        rules = compiled.read(context["object_list"])
+        for segment in context["object_list"]:
+            segment.tree = rules[segment.pk].tree
+        return context
+
+
+class RefreshAfterSaveMixin:
+    """Whoever fulfils a new rule is in the segment when the list is shown again."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        segment = self.object  # type: ignore[attr-defined]
+        if Visitor.objects.count() <= REFRESH_AT_ONCE:
+            refresh.refresh_segment(segment, now=timezone.now())
+        else:
+            refresh.rule_changed(segment)
+        return response
+
+
+class SegmentAddView(RefreshAfterSaveMixin, generic.CreateView):
+    """A new segment."""
+
+
+class SegmentEditView(RefreshAfterSaveMixin, generic.EditView):
+    """An existing segment."""
+
+
+class SegmentCopyView(generic.CopyView):
+    """A new segment that begins as another one's copy."""
+
+    def get_initial_form_instance(self) -> Segment:
+        original: Segment = super().get_initial_form_instance()
+        name = _("%(name)s (copy)") % {"name": original.name}
+        return Segment(
+            name=name[:120],
+            description=original.description,
+            match=original.match,
+            rule=original.rule,
+        )
+
+
+class SegmentViewSet(ModelViewSet):
+    """Segments in the Marketing menu."""
+
+    model = Segment
+    name = "wagtail_ma_segments"
+    url_prefix = "marketing/segments"
+    icon = "wagtail-ma-segment"
+    menu_label = gettext_lazy("Segments")
+    menu_name = "wagtail-ma-segments"
+    index_view_class = SegmentIndexView
+    add_view_class = SegmentAddView
+    edit_view_class = SegmentEditView
+    copy_view_class = SegmentCopyView
+    search_fields = ["name", "description"]
+    search_backend_name = None
+    list_per_page = 50
+    edit_handler = ObjectList(
+        [
+            FieldPanel(
+                "name",
+                help_text=gettext_lazy(
+                    "A segment is a group of visitors described by what they did. Membership keeps itself up "
+                    "to date."
+                ),
+            ),
+            FieldPanel("description"),
+            FieldPanel("match"),
+            FieldPanel("rule"),
+            MatchesPanel(heading=gettext_lazy("Visitors found now"), icon="group"),
+        ],
+        base_form_class=SegmentForm,
+    )
+
+    def get_urlpatterns(self) -> list[Any]:
+        return [*super().get_urlpatterns(), path("matches/", MatchesView.as_view(), name="matches")]
+
+
+class SegmentChooserViewSet(ChooserViewSet):
+    """The pop-up behind ``segments.blocks.SegmentChooser``."""
+
+    model = Segment
+    icon = "wagtail-ma-segment"
+    choose_one_text = SegmentChooser.choose_one_text
+    choose_another_text = SegmentChooser.choose_another_text
+    edit_item_text = SegmentChooser.link_to_chosen_text
+    base_widget_class = SegmentChooser
+
+    def on_register(self) -> None:
+        super().on_register()
+        # All page types exist by now; Wagtail has no hook for preview modes.
+        previews.install_on_all_pages()

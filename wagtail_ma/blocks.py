@@ -1,0 +1,8 @@
+"""Public StreamField blocks: import them from here."""
+
+from __future__ import annotations
+
+from wagtail_ma.forms.blocks import LeadFormBlock
+from wagtail_ma.personalisation.blocks import PersonalisedBlock, personalised_block
+
+__all__ = ["LeadFormBlock", "PersonalisedBlock", "personalised_block"]

@@ -1,0 +1,148 @@
+"""Statements that are compiled once: for the few that run with every hit.
+
+Django's ORM takes several times longer to write such a statement than the database to run it
+(measured: 3.6 ms of CPU per hit, 1.1 ms with these). They are still written with the ORM; only the
+values are filled in later, where a :class:`Slot` stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models.sql import UpdateQuery
+
+
+@dataclass(frozen=True)
+class _Gap:
+    name: str
+    field: Any
+
+
+class Slot(Expression):
+    """A value known only when the statement runs.
+
+    :param name: the keyword by which it will be given.
+    :param field: the model field that it is compared with or written to.
+    """
+
+    def __init__(self, name: str, field: Field[Any, Any]) -> None:
+        super().__init__(output_field=field)
+        self.gap = _Gap(name, field)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [self.gap]
+
+
+class Select:
+    """``build()`` makes a queryset of ``values_list(...)``, with slots in it."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
+        self._build = build
+        self._compiled: dict[str, tuple[str, tuple[Any, ...], Any, Any]] = {}
+
+    def first(self, **values: Any) -> list[Any] | None:
+        """Run it and return its first row, or None."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        if connection.vendor not in self._compiled:
+            self._compiled[connection.vendor] = self._compile()
+        sql, parameters, compiler, converters = self._compiled[connection.vendor]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _fill(parameters, values, connection))
+            row = cursor.fetchone()
+        if row is None or not converters:
+            return row and list(row)
+        return _convert(list(row), converters, connection)
+
+    def _compile(self) -> tuple[str, tuple[Any, ...], Any, Any]:
+        queryset = self._build()
+        compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
+        sql, parameters = compiler.as_sql()
+        converters = compiler.get_converters([column[0] for column in compiler.select])
+        return sql, tuple(parameters), compiler, converters
+
+
+def _convert(row: list[Any], converters: Mapping[int, Any], connection: Any) -> list[Any]:
+    for position, (functions, expression) in converters.items():
+        for function in functions:
+            row[position] = function(row[position], expression, connection)
+    return row
+
+
+class Update:
+    """``build()`` makes a queryset and the new values by field name, with slots in both."""
+
+    def __init__(self, build: Callable[[], tuple[QuerySet[Any, Any], dict[str, Any]]]) -> None:
+        self._build = build
+        self._compiled: dict[str, tuple[str, tuple[Any, ...]]] = {}
+
+    def run(self, **values: Any) -> int:
+        """Run it; the number of rows that it found."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        if connection.vendor not in self._compiled:
+            self._compiled[connection.vendor] = self._compile()
+        sql, parameters = self._compiled[connection.vendor]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _fill(parameters, values, connection))
+            return cursor.rowcount
+
+    def _compile(self) -> tuple[str, tuple[Any, ...]]:
+        queryset, new = self._build()
+        query = queryset.query.chain(UpdateQuery)
+        query.add_update_values(new)
+        sql, parameters = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
+        return sql, tuple(parameters)
+
+
+class Insert:
+    """Writes one row of a model.
+
+    :param unique: names of fields; a row that has the same values there is kept as it is, and its
+        id is found. (An "update" that sets them to themselves: unlike "do nothing" it tells the id.)
+    """
+
+    def __init__(self, model: type[Model], *, unique: tuple[str, ...] = ()) -> None:
+        self._model = model
+        self._unique = unique
+        self._sql: dict[str, str] = {}
+
+    def run(self, row: Any) -> None:
+        """Write it and set its primary key. Like ``bulk_create``, it sends no signal."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        if connection.vendor not in self._sql:
+            self._sql[connection.vendor] = self._write(connection)
+        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in self._fields()]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql[connection.vendor], values)
+            row.pk = cursor.fetchone()[0]
+        row._state.adding = False
+        row._state.db = DEFAULT_DB_ALIAS
+
+    def _fields(self) -> list[Any]:
+        return [field for field in self._model._meta.concrete_fields if not field.primary_key]
+
+    def _write(self, connection: Any) -> str:
+        quote = connection.ops.quote_name
+        meta = self._model._meta
+        columns = ", ".join(quote(field.column) for field in self._fields())
+        gaps = ", ".join(["%s"] * len(self._fields()))
+        conflict = ""
+        if self._unique:
+            names = [quote(meta.get_field(name).column) for name in self._unique]
+            conflict = f" ON CONFLICT ({', '.join(names)}) DO UPDATE SET {names[0]} = EXCLUDED.{names[0]}"
+        return (
+            f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({gaps}){conflict} "  # noqa: S608
+            f"RETURNING {quote(meta.pk.column)}"
+        )
+
+
+def _fill(parameters: tuple[Any, ...], values: Mapping[str, Any], connection: Any) -> list[Any]:
+    return [
+        parameter.field.get_db_prep_value(values[parameter.name], connection)
+        if isinstance(parameter, _Gap)
+        else parameter
+        for parameter in parameters
+    ]

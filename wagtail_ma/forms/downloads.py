@@ -1,0 +1,151 @@
+"""Gated documents: who may have one, and the links that say so."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from wagtail.documents import get_document_model
+
+from wagtail_ma.conf import conf
+from wagtail_ma.core import tokens
+from wagtail_ma.forms.models import GatedDocument, LeadForm, Submission
+from wagtail_ma.people import merge
+from wagtail_ma.people.visitors import BrowserVisitor
+from wagtail_ma.tracking import activities, visits
+from wagtail_ma.tracking.writing import write_facts
+
+KIND = "download"
+PURPOSES = {"browser": "download", "mail": "download_mail"}
+# The link on the thank-you page: long enough to resume a broken download.
+PAGE_LINK_SECONDS = 24 * 3600
+# The document must not wait long for its own entry in the timeline.
+WAIT_MS = 2_000
+
+_TUPLE = re.compile(rb"\[\d+,\d+\]")
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a download link says: this document, for whoever sent this form.
+
+    ``is_by_mail``: the link came by mail. A mail scanner may open it, so it acts by POST only.
+    """
+
+    document_id: int
+    submission: Submission
+    is_by_mail: bool
+
+
+def gated(document_id: int) -> GatedDocument | None:
+    """The gate in front of a document, or None (one statement)."""
+    return GatedDocument.objects.select_related("form").filter(document_id=document_id).first()
+
+
+def document_of(form: LeadForm) -> int | None:
+    """The document that a form hands out when nothing else is said: the one it is the gate of."""
+    ids = list(GatedDocument.objects.filter(form=form).values_list("document_id", flat=True)[:2])
+    return ids[0] if len(ids) == 1 else None
+
+
+def find_document(document_id: int | None) -> Any | None:
+    """The document of the host's document model, or None when it is gone."""
+    return get_document_model().objects.filter(pk=document_id).first() if document_id else None
+
+
+def make_link(submission: Submission, *, now: datetime, by_mail: bool = False) -> str:
+    """The path of the link by which the sender of a form gets the document they asked for."""
+    purpose = PURPOSES["mail" if by_mail else "browser"]
+    token = tokens.dumps(purpose, (submission.document_id or 0, submission.pk), now=now)
+    return reverse("wagtail_ma:download", args=[token])
+
+
+def read_link(token: str, *, now: datetime) -> Ticket:
+    """What :func:`make_link` signed.
+
+    :raises wagtail_ma.core.tokens.ExpiredToken: too old.
+    :raises wagtail_ma.core.tokens.BadToken: forged, or the person has been erased since.
+    """
+    by_mail, payload = _read(token, now=now)
+    match payload:
+        case (int(document_id), int(submission_id)):
+            submission = (
+                Submission.objects.select_related("identity", "form")
+                .filter(pk=submission_id, document_id=document_id)
+                .first()
+            )
+            if submission is not None:
+                return Ticket(document_id, submission, by_mail)
+    raise tokens.BadToken("nobody asked for this document")
+
+
+def _read(token: str, *, now: datetime) -> tuple[bool, tokens.Payload]:
+    try:
+        return False, tokens.loads(PURPOSES["browser"], token, now=now, max_age_seconds=PAGE_LINK_SECONDS)
+    except tokens.ExpiredToken:
+        raise
+    except tokens.BadToken:
+        age = conf.DOWNLOAD_LINK_DAYS * 86_400
+        return True, tokens.loads(PURPOSES["mail"], token, now=now, max_age_seconds=age)
+
+
+def likely_gate(token: str) -> GatedDocument | None:
+    """The gate that a broken or expired link once belonged to, to offer its form again.
+
+    What the token says is *not* verified: it chooses a form that anybody may open anyway.
+    """
+    try:
+        payload = json.loads(_TUPLE.search(_decoded(token))[0])  # type: ignore[index]
+        found = gated(payload[0]) if isinstance(payload[0], int) and 0 < payload[0] < 2**63 else None
+    except (ValueError, TypeError, IndexError):
+        found = None
+    if found is not None:
+        return found
+    every = list(GatedDocument.objects.select_related("form")[:2])
+    return every[0] if len(every) == 1 else None
+
+
+def _decoded(token: str) -> bytes:
+    return base64.urlsafe_b64decode(token.encode("ascii", "ignore")[:1000] + b"==")
+
+
+def passport(document_id: int, browser: BrowserVisitor | None, *, now: datetime) -> Submission | None:
+    """What lets this browser through: it sent the form for this very document not long ago.
+
+    What was typed in *another* browser of the same person does not count: an address is a claim.
+    """
+    if browser is None:
+        return None
+    return (
+        Submission.objects.filter(
+            browser_id=browser.identity_id,
+            document_id=document_id,
+            at__gt=now - timedelta(days=conf.DOWNLOAD_LINK_DAYS),
+        )
+        .order_by("-at")
+        .first()
+    )
+
+
+def record(document_id: int, submission: Submission, *, title: str, now: datetime) -> None:
+    """Note the download, once per request for the document: a resumed download, a range request
+    and the link in the mail all belong to the same one."""
+    with write_facts(wait_ms=WAIT_MS):
+        identity = merge.lock([submission.identity_id]).get(submission.identity_id)
+        if identity is None:
+            return
+        activities.add(
+            identity,
+            kind=KIND,
+            now=now,
+            source_key=f"download:{document_id}:{submission.pk}",
+            visit=visits.open_visit(identity, now=now),
+            object_kind="document",
+            object_key=str(document_id),
+            data={"title": title, "form": submission.form_id},
+        )

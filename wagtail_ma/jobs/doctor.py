@@ -1,0 +1,164 @@
+"""Is this installation well? What ``manage.py ma_doctor`` asks and can repair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import F, QuerySet
+from django.urls import NoReverseMatch, reverse
+
+from wagtail_ma.core.belongings import belongings
+from wagtail_ma.jobs.models import Heartbeat
+from wagtail_ma.jobs.tick import NAME
+from wagtail_ma.people import merge, news
+from wagtail_ma.people.models import News
+
+# The worker ticks each minute; three missed ticks are no hiccup.
+SILENCE = timedelta(minutes=3)
+# News wait for some seconds; this long means that nobody looks.
+PATIENCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    :param cure: what to do about it; empty for a healthy finding.
+    """
+
+    is_healthy: bool
+    text: str
+    cure: str = ""
+
+
+def examine(*, now: datetime) -> list[Finding]:
+    """Look at addresses, database, worker, waiting work and copied columns; changes nothing."""
+    found = [_addresses(), *_database()]
+    if all(finding.is_healthy for finding in found):
+        found += [_worker(now), *_news(now), *_copies()]
+    return found
+
+
+def _addresses() -> Finding:
+    try:
+        return Finding(True, f"The tracker posts to {reverse('wagtail_ma:hit')}")
+    except NoReverseMatch:
+        return Finding(
+            False,
+            "The addresses of wagtail_ma are not included",
+            'Add path("ma/", include("wagtail_ma.urls")) before Wagtail\'s own catch-all.',
+        )
+
+
+def _database() -> list[Finding]:
+    connection = connections[DEFAULT_DB_ALIAS]
+    executor = MigrationExecutor(connection)
+    targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "wagtail_ma"]
+    if executor.migration_plan(targets):
+        return [Finding(False, "Tables are missing or old", "Run: manage.py migrate")]
+    found = [Finding(True, f"The tables are up to date ({connection.vendor})")]
+    if connection.vendor == "sqlite" and not connection.is_in_memory_db():
+        found.append(_journal(connection))
+    return found
+
+
+def _journal(connection: Any) -> Finding:
+    with connection.cursor() as cursor:
+        mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode == "wal":
+        return Finding(True, "SQLite keeps a write-ahead log: pages are read while hits are written")
+    return Finding(
+        False,
+        f"SQLite keeps its journal as {mode!r}: readers and writers wait for each other",
+        "Add to the database's OPTIONS: "
+        '"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"',
+    )
+
+
+def _worker(now: datetime) -> Finding:
+    cure = "Run manage.py qcluster (or manage.py ma_tick each minute from cron)."
+    beat = Heartbeat.objects.filter(name=NAME).first()
+    if beat is None or (beat.last_at is None and beat.lease_until is None):
+        return Finding(False, "The background work has never run", cure)
+    is_working = beat.lease_until is not None and beat.lease_until > now
+    if not is_working and (beat.last_at is None or now - beat.last_at > SILENCE):
+        return Finding(False, f"The background work last ran at {beat.last_at or 'no time'}", cure)
+    if beat.error:
+        return Finding(False, f"The background work failed: {beat.error}", "See the worker's log.")
+    return Finding(True, "The background work is running")
+
+
+def _news(now: datetime) -> list[Finding]:
+    waiting = News.objects.filter(attempts=0, at__lte=now - PATIENCE).values("visitor").distinct().count()
+    failed = News.objects.filter(attempts__gt=0)
+    found = [
+        Finding(
+            not waiting, f"Visitors with news older than 5 minutes: {waiting}", _if(waiting, "See worker.")
+        )
+    ]
+    for row in failed.order_by("at")[:10]:
+        text = f"Visitor {row.visitor_id} failed {row.attempts} times, next try {row.at}: {row.error}"
+        found.append(Finding(False, text, "See the worker's log; it is tried again by itself."))
+    return found
+
+
+def _if(condition: object, text: str) -> str:
+    return text if condition else ""
+
+
+def _copies() -> list[Finding]:
+    found = []
+    for model in _fact_models():
+        count = _stale(model).count()
+        cure = _if(count, "Run: manage.py ma_doctor --repair")
+        name = model._meta.verbose_name_plural
+        found.append(Finding(not count, f"Rows of {name} that name the wrong visitor: {count}", cure))
+    return found
+
+
+def _fact_models() -> list[Any]:
+    """Tables of facts: each row names its identity and, as a copy, the identity's visitor."""
+    return [
+        apps.get_model(entry.model)
+        for entry in belongings
+        if entry.role == "fact" and {"identity", "visitor"} <= set(entry.fields)
+    ]
+
+
+def _stale(model: Any) -> QuerySet[Any]:
+    return model._default_manager.exclude(visitor_id=F("identity__visitor_id"))
+
+
+def repair_copies(*, now: datetime) -> int:
+    """Re-set ``visitor`` in facts that do not name their identity's visitor, in short transactions,
+    and mark the news of both.
+
+    :returns: how many identities had such facts.
+    """
+    identity_ids = {
+        pk for model in _fact_models() for pk in _stale(model).values_list("identity_id", flat=True)
+    }
+    for identity_id in sorted(identity_ids):
+        while not _carry(identity_id, now=now):
+            pass
+    return len(identity_ids)
+
+
+def _carry(identity_id: int, *, now: datetime) -> bool:
+    with transaction.atomic():
+        identity = merge.lock([identity_id]).get(identity_id)
+        if identity is None:
+            return True
+        wrong = {
+            pk
+            for model in _fact_models()
+            for pk in _stale(model).filter(identity=identity).values_list("visitor_id", flat=True).distinct()
+        }
+        is_complete = merge.carry_facts(identity)
+        news.mark({identity.visitor_id, *wrong}, now=now)
+    return is_complete

@@ -1,0 +1,158 @@
+"""The blocks of a mail's body."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from wagtail.blocks import (
+    CharBlock,
+    ChoiceBlock,
+    PageChooserBlock,
+    RawHTMLBlock,
+    RichTextBlock,
+    StaticBlock,
+    StreamBlock,
+    StructBlock,
+    TextBlock,
+    URLBlock,
+)
+from wagtail.documents.blocks import DocumentChooserBlock
+from wagtail.images.blocks import ImageChooserBlock
+
+MERGE_HELP = _(
+    'You may write {{ lead.salutation }}, {{ lead.full_name }}, {{ lead.company_name|default:"…" }} '
+    "and the like: family_name, given_name, department, title, email."
+)
+
+
+class LinkBlock(StructBlock):
+    """Base of what leads somewhere: to a page of the site, or to an address."""
+
+    page = PageChooserBlock(label=_("Leads to the page"), required=False)
+    url = URLBlock(label=_("Or to the address"), required=False)
+
+    def clean(self, value: Any) -> Any:
+        cleaned = super().clean(value)
+        has_page, has_url = bool(cleaned.get("page")), bool(cleaned.get("url"))
+        if has_page and has_url:
+            raise ValidationError(_("Choose a page or give an address, not both."))
+        # A draft may still be without; a mail without is not sent (see ready.py).
+        return cleaned
+
+
+class ButtonBlock(LinkBlock):
+    """A button."""
+
+    label = CharBlock(label=_("Label"), max_length=80)
+
+    class Meta:
+        icon = "link"
+        form_layout = ["label", "page", "url"]
+        label = _("Button")
+        label_format = "{label}"
+
+
+class MailImageBlock(LinkBlock):
+    """A picture from the site's library, perhaps a link."""
+
+    image = ImageChooserBlock(label=_("Image"))
+    alt = CharBlock(
+        label=_("Description"),
+        required=False,
+        max_length=200,
+        help_text=_("Shown while pictures are not loaded, and read aloud."),
+    )
+
+    class Meta:
+        icon = "image"
+        form_layout = ["image", "alt", "page", "url"]
+        label = _("Image")
+
+
+class TeaserBlock(StructBlock):
+    """A page of the site: title, a sentence or two, a link."""
+
+    page = PageChooserBlock(label=_("Page"))
+    text = TextBlock(label=_("Text"), required=False, rows=3, help_text=_("Empty: the page's description."))
+    link_label = CharBlock(label=_("Label of the link"), required=False, max_length=60)
+
+    class Meta:
+        icon = "doc-full"
+        label = _("Page teaser")
+
+
+class DocumentBlock(StructBlock):
+    """A link to a document."""
+
+    document = DocumentChooserBlock(label=_("Document"))
+    label = CharBlock(
+        label=_("Label"), required=False, max_length=80, help_text=_("Empty: the document's title.")
+    )
+
+    class Meta:
+        icon = "doc-full-inverse"
+        label = _("Document")
+
+
+class HeadingBlock(StructBlock):
+    """A heading."""
+
+    text = CharBlock(label=_("Text"), max_length=160)
+    size = ChoiceBlock(
+        label=_("Size"),
+        choices=[("large", _("Large")), ("medium", _("Medium")), ("small", _("Small"))],
+        default="medium",
+    )
+
+    class Meta:
+        icon = "title"
+        label = _("Heading")
+        label_format = "{text}"
+
+
+def _simple_blocks() -> list[tuple[str, Any]]:
+    return [
+        ("heading", HeadingBlock()),
+        (
+            "text",
+            RichTextBlock(
+                label=_("Text"),
+                features=["bold", "italic", "link", "document-link", "ol", "ul"],
+                help_text=MERGE_HELP,
+            ),
+        ),
+        ("image", MailImageBlock()),
+        ("button", ButtonBlock()),
+        ("teaser", TeaserBlock()),
+        ("document", DocumentBlock()),
+        ("divider", StaticBlock(label=_("Divider"), icon="minus", admin_text=_("A thin line."))),
+        (
+            "html",
+            RawHTMLBlock(
+                label=_("HTML"), help_text=_("Scripts, styles and forms are taken out: mail has none.")
+            ),
+        ),
+    ]
+
+
+@cache
+def mail_body_block() -> StreamBlock:
+    """The body of a mail.
+
+    Everywhere the same instances of the simple blocks, so that the editor's payload holds them
+    once; the two columns are two blocks, because a block has one name.
+    """
+    simple = _simple_blocks()
+    columns = StructBlock(
+        [
+            ("left", StreamBlock(simple, label=_("Left"), required=False)),
+            ("right", StreamBlock(simple, label=_("Right"), required=False)),
+        ],
+        icon="table",
+        label=_("Two columns"),
+        help_text=_("Below each other on a phone."),
+    )
+    return StreamBlock([*simple, ("columns", columns)])

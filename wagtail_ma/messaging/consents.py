@@ -1,0 +1,90 @@
+"""Who agreed to marketing mail, in which words, and who took it back.
+
+Append-only: the latest word of an address counts. The rows are the record that laws on mail
+advertising ask for (when, where, and the text that was shown).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Exists, Q, QuerySet
+
+from wagtail_ma.core.text import normalise_email
+from wagtail_ma.messaging import suppressions
+from wagtail_ma.messaging.models import Consent
+from wagtail_ma.people.models import Visitor
+
+OPT_IN = "opt-in"
+
+
+def record(
+    visitor: Visitor,
+    *,
+    email: str,
+    is_granted: bool,
+    text: str,
+    source_kind: str,
+    source_key: str,
+    now: datetime,
+    basis: str = OPT_IN,
+) -> Consent:
+    """Write down what somebody agreed to or took back.
+
+    Repeating the latest word of an address from the same source writes nothing. A new opt-in on a
+    form lifts an earlier unsubscription; an import never does, and a dead address stays dead.
+
+    :param text: the words they saw, in full.
+    :param source_kind: ``"form"``, ``"mail"``, ``"import"`` …
+    :param source_key: which one, e.g. the submission's or delivery's number.
+    :raises ValueError: not a mail address.
+    """
+    email = normalise_email(email)
+    wanted = {
+        "email": email,
+        "is_granted": is_granted,
+        "source_kind": source_kind,
+        "source_key": source_key,
+    }
+    latest = _words_of(email).first()
+    if latest is not None and all(getattr(latest, name) == value for name, value in wanted.items()):
+        return latest
+    if is_granted and basis == OPT_IN and source_kind == "form":
+        suppressions.lift_unsubscription(email)
+    return Consent.objects.create(
+        visitor=visitor, born_visitor=visitor, basis=basis, text=text, at=now, **wanted
+    )
+
+
+def latest_is_grant(email: str) -> Exists:
+    """True in the database when the latest word of this address is "yes".
+
+    :raises ValueError: not a mail address.
+    """
+    latest = _words_of(normalise_email(email)).values("pk")[:1]
+    return Exists(Consent.objects.filter(pk__in=latest, is_granted=True))
+
+
+def allowed(email: str, *, is_marketing: bool) -> Q:
+    """The condition under which an address may be mailed, for the statement that starts a sending.
+
+    :raises ValueError: not a mail address.
+    """
+    condition = ~Q(Exists(suppressions.stopping(email, is_marketing=is_marketing)))
+    return condition & Q(latest_is_grant(email)) if is_marketing else condition
+
+
+def may_mail(email: str) -> bool:
+    """Whether marketing mail may go to this address now (False for what is no address)."""
+    try:
+        if suppressions.stopping(email, is_marketing=True).exists():
+            return False
+        latest = _words_of(normalise_email(email)).first()
+    except ValueError:
+        return False
+    return latest is not None and latest.is_granted
+
+
+def _words_of(email: str) -> QuerySet[Consent]:
+    """What was said about an address, the latest word first."""
+    return Consent.objects.filter(email=email).order_by("-at", "-pk")

@@ -1,0 +1,110 @@
+"""Merge fields: ``{{ lead.family_name|default:"…" }}`` in what editors write.
+
+A white list and one regular expression. The template engine never sees an editor's text: there is
+no attribute to walk, no filter to call, no tag to run. What does not match is plain text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from django.utils.translation import override, pgettext
+
+from wagtail_ma.core.text import clean_line
+from wagtail_ma.people.models import Lead
+
+# Any quotes: editors' keyboards and word processors make them round.
+FIELD = re.compile(
+    r"\{\{\s*lead\.([a-z_]+)\s*(?:\|\s*default\s*:\s*[\"'“”‘’「]([^\"'“”‘’「」{}]*)[\"'“”‘’」]\s*)?\}\}"
+)
+# What looks like one but is none is shown to the editor as a fault.
+SUSPECT = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{\{|\}\}")
+
+FAMILY_NAME_FIRST = ("ja", "zh", "ko", "hu", "vi")
+MAX_LENGTH = 160
+
+NAMES = (
+    "salutation",
+    "full_name",
+    "family_name",
+    "given_name",
+    "company_name",
+    "department",
+    "title",
+    "email",
+)
+
+
+def split(text: str) -> list[str | tuple[str, str]]:
+    """Cut a text at its merge fields.
+
+    :returns: plain texts and ``(name, default)`` in order; unknown names stay plain text.
+    """
+    parts: list[str | tuple[str, str]] = []
+    position = 0
+    for match in FIELD.finditer(text):
+        if match[1] not in NAMES:
+            continue
+        parts.append(text[position : match.start()])
+        parts.append((match[1], match[2] or ""))
+        position = match.end()
+    parts.append(text[position:])
+    return [part for part in parts if part != ""]
+
+
+def suspects(text: str) -> list[str]:
+    """What looks like a merge field or a template tag and is none."""
+    rest = "".join(part for part in split(text) if isinstance(part, str))
+    return SUSPECT.findall(rest)
+
+
+def values_of(lead: Lead, language: str) -> dict[str, str]:
+    """What the merge fields stand for, for one person (plain text, one line each).
+
+    :param language: of the mail; decides the order of names and the form of address.
+    """
+    is_family_first = language.split("-")[0] in FAMILY_NAME_FIRST
+    family, given = _safe(lead.family_name), _safe(lead.given_name)
+    names = (family, given) if is_family_first else (given, family)
+    full_name = " ".join(name for name in names if name)
+    company = _safe(lead.company_name)
+    return {
+        "salutation": salutation(full_name, company, language),
+        "full_name": full_name,
+        "family_name": family,
+        "given_name": given,
+        "company_name": company,
+        "department": _safe(lead.department),
+        "title": _safe(lead.title),
+        "email": clean_line(lead.email, 254),
+    }
+
+
+def salutation(full_name: str, company: str, language: str) -> str:
+    """How to address somebody: in Japanese company, name and 様; elsewhere the name.
+
+    A title beside 様 would be doubled politeness, so it stays out. Empty when nothing is known:
+    then the default of the merge field counts.
+    """
+    if language.split("-")[0] != "ja":
+        return full_name
+    if full_name:
+        return " ".join(part for part in (company, full_name) if part) + " 様"
+    return f"{company} ご担当者様" if company else ""
+
+
+def value_for(name: str, default: str, values: Mapping[str, str], language: str) -> str:
+    """The value of one merge field, its default, or the polite last resort of a form of address."""
+    found = values.get(name) or default
+    if not found and name == "salutation":
+        with override(language):
+            found = pgettext("form of address", "customer")
+    return found
+
+
+def _safe(text: str) -> str:
+    """One line of what a visitor typed. A name with an address in it is no name: strangers send
+    forms with somebody else's e-mail and a link as the name, to have us mail the link."""
+    line = clean_line(text or "", MAX_LENGTH)
+    return "" if "://" in line or "www." in line.lower() else line

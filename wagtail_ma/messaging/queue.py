@@ -1,0 +1,75 @@
+"""Plan a mail for somebody. The row is the plan; sending is somebody else's work (sending.py)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from wagtail_ma.core.text import normalise_email
+from wagtail_ma.messaging import message, reasons
+from wagtail_ma.messaging.compile import CannotCompile, current_version
+from wagtail_ma.messaging.models import Delivery, Mail, MailVersion, draw_public_id
+from wagtail_ma.people.models import Lead
+
+logger = logging.getLogger(__name__)
+
+
+def enqueue(
+    mail: Mail,
+    lead: Lead,
+    *,
+    occurrence: str,
+    now: datetime,
+    send_after: datetime | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Delivery | None:
+    """Plan one mail to one person, once: the same (mail, lead, occurrence) is the same delivery.
+
+    Inside the caller's transaction, if there is one: the plan stands or falls with the step that
+    made it. Consent is not asked here but at the moment of sending, when it counts.
+
+    :param occurrence: names the occasion, e.g. ``"enrolment:5:<step>:1"`` (at most 120 characters).
+    :param send_after: not before; default ``now``.
+    :param extra: values for this occasion.
+    :returns: the delivery: ready, or skipped with its reason when the mail cannot be sent as it
+        is; None when the lead has no usable address.
+    """
+    present = Delivery.objects.filter(mail=mail, lead=lead, occurrence=occurrence).first()
+    if present is not None:
+        return present
+    try:
+        email = normalise_email(lead.email)
+    except ValueError:
+        return None
+    version = _version_of(mail, now=now)
+    public_id = draw_public_id()
+    delivery, _created = Delivery.objects.get_or_create(
+        mail=mail,
+        lead=lead,
+        occurrence=occurrence,
+        defaults={
+            "public_id": public_id,
+            "version": version,
+            "visitor_id": lead.visitor_id,
+            "born_visitor_id": lead.visitor_id,
+            "email": email,
+            "is_marketing": mail.kind == Mail.Kind.MARKETING,
+            "extra": dict(extra or {}),
+            "state": Delivery.State.READY if version else Delivery.State.SKIPPED,
+            "reason": "" if version else reasons.NOT_READY,
+            "send_after": send_after or now,
+            "created_at": now,
+            "message_id": message.message_id(public_id, mail.sender.email),
+        },
+    )
+    return delivery
+
+
+def _version_of(mail: Mail, *, now: datetime) -> MailVersion | None:
+    try:
+        return current_version(mail, now=now)
+    except CannotCompile:
+        logger.warning("mail %s cannot be sent", mail.pk, exc_info=True)
+        return None

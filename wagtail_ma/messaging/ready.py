@@ -1,0 +1,59 @@
+"""What is still missing before a mail may go out, in words for its editor."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from wagtail_ma.conf import conf
+from wagtail_ma.messaging.compile import CannotCompile, Compiled, compile_mail, static_text
+from wagtail_ma.messaging.models import Mail
+
+# Gmail shows no more than this of a mail and hides the rest, with it the unsubscribe link.
+MAX_BYTES = 102_000
+
+
+def problems(mail: Mail) -> list[str]:
+    """Everything that forbids sending this mail now; empty when it is ready.
+
+    :param mail: as it stands; what is sent later is its published content.
+    """
+    found: list[str] = []
+    if not mail.live:
+        found.append(_("It is not published."))
+    if mail.sender_id is None:
+        return [*found, _("It has no sender.")]
+    return found + _of_sender(mail) + _of_content(mail)
+
+
+def _of_sender(mail: Mail) -> list[str]:
+    sender = mail.sender
+    if all((sender.name, sender.email, sender.legal_name, sender.postal_address, sender.contact)):
+        return []
+    return [_("The sender lacks a name, an address or a contact, which the law wants shown.")]
+
+
+def _of_content(mail: Mail) -> list[str]:
+    found: list[str] = []
+    if not mail.subject.strip():
+        found.append(_("It has no subject."))
+    if not mail.body:
+        found.append(_("It is empty."))
+    if not conf.BASE_URL:
+        found.append(_("The site's own address is not set (WAGTAIL_MA: BASE_URL); links need it."))
+    try:
+        return found + _of_compiled(compile_mail(mail))
+    except CannotCompile as error:
+        return [*found, str(error)]
+
+
+def _of_compiled(compiled: Compiled) -> list[str]:
+    found = [
+        _("The link “%(label)s” leads nowhere (no target, or a page that is not published).")
+        % {"label": label}
+        for label in compiled.bad_links
+    ]
+    found += [_("“%(text)s” is no merge field.") % {"text": text} for text in compiled.suspects]
+    size = len(static_text(compiled.parts["html"]).encode())
+    if size > MAX_BYTES:
+        found.append(_("It is too long: %(size)s kB; Gmail cuts mails at 102 kB.") % {"size": size // 1000})
+    return found

@@ -1,0 +1,39 @@
+"""Why a delivery did not go out: short codes in the table, words for people."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+NOT_READY = "not_ready"
+NO_CONSENT = "no_consent"
+SUPPRESSED = "suppressed"
+UNSUBSCRIBED = "unsubscribed"
+LEAD_GONE = "lead_gone"
+BAD_ADDRESS = "bad_address"
+BROKEN = "broken"
+TOO_LATE = "too_late"
+INTERRUPTED = "interrupted"
+NO_CONNECTION = "no_connection"
+GAVE_UP = "gave_up"
+
+LABELS = {
+    NOT_READY: _("The mail was not ready to be sent (not published, or something missing)."),
+    NO_CONSENT: _("The person has not agreed to marketing mail."),
+    SUPPRESSED: _("The address must not be mailed (unsubscribed, dead, or stopped by hand)."),
+    UNSUBSCRIBED: _("Unsubscribed before it went out."),
+    LEAD_GONE: _("The person's record was deleted."),
+    BAD_ADDRESS: _("The address is not a mail address."),
+    BROKEN: _("The mail could not be put together."),
+    TOO_LATE: _("It should have gone out long before; nothing was sending then."),
+    INTERRUPTED: _("The sender was interrupted. It may or may not have arrived, and is not sent again."),
+    NO_CONNECTION: _("The mail server cannot be reached; it is tried again."),
+    GAVE_UP: _("The mail server put it off too often."),
+}
+
+
+def label(reason: str) -> str:
+    """The reason for people; what the mail server said is shown as it is."""
+    code, _colon, words = reason.partition(": ")
+    if code not in LABELS:
+        return reason
+    return f"{LABELS[code]} {words}".strip()

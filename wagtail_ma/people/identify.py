@@ -1,0 +1,220 @@
+"""``identify()``: the only way in which an address is tied to a browser.
+
+=====================  ==========================================================================
+browser of             address is …
+=====================  ==========================================================================
+somebody anonymous     new: the same visitor gets a lead; nothing moves
+somebody anonymous     known: the browser is re-pointed to that person, with its history
+that very person       known: nothing but newer field values
+another person         new or known, typed or log-in: a *new* browser identity for the latest
+                       person (a shared computer); the old one keeps its facts and its person
+another person         a mail link: forwarded; the browser stays with its owner
+anybody                a role address (info@ …): own lead, own visitor; the browser stays
+none (refused, import) own lead, own visitor
+=====================  ==========================================================================
+
+A typed address is a claim, not a proof. An e-mail identity is the key of a person: two calls at
+once with one address make one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from wagtail_ma.core.text import clean_line, normalise, normalise_email
+from wagtail_ma.people import browsers, merge, news
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, Visitor
+from wagtail_ma.people.role_addresses import is_role_address
+
+# Ways that prove that the person at the browser owns the address.
+VERIFYING = frozenset({"login", "mail_link", "confirmation"})
+FIELDS = ("family_name", "given_name", "company_name", "department", "title", "phone", "language")
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Who it is, and to which identity the facts of this occasion belong.
+
+    ``is_new_browser``: the cookie must be changed to ``identity.key`` in this response.
+    """
+
+    lead: Lead
+    identity: Identity
+    is_new_browser: bool = False
+
+
+@dataclass(frozen=True)
+class _Occasion:
+    """The circumstances of one identification."""
+
+    now: datetime
+    method: str
+    evidence: dict[str, Any]
+
+    @property
+    def strength(self) -> str:
+        proven = self.method in VERIFYING
+        return IdentityLink.Strength.VERIFIED if proven else IdentityLink.Strength.CLAIMED
+
+    def log(self, identity: Identity, **more: Any) -> IdentityLink:
+        return IdentityLink.objects.create(
+            identity=identity,
+            to_visitor_id=identity.visitor_id,
+            method=self.method,
+            strength=self.strength,
+            evidence={**self.evidence, **more},
+            at=self.now,
+        )
+
+
+def identify(
+    identity: Identity | None,
+    *,
+    email: str,
+    now: datetime,
+    method: str,
+    evidence: dict[str, Any] | None = None,
+    **fields: str,
+) -> Lead:
+    """Tie an address to a browser; see :func:`identify_browser`, which also tells the identity.
+
+    :returns: the lead who owns the address.
+    """
+    return identify_browser(identity, email=email, now=now, method=method, evidence=evidence, **fields).lead
+
+
+def identify_browser(
+    identity: Identity | None,
+    *,
+    email: str,
+    now: datetime,
+    method: str,
+    evidence: dict[str, Any] | None = None,
+    **fields: str,
+) -> Identified:
+    """Tie an address to a browser, by the table at the head of this module. Idempotent.
+
+    :param identity: the browser; None when there is none or it must not be recognised.
+    :param email: as typed; made comparable here.
+    :param method: ``form``, ``login``, ``mail_link``, ``import``, ``manual`` …
+    :param evidence: what led to it: form, page, mail, scenario (kept in the log).
+    :param fields: values for the lead, of :data:`FIELDS`; empty ones change nothing.
+    :raises ValueError: the address is not one.
+    :raises TypeError: an unknown field.
+    """
+    if unknown := set(fields) - set(FIELDS):
+        raise TypeError(f"unknown lead fields: {', '.join(sorted(unknown))}")
+    address = normalise_email(email)
+    occasion = _Occasion(now=now, method=method, evidence=evidence or {})
+    with transaction.atomic():
+        browser = merge.lock([identity.pk]).get(identity.pk) if identity else None
+        if browser is not None and browser.kind != Identity.Kind.BROWSER:
+            browser = None
+        if is_role_address(address):
+            owner, link = _person(address, _stranger(occasion), occasion)
+            result = _result(owner, owner, occasion)
+        else:
+            result, link = _bind(browser, address, occasion)
+        _fill(result.lead, fields, link)
+        news.mark([result.lead.visitor_id], now=now)
+    if identity is not None and identity.pk == result.identity.pk:
+        identity.visitor_id = result.identity.visitor_id
+    return result
+
+
+def _bind(
+    browser: Identity | None, address: str, occasion: _Occasion
+) -> tuple[Identified, IdentityLink | None]:
+    """The rules for the address of a person."""
+    is_anonymous = browser is not None and not _is_named(browser.visitor_id)
+    first_visitor = (lambda: browser.visitor_id) if browser and is_anonymous else _stranger(occasion)
+    owner, link = _person(address, first_visitor, occasion)
+    if browser is None:
+        return _result(owner, owner, occasion), link
+    if browser.visitor_id == owner.visitor_id:
+        return _result(owner, browser, occasion), link
+    if is_anonymous:
+        evidence = dict(occasion.evidence)
+        reason = Visitor.objects.values_list("excluded_reason", flat=True).get(pk=browser.visitor_id)
+        # A refusal to be tracked must survive the merge.
+        if reason and Visitor.objects.filter(pk=owner.visitor_id, excluded_reason="").update(
+            excluded_reason=reason
+        ):
+            evidence["excluded_reason"] = reason
+        link = merge.repoint(
+            browser,
+            owner.visitor_id,
+            now=occasion.now,
+            method=occasion.method,
+            strength=occasion.strength,
+            evidence=evidence,
+        )
+        return _result(owner, browser, occasion), link
+    if occasion.method == "mail_link":
+        return _result(owner, owner, occasion), link
+    fresh = browsers.new_browser(owner.visitor, now=occasion.now)
+    occasion.log(fresh, conflict_with=browser.pk)
+    return _result(owner, fresh, occasion, is_new_browser=True), link
+
+
+def _person(
+    address: str, first_visitor: Callable[[], int], occasion: _Occasion
+) -> tuple[Identity, IdentityLink | None]:
+    """The locked e-mail identity of an address, made if need be, and the log entry of its making.
+
+    :param first_visitor: called only for a new address: the visitor whom it names.
+    """
+    same = Identity.objects.select_for_update().filter(kind=Identity.Kind.EMAIL, key=address)
+    owner = same.first()
+    if owner is not None:
+        return owner, None
+    try:
+        # Somebody else may be naming the same person right now: the unique key decides, and
+        # the savepoint takes the new visitor back.
+        with transaction.atomic():
+            owner = Identity.objects.create(
+                kind=Identity.Kind.EMAIL, key=address, visitor_id=first_visitor(), created_at=occasion.now
+            )
+    except IntegrityError:
+        return same.get(), None
+    return owner, occasion.log(owner)
+
+
+def _stranger(occasion: _Occasion) -> Callable[[], int]:
+    return lambda: Visitor.objects.create(first_seen_at=occasion.now).pk
+
+
+def _is_named(visitor_id: int) -> bool:
+    return Identity.objects.filter(visitor_id=visitor_id, kind=Identity.Kind.EMAIL).exists()
+
+
+def _result(
+    owner: Identity, identity: Identity, occasion: _Occasion, *, is_new_browser: bool = False
+) -> Identified:
+    lead, _created = Lead.objects.get_or_create(
+        visitor_id=owner.visitor_id, defaults={"email": owner.key, "created_at": occasion.now}
+    )
+    return Identified(lead=lead, identity=identity, is_new_browser=is_new_browser)
+
+
+def _fill(lead: Lead, fields: dict[str, str], link: IdentityLink | None) -> None:
+    """Take over values that say something; note in the log what they replaced, for an undo."""
+    changes: dict[str, list[str]] = {}
+    for name, value in fields.items():
+        new = clean_line(str(value or ""), Lead._meta.get_field(name).max_length or 0)
+        old = getattr(lead, name)
+        # "ACME " is no news about "Acme": what is there may have been tidied by hand.
+        if new and normalise(new) != normalise(old):
+            changes[name] = [old, new]
+            setattr(lead, name, new)
+    if not changes:
+        return
+    lead.save(update_fields=list(changes))
+    if link is not None:
+        link.evidence = {**link.evidence, "fields": changes}
+        link.save(update_fields=["evidence"])

@@ -1,0 +1,137 @@
+"""The personalised block: variants for segments, and a default for everybody else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from wagtail import blocks
+
+from wagtail_ma.core.current_request import current_request
+from wagtail_ma.personalisation import http
+from wagtail_ma.personalisation.choose import choose
+from wagtail_ma.segments.blocks import SegmentChooserBlock
+
+logger = logging.getLogger(__name__)
+
+Children = Iterable[tuple[str, blocks.Block]]
+
+
+class VariantBlock(blocks.StructBlock):
+    """What people in these segments see.
+
+    Values are made one by one and not in bulk: Wagtail's own way would load the images and pages
+    of all variants, chosen or not.
+    """
+
+    def bulk_to_python(self, values: Iterable[Any]) -> list[Any]:
+        return [self.to_python(value) for value in values]
+
+    class Meta:
+        icon = "group"
+        label = _("Variant")
+        label_format = "{segments}"
+
+
+class PersonalisedBlock(blocks.StructBlock):
+    """Shows the first variant made for a segment of the visitor, or else the default.
+
+    :param child_blocks: the site's own blocks, that variants and the default are made of: a list
+        of (name, block) pairs, or a StreamBlock.
+
+    A ``template`` of the host gets the chosen content as ``value``.
+
+    Search, the API and whatever else renders without a request see the default only. A page on
+    which it was rendered is not kept in shared caches.
+    """
+
+    def __init__(self, child_blocks: Children | blocks.StreamBlock = (), **kwargs: Any) -> None:
+        if isinstance(child_blocks, blocks.StreamBlock):
+            child_blocks = list(child_blocks.child_blocks.items())
+        children = list(child_blocks)
+        # A re-made block (a copy, a migration) brings our own two children.
+        ours = dict(children) if {name for name, _block in children} == {"variants", "default"} else None
+        super().__init__(list(ours.items()) if ours else _fields(children), **kwargs)
+
+    def bulk_to_python(self, values: Iterable[Any]) -> list[Any]:
+        return [self.to_python(value) for value in values]
+
+    def chosen(self, value: Any, request: Any) -> Any:
+        """The content for whoever sent the request: the StreamValue of one variant or the default."""
+        variants = [
+            ([segment.pk for segment in variant["segments"] if segment is not None], variant)
+            for variant in value["variants"]
+        ]
+        variant = choose(variants, request)
+        return value["default"] if variant is None else variant["content"]
+
+    def render(self, value: Any, context: Any = None) -> SafeString:
+        request = (context.get("request") if context else None) or current_request()
+        content = value["default"]
+        if request is not None:
+            http.mark(request)
+            try:
+                content = self.chosen(value, request)
+            except Exception:
+                logger.exception("no variant could be chosen; the default is shown")
+        template = self.get_template(content, context=context)
+        if not template:
+            return content.stream_block.render(content, context=context)
+        return render_to_string(template, {**(context or {}), "self": content, "value": content})
+
+    def get_searchable_content(self, value: Any) -> list[Any]:
+        default = value.get("default") if value else None
+        return self.child_blocks["default"].get_searchable_content(default) if default else []
+
+    def get_api_representation(self, value: Any, context: Any = None) -> Any:
+        """The content of the default, as a StreamBlock's: no segment and no variant is told."""
+        return self.child_blocks["default"].get_api_representation(value["default"], context=context)
+
+    class Meta:
+        icon = "group"
+        label = _("Personalised")
+        description = _("Different content for people in different segments")
+
+
+def personalised_block(child_blocks: Children | blocks.StreamBlock, **kwargs: Any) -> PersonalisedBlock:
+    """A :class:`PersonalisedBlock` made of the site's own blocks.
+
+    :param kwargs: options of a Wagtail block, such as ``label``.
+    """
+    return PersonalisedBlock(child_blocks, **kwargs)
+
+
+def _fields(children: list[tuple[str, blocks.Block]]) -> list[tuple[str, blocks.Block]]:
+    segments = blocks.ListBlock(
+        SegmentChooserBlock(),
+        label=_("Segments"),
+        help_text=_("For people in at least one of these."),
+        min_num=1,
+        collapsed=False,
+    )
+    content = blocks.StreamBlock(children, label=_("Content"), required=False)
+    variant = VariantBlock([("segments", segments), ("content", content)])
+    return [
+        (
+            "variants",
+            blocks.ListBlock(
+                variant,
+                label=_("Variants"),
+                help_text=_("The first one that fits is shown."),
+                default=[],
+            ),
+        ),
+        (
+            "default",
+            blocks.StreamBlock(
+                children,
+                label=_("For everybody else"),
+                help_text=_("Also what search engines see."),
+                required=False,
+            ),
+        ),
+    ]

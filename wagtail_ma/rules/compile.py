@@ -1,0 +1,137 @@
+"""A rule tree as SQL, in two shapes from one description of each condition.
+
+* :func:`everyone`: a set, for segment refresh, audiences and live counts. Conjunctions become
+  semi-joins, everything negative becomes EXCEPT: ``NOT IN (subquery)`` falls back to a scan per
+  visitor as soon as the set outgrows the database's working memory.
+* :func:`these`: one boolean per rule for given visitors, by correlated EXISTS. (Pushing
+  ``IN (ids)`` into the set shape makes PostgreSQL choose the index of the page, not of the
+  visitor.) Compiled once per version of the rules, executed many times.
+
+Every leaf is two-valued (never NULL), so that "none of" means the same in both shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+
+from wagtail_ma.core.conditions import Rows, Scope, Where
+from wagtail_ma.core.placeholders import OneOfThese, Statement, compile_statement
+from wagtail_ma.rules.tree import Group, Leaf, Node
+
+
+def everyone(tree: Group, population: QuerySet[Any], *, now: datetime) -> QuerySet[Any]:
+    """The keys of all visitors of the population that fulfil the rule.
+
+    :param population: the visitors that may be found at all.
+    :returns: a queryset of one column, to be iterated or used in ``pk__in=``. It may be a
+        combined query (UNION, EXCEPT): it cannot be filtered further.
+    """
+    return _set(tree, population, Scope(now))
+
+
+def these(trees: Sequence[Group], population: QuerySet[Any]) -> Statement:
+    """One statement that decides several rules for given visitors.
+
+    Its rows are ``(visitor id, 0 or 1 for the first rule, 0 or 1 for the second, …)``; visitors
+    outside the population have no row.
+    """
+    scope = Scope(None)
+    columns = {
+        f"rule_{number}": Case(
+            When(_exists(tree, scope), then=Value(1)), default=Value(0), output_field=IntegerField()
+        )
+        for number, tree in enumerate(trees)
+    }
+    asked = population.filter(OneOfThese("pk")).order_by()
+    return compile_statement(asked.annotate(**columns).values_list("pk", *columns))
+
+
+def stranger(tree: Group) -> bool:
+    """Whether somebody of whom we have no row (no cookie yet, or no consent) fulfils the rule."""
+    return _stranger(tree, Scope(None))
+
+
+def _set(node: Node, population: QuerySet[Any], scope: Scope) -> QuerySet[Any]:
+    if isinstance(node, Leaf):
+        return _leaf_set(node.condition.test(node.values, scope), population)
+    if node.match == "all":
+        return _conjunction(node.children, population, scope)
+    sets = [_set(child, population, scope) for child in node.children]
+    if node.match == "none":
+        return population.order_by().values("pk").difference(*sets)
+    return sets[0] if len(sets) == 1 else sets[0].union(*sets[1:])
+
+
+def _leaf_set(test: Rows | Where, population: QuerySet[Any]) -> QuerySet[Any]:
+    everybody = population.order_by()
+    if isinstance(test, Where):
+        return everybody.filter(test.q).values("pk")
+    if test.negated:
+        return everybody.values("pk").difference(_visitors(test))
+    return everybody.filter(pk__in=_visitors(test)).values("pk")
+
+
+def _conjunction(children: Iterable[Node], population: QuerySet[Any], scope: Scope) -> QuerySet[Any]:
+    found = population.order_by()
+    without: list[QuerySet[Any]] = []
+    for child in children:
+        test = child.condition.test(child.values, scope) if isinstance(child, Leaf) else None
+        if isinstance(test, Where):
+            found = found.filter(test.q)
+        elif test is None:
+            found = found.filter(pk__in=_set(child, population, scope))
+        elif test.negated:
+            without.append(_visitors(test))
+        else:
+            found = found.filter(pk__in=_visitors(test))
+    return found.values("pk").difference(*without) if without else found.values("pk")
+
+
+def _visitors(test: Rows) -> QuerySet[Any]:
+    """The visitors that have such rows, ``negated`` not applied."""
+    rows = test.queryset.order_by().values(test.visitor)
+    if test.having is None:
+        return rows
+    return rows.annotate(**test.aggregates).filter(test.having).values(test.visitor)
+
+
+def _exists(node: Node, scope: Scope) -> Q:
+    if isinstance(node, Leaf):
+        return _leaf_exists(node.condition.test(node.values, scope))
+    parts = [_exists(child, scope) for child in node.children]
+    if node.match == "all":
+        return reduce(and_, parts)
+    either = reduce(or_, parts)
+    return ~either if node.match == "none" else either
+
+
+def _leaf_exists(test: Rows | Where) -> Q:
+    if isinstance(test, Where):
+        return test.q
+    # Grouped and counted even where one row is enough: PostgreSQL would turn a plain EXISTS into a
+    # hash of everybody's rows (1.3 s for 500 visitors and a popular page; so it takes 30 ms).
+    aggregates, having = test.aggregates, test.having
+    if having is None:
+        aggregates, having = {"n": Count("pk")}, Q(n__gte=1)
+    rows = test.queryset.order_by().filter(**{test.visitor: OuterRef("pk")}).values(test.visitor)
+    rows = rows.annotate(**aggregates).filter(having).values(test.visitor)
+    found = Q(Exists(rows))
+    return ~found if test.negated else found
+
+
+def _stranger(node: Node, scope: Scope) -> bool:
+    if isinstance(node, Leaf):
+        test = node.condition.test(node.values, scope)
+        if isinstance(test, Where):
+            return test.stranger
+        return test.negated if test.stranger is None else test.stranger
+    verdicts = [_stranger(child, scope) for child in node.children]
+    if node.match == "all":
+        return all(verdicts)
+    return any(verdicts) if node.match == "any" else not any(verdicts)

@@ -1,0 +1,90 @@
+"""The steps of a scenario as StreamField blocks, made from the registered kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import Model
+from django.utils.functional import Promise, cached_property
+from django.utils.translation import gettext_lazy as _
+from wagtail import blocks
+
+from wagtail_ma.messaging.models import Mail
+from wagtail_ma.scenarios.kinds import StepKind, step_kinds
+from wagtail_ma.segments.models import Segment
+
+# Branches within branches within branches; each level adds to what the editor loads.
+DEPTH = 3
+
+
+class _SelectBlock(blocks.ChooserBlock):
+    """A chooser as a plain drop-down: known to the reference index, no modal needed."""
+
+    @cached_property
+    def widget(self) -> forms.Select:
+        return forms.Select()
+
+    def get_form_state(self, value: Any) -> Any:
+        """What the drop-down shows as chosen: a list of option values, as text."""
+        key = value.pk if isinstance(value, Model) else value
+        return [] if key is None else [str(key)]
+
+
+class MailBlock(_SelectBlock):
+    """Chooses a mail."""
+
+    @cached_property
+    def target_model(self) -> type[Mail]:
+        return Mail
+
+
+class SegmentBlock(_SelectBlock):
+    """Chooses a segment."""
+
+    @cached_property
+    def target_model(self) -> type[Segment]:
+        return Segment
+
+
+def duration_fields(label: str | Promise) -> list[tuple[str, blocks.Block]]:
+    """Amount and unit of a duration; ``label`` asks for the amount."""
+    units = [("minutes", _("minutes")), ("hours", _("hours")), ("days", _("days"))]
+    return [
+        ("amount", blocks.IntegerBlock(label=label, min_value=1, default=1)),
+        ("unit", blocks.ChoiceBlock(label=_("Unit"), choices=units, default="days")),
+    ]
+
+
+def patience_block() -> blocks.IntegerBlock:
+    """How many days a mail waits for an address to become known."""
+    return blocks.IntegerBlock(
+        label=_("Days to wait for an address"),
+        help_text=_("For people who have not given one yet. 0: skip the mail and go on at once."),
+        min_value=0,
+        max_value=365,
+        default=0,
+    )
+
+
+def steps_block() -> blocks.StreamBlock:
+    """All kinds of step, branches nested :data:`DEPTH` deep.
+
+    Block instances are shared between the levels: with one instance per place the editor would
+    load megabytes of definitions.
+    """
+    plain = [(kind.key, _struct(kind)) for kind in step_kinds if not kind.exits]
+    children = plain
+    for _level in range(DEPTH):
+        inner = children
+        children = plain + [(kind.key, _struct(kind, inner)) for kind in step_kinds if kind.exits]
+    return blocks.StreamBlock(children)
+
+
+def _struct(kind: StepKind, inner: list[tuple[str, blocks.Block]] | None = None) -> blocks.StructBlock:
+    """The block of one kind; ``inner`` are the steps offered in its branches."""
+    branches = [
+        (name, blocks.StreamBlock(inner or [], label=label, required=False))
+        for name, label in kind.exits.items()
+    ]
+    return blocks.StructBlock([*kind.fields(), *branches], label=kind.label, icon=kind.icon)

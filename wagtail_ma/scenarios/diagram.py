@@ -1,0 +1,236 @@
+"""The steps of a scenario as a drawing: where each box and line goes.
+
+Pure layout; ``wagtail_ma/scenarios/diagram.html`` turns it into SVG with classes only (no style
+attribute, no script). All coordinates are whole view-box units, as text, so that no locale puts
+separators into them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from wagtail_ma.scenarios.kinds import Role, StepKind, step_kinds
+
+BOX_WIDTH = 200
+BOX_HEIGHT = 64
+GAP_X = 24
+GAP_Y = 44
+MARGIN = 16
+END_RADIUS = 8
+# Half-width characters that fit on a line of a box.
+LINE_UNITS = 28
+
+
+@dataclass(frozen=True)
+class Box:
+    """One step."""
+
+    step_id: str
+    x: str
+    y: str
+    title: str
+    lines: list[tuple[str, str]]
+    role: str
+    # People at this step now, and how often it was executed; None: not counted.
+    waiting: int | None
+    passed: int | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A way from one step to the next; ``label`` names the branch."""
+
+    path: str
+    label: str
+    label_x: str
+    label_y: str
+
+
+@dataclass
+class Diagram:
+    """Everything to draw, in a view box of ``width`` × ``height``."""
+
+    width: str = "0"
+    height: str = "0"
+    boxes: list[Box] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    # Centres of the dots where the scenario is over.
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    box_width: str = str(BOX_WIDTH)
+    box_height: str = str(BOX_HEIGHT)
+    end_radius: str = str(END_RADIUS)
+
+
+@dataclass(frozen=True)
+class _Loose:
+    """An end of a line that has not reached its next step: from where, with which label, and
+    whether the step above has several ways on."""
+
+    x: int
+    y: int
+    label: str = ""
+
+
+def draw(
+    tree: Sequence[Mapping[str, Any]],
+    *,
+    waiting: Mapping[str, int] | None = None,
+    outcomes: Mapping[str, Mapping[str, int]] | None = None,
+) -> Diagram:
+    """Lay out a tree of steps (``publish.tree_of`` or a version's definition).
+
+    :param waiting: people now at each step; None draws no counts.
+    :param outcomes: by step, how often it was executed with which outcome.
+    """
+    pen = _Pen(waiting, outcomes)
+    width = _width(tree)
+    bottom, loose = pen.steps(tree, MARGIN + width // 2, MARGIN, [])
+    if loose:
+        bottom = pen.end(loose, bottom)
+    pen.diagram.width = str(width + 2 * MARGIN)
+    pen.diagram.height = str(bottom + MARGIN)
+    return pen.diagram
+
+
+def _width(tree: Sequence[Mapping[str, Any]]) -> int:
+    """Units that these steps need side by side."""
+    widest = BOX_WIDTH
+    for step in tree:
+        branches = step.get("branches", {})
+        if branches:
+            inner = sum(_width(branch) for branch in branches.values()) + GAP_X * (len(branches) - 1)
+            widest = max(widest, inner)
+    return widest
+
+
+class _Pen:
+    """Draws from top to bottom."""
+
+    def __init__(
+        self, waiting: Mapping[str, int] | None, outcomes: Mapping[str, Mapping[str, int]] | None
+    ) -> None:
+        self.diagram = Diagram()
+        self.waiting = waiting
+        self.outcomes = outcomes
+
+    def steps(
+        self, tree: Sequence[Mapping[str, Any]], x: int, y: int, loose: list[_Loose]
+    ) -> tuple[int, list[_Loose]]:
+        """Draw steps centred on ``x`` from ``y`` on. Returns where they end and what is loose."""
+        for step in tree:
+            self._join(loose, x, y)
+            kind = step_kinds.get(step["kind"])
+            self._box(step, kind, x, y)
+            y += BOX_HEIGHT
+            if step.get("branches"):
+                y, loose = self._branches(step, kind, x, y)
+            elif kind is not None and kind.role is Role.END:
+                loose = []
+            else:
+                loose = [_Loose(x, y)]
+            y += GAP_Y
+        return (y - GAP_Y if tree else y), loose
+
+    def _branches(
+        self, step: Mapping[str, Any], kind: StepKind | None, x: int, y: int
+    ) -> tuple[int, list[_Loose]]:
+        branches = step["branches"]
+        left = x - (sum(_width(branch) for branch in branches.values()) + GAP_X * (len(branches) - 1)) // 2
+        bottom = y + GAP_Y
+        loose: list[_Loose] = []
+        for name, branch in branches.items():
+            width = _width(branch)
+            centre = left + width // 2
+            label = self._exit_label(step, kind, name)
+            if branch:
+                low, out = self.steps(branch, centre, y + GAP_Y, [_Loose(x, y, label)])
+                bottom = max(bottom, low)
+                loose += out
+            else:
+                # Straight on: a line down the empty column, so that its label has a place.
+                self._line(_Loose(x, y, label), centre, y + GAP_Y)
+                loose.append(_Loose(centre, y + GAP_Y))
+            left += width + GAP_X
+        return bottom, loose
+
+    def _exit_label(self, step: Mapping[str, Any], kind: StepKind | None, name: str) -> str:
+        label = str(kind.exits.get(name, name)) if kind else name
+        if self.outcomes is None:
+            return label
+        return f"{label} ({self.outcomes.get(step['id'], {}).get(name, 0)})"
+
+    def _box(self, step: Mapping[str, Any], kind: StepKind | None, x: int, y: int) -> None:
+        title = kind.describe(step["params"]) if kind else _("Unknown step: %(kind)s") % step
+        left = x - BOX_WIDTH // 2
+        lines = wrapped(title)
+        first = y + (24 if len(lines) == 1 else 20)
+        counted = self.outcomes is not None
+        self.diagram.boxes.append(
+            Box(
+                step_id=step["id"],
+                x=str(left),
+                y=str(y),
+                title=title,
+                lines=[(str(first + 16 * place), line) for place, line in enumerate(lines)],
+                role=kind.role.value if kind and not kind.exits else "branch" if kind else "broken",
+                waiting=(self.waiting or {}).get(step["id"], 0) if counted else None,
+                passed=sum((self.outcomes or {}).get(step["id"], {}).values()) if counted else None,
+            )
+        )
+
+    def _join(self, loose: Sequence[_Loose], x: int, y: int) -> None:
+        for each in loose:
+            self._line(each, x, y)
+
+    def _line(self, start: _Loose, x: int, y: int) -> None:
+        middle = y - GAP_Y // 2
+        path = f"M{start.x} {start.y}V{middle}H{x}V{y}"
+        self.diagram.lines.append(Line(path, start.label, str(x + 6), str(y - 6)))
+
+    def end(self, loose: Sequence[_Loose], y: int) -> int:
+        """One dot where everything that is left comes together."""
+        x = sum(each.x for each in loose) // len(loose)
+        self._join(loose, x, y + GAP_Y)
+        self.diagram.ends.append((str(x), str(y + GAP_Y + END_RADIUS)))
+        return y + GAP_Y + 2 * END_RADIUS
+
+
+def wrapped(text: str, *, units: int = LINE_UNITS, lines: int = 2) -> list[str]:
+    """A text on at most ``lines`` lines; full-width characters count double."""
+    found: list[str] = [""]
+    for word in _pieces(text):
+        if _units(found[-1] + word.rstrip()) > units and found[-1]:
+            found[-1] = found[-1].rstrip()
+            found.append("")
+        found[-1] += word
+    found = [line.rstrip() for line in found]
+    if len(found) > lines:
+        found = [*found[: lines - 1], _cut(" ".join(found[lines - 1 :]), units)]
+    return [line if _units(line) <= units else _cut(line, units) for line in found]
+
+
+def _pieces(text: str) -> list[str]:
+    """Words with their space; each full-width character by itself, as Japanese breaks anywhere."""
+    pieces: list[str] = []
+    for character in text:
+        starts = not pieces or pieces[-1].endswith(" ") or _units(character) == 2
+        if starts or _units(pieces[-1][-1]) == 2:
+            pieces.append(character)
+        else:
+            pieces[-1] += character
+    return pieces
+
+
+def _units(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _cut(text: str, units: int) -> str:
+    while text and _units(text) > units - 1:
+        text = text[:-1]
+    return text + "…"

@@ -1,0 +1,166 @@
+"""Who enters a scenario: what ``react`` calls for visitors with news.
+
+Activities are found in the stored facts, so a repeated or late reaction finds the same ones;
+changes of segments are reported once, in the transaction that stores them. The trigger
+(``activity:17``, ``segment:3:<moment>``) and a unique key make each entry happen once, also after
+merges.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q
+
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion
+from wagtail_ma.scenarios.plan import flow_of
+from wagtail_ma.segments.refresh import Change
+from wagtail_ma.tracking.models import Activity
+
+
+@dataclass(frozen=True)
+class _Chance:
+    """Something that lets a visitor in."""
+
+    visitor_id: int
+    at: datetime
+    trigger: str
+
+
+@dataclass
+class _Past:
+    """What a visitor has been through in one scenario."""
+
+    is_inside: bool = False
+    last_left_at: datetime | None = None
+    triggers: set[str] = field(default_factory=set)
+
+
+def enter(visitor_ids: Sequence[int], changes: Sequence[Change], *, now: datetime) -> int:
+    """Let those of these visitors into scenarios whom an activity or a segment lets in.
+
+    Only what happened since the scenario was published (or resumed) counts. At most one
+    enrolment per visitor and scenario is active; visitors excluded by name or merged away do not
+    enter.
+
+    :param changes: what ``segments.refresh.refresh_visitors`` reported for them.
+    :returns: how many entered.
+    """
+    scenarios = list(
+        Scenario.objects.filter(live=True, is_paused=False, active_since__isnull=False).order_by("pk")
+    )
+    if not scenarios:
+        return 0
+    chances = {
+        **_by_activity([s for s in scenarios if s.entry == Scenario.Entry.ACTIVITY], visitor_ids),
+        **_by_segment([s for s in scenarios if s.entry == Scenario.Entry.SEGMENT], changes, now=now),
+    }
+    if not any(chances.values()):
+        return 0
+    welcome = set(
+        Visitor.objects.filter(pk__in=visitor_ids, merged_into__isnull=True, excluded_reason="").values_list(
+            "pk", flat=True
+        )
+    )
+    pasts = _pasts(scenarios, visitor_ids)
+    entered = 0
+    for scenario in scenarios:
+        chosen: dict[int, _Chance] = {}
+        for chance in sorted(chances.get(scenario.pk, []), key=lambda chance: (chance.at, chance.trigger)):
+            past = pasts[scenario.pk, chance.visitor_id]
+            if chance.visitor_id in welcome and _may_enter(scenario, past, chance):
+                chosen.setdefault(chance.visitor_id, chance)
+        entered += _enrol(scenario, list(chosen.values()), now=now)
+    return entered
+
+
+def _by_activity(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[int, list[_Chance]]:
+    if not scenarios:
+        return {}
+    rows = Activity.objects.filter(
+        visitor_id__in=visitor_ids,
+        kind__in={scenario.activity_kind for scenario in scenarios},
+        at__gte=min(scenario.active_since for scenario in scenarios),
+    ).values_list("pk", "visitor_id", "kind", "at", "visit__is_bot", "data__is_machine")
+    human = [row[:4] for row in rows if not row[4] and not row[5]]
+    return {
+        scenario.pk: [
+            _Chance(visitor_id, at, f"activity:{pk}")
+            for pk, visitor_id, kind, at in human
+            if kind == scenario.activity_kind and at >= scenario.active_since
+        ]
+        for scenario in scenarios
+    }
+
+
+def _by_segment(
+    scenarios: list[Scenario], changes: Iterable[Change], *, now: datetime
+) -> dict[int, list[_Chance]]:
+    by_segment: dict[int, list[int]] = defaultdict(list)
+    for change in changes:
+        if change.entered:
+            by_segment[change.segment_id].append(change.visitor_id)
+    return {
+        scenario.pk: [
+            _Chance(visitor_id, now, f"segment:{scenario.segment_id}:{now.isoformat()}")
+            for visitor_id in by_segment.get(scenario.segment_id, ())
+        ]
+        for scenario in scenarios
+    }
+
+
+def _pasts(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[tuple[int, int], _Past]:
+    """By (scenario, visitor): enrolments now theirs, and those born theirs (before a merge)."""
+    pasts: dict[tuple[int, int], _Past] = defaultdict(_Past)
+    rows = Enrolment.objects.filter(
+        Q(visitor_id__in=visitor_ids) | Q(born_visitor_id__in=visitor_ids), scenario__in=scenarios
+    ).values_list("scenario_id", "visitor_id", "born_visitor_id", "trigger", "status", "left_at")
+    for scenario_id, visitor_id, born_visitor_id, trigger, status, left_at in rows:
+        pasts[scenario_id, born_visitor_id].triggers.add(trigger)
+        past = pasts[scenario_id, visitor_id]
+        past.triggers.add(trigger)
+        if status == Enrolment.Status.ACTIVE:
+            past.is_inside = True
+        elif left_at and (past.last_left_at is None or left_at > past.last_left_at):
+            past.last_left_at = left_at
+    return pasts
+
+
+def _may_enter(scenario: Scenario, past: _Past, chance: _Chance) -> bool:
+    if past.is_inside or chance.trigger in past.triggers:
+        return False
+    if past.last_left_at is None:
+        return True
+    return scenario.again == Scenario.Again.EACH_TIME and chance.at > past.last_left_at
+
+
+def _enrol(scenario: Scenario, chances: list[_Chance], *, now: datetime) -> int:
+    if not chances:
+        return 0
+    version = ScenarioVersion.objects.filter(scenario=scenario).order_by("-number").first()
+    start = flow_of(version.definition).start if version else None
+    if version is None or start is None:
+        return 0
+    Enrolment.objects.bulk_create(
+        [
+            Enrolment(
+                scenario=scenario,
+                version=version,
+                visitor_id=chance.visitor_id,
+                born_visitor_id=chance.visitor_id,
+                trigger=chance.trigger,
+                step_id=start,
+                due_at=now,
+                entered_at=now,
+                step_entered_at=now,
+            )
+            for chance in chances
+        ],
+        # A second reaction at the same time: the unique keys decide.
+        ignore_conflicts=True,
+    )
+    return len(chances)

@@ -1,0 +1,128 @@
+"""What a kind of step is, and the registry of them: a public extension point.
+
+A host project registers its own in ``wagtail_ma_plugins.py``::
+
+    from wagtail_ma.scenarios.kinds import Role, StepKind, step_kinds
+
+    class NotifySales(StepKind):
+        key, label, icon, role = "notify_sales", "Tell sales", "mail", Role.ACT
+
+        def perform(self, context):
+            ...
+            return "told"
+
+    step_kinds.register(NotifySales.key, NotifySales())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.utils.functional import Promise
+
+from wagtail_ma.core.registry import Registry
+
+if TYPE_CHECKING:
+    from wagtail.blocks import Block
+
+    from wagtail_ma.scenarios.models import Enrolment, StepRun
+    from wagtail_ma.scenarios.plan import Flow, Step
+
+# What ``perform`` returns when the answer may still come; the step then waits at most
+# ``duration`` and is asked again whenever the person does something.
+NOT_YET = "not-yet"
+
+
+class Role(Enum):
+    """How the planner treats a step."""
+
+    WAIT = "wait"
+    ACT = "act"
+    END = "end"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a step may look at and act on while it is performed, inside a transaction."""
+
+    enrolment: Enrolment
+    step: Step
+    flow: Flow
+    now: datetime
+    # The steps this person has just taken, not written yet.
+    runs: Sequence[StepRun] = ()
+    # Kept for the transaction: what all who are moved in it need is looked up once.
+    shared: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def occurrence(self) -> str:
+        """Names this execution and no other: whatever a step creates is unique by it."""
+        return self.occurrence_of(self.step.id)
+
+    def occurrence_of(self, step_id: str) -> str:
+        """The occurrence of an earlier step."""
+        return f"enrolment:{self.enrolment.pk}:{step_id}:{self.enrolment.round}"
+
+    def run_of(self, step_id: str) -> StepRun | None:
+        """When and how this person passed an earlier step, None if they did not."""
+        for run in self.runs:
+            if run.step_id == step_id:
+                return run
+        return self.enrolment.runs.filter(step_id=step_id, round=self.enrolment.round).first()
+
+
+class StepKind:
+    """One kind of step. Subclass, then ``step_kinds.register(key, instance)``.
+
+    ``exits`` names the branches an editor fills under the step; the outcome of ``perform`` picks
+    one of them, any other outcome goes on below.
+    """
+
+    key: ClassVar[str]
+    label: ClassVar[str | Promise]
+    icon: ClassVar[str] = "cog"
+    role: ClassVar[Role] = Role.ACT
+    exits: ClassVar[dict[str, str | Promise]] = {}
+    # The outcome when the answer has not come in time.
+    late_outcome: ClassVar[str] = "no"
+    # Outcomes in words, for people.
+    outcomes: ClassVar[dict[str, str | Promise]] = {}
+
+    def fields(self) -> list[tuple[str, Block]]:
+        """The questions an editor answers, as (name, block)."""
+        return []
+
+    def read(self, value: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The editor's answers as JSON for the published version (ids instead of objects).
+
+        :param earlier: the steps that everybody who comes here has passed, as published.
+        """
+        return {name: value.get(name) for name, _block in self.fields()}
+
+    def problems(self, params: Mapping[str, Any]) -> list[str]:
+        """Why a step with these answers cannot run, in words; empty when it can."""
+        return []
+
+    def describe(self, params: Mapping[str, Any]) -> str:
+        """The step in a few words, for the diagram."""
+        return str(self.label)
+
+    def duration(self, params: Mapping[str, Any]) -> timedelta:
+        """How long a waiting step waits, at most."""
+        return timedelta(0)
+
+    def perform(self, context: Context) -> str:
+        """Do the step and return its outcome (a short word, kept in the step run).
+
+        Runs in the transaction that moves the person on; a crash undoes both. Must not talk to
+        the outside world: queue what has to go out, unique by ``context.occurrence``. An
+        exception is shown in the admin and tried again later.
+        """
+        raise NotImplementedError
+
+
+step_kinds: Registry[StepKind] = Registry("step kinds")

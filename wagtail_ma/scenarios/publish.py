@@ -1,0 +1,131 @@
+"""From the editor's steps to an immutable version."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from wagtail_ma.core.errors import MarketingError
+from wagtail_ma.scenarios.kinds import Role, step_kinds
+from wagtail_ma.scenarios.models import Scenario, ScenarioVersion
+
+Tree = list[dict[str, Any]]
+
+
+class NotReady(MarketingError):
+    """A scenario that cannot run was to be published; ``problems`` says why."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+def tree_of(scenario: Scenario) -> Tree:
+    """The steps of the editor as plain data, ids instead of objects.
+
+    :returns: ``[{"id", "kind", "params", "branches": {name: tree}}, …]``, the block's own id as
+        the id of the step, so that counts stay with their step when steps are moved.
+    """
+    return _read(scenario.steps, [])
+
+
+def _read(stream: Any, earlier: Sequence[Mapping[str, Any]]) -> Tree:
+    tree: Tree = []
+    for child in stream:
+        kind = step_kinds.get(child.block_type)
+        if kind is None:
+            continue
+        before = [*earlier, *tree]
+        step = {
+            "id": child.id or str(uuid.uuid4()),
+            "kind": kind.key,
+            "params": kind.read(child.value, before),
+        }
+        if kind.exits:
+            step["branches"] = {
+                name: _read(child.value.get(name) or [], [*before, step]) for name in kind.exits
+            }
+        tree.append(step)
+    return tree
+
+
+def problems(scenario: Scenario) -> list[str]:
+    """Why a scenario cannot be published, in words; empty when it can."""
+    found: list[str] = []
+    if scenario.entry == Scenario.Entry.ACTIVITY and not scenario.activity_kind:
+        found.append(_("Say which activity starts the scenario."))
+    if scenario.entry == Scenario.Entry.SEGMENT and scenario.segment_id is None:
+        found.append(_("Choose the segment whose new members start the scenario."))
+    tree = tree_of(scenario)
+    if not tree:
+        found.append(_("Add at least one step."))
+    for step in walk(tree):
+        found.extend(step_kinds.get(step["kind"]).problems(step["params"]))  # type: ignore[union-attr]
+    if _has_unreachable(tree):
+        found.append(_("Steps below an “End” are never reached; remove them."))
+    return list(dict.fromkeys(found))
+
+
+def walk(tree: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """All steps of a tree, as read from top to bottom."""
+    for step in tree:
+        yield step
+        for branch in step.get("branches", {}).values():
+            yield from walk(branch)
+
+
+def _always_ends(tree: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether nobody comes out at the bottom of these steps."""
+    for step in tree:
+        kind = step_kinds.get(step["kind"])
+        if kind is not None and kind.role is Role.END:
+            return True
+        branches = step.get("branches", {})
+        if branches and all(_always_ends(branch) for branch in branches.values()):
+            return True
+    return False
+
+
+def _has_unreachable(tree: Sequence[Mapping[str, Any]]) -> bool:
+    if any(_always_ends(tree[:place]) for place in range(1, len(tree))):
+        return True
+    return any(_has_unreachable(branch) for step in tree for branch in step.get("branches", {}).values())
+
+
+def check(scenario: Scenario) -> None:
+    """:raises NotReady: when there are :func:`problems`."""
+    if found := problems(scenario):
+        raise NotReady(found)
+
+
+def publish(scenario: Scenario, *, now: datetime) -> ScenarioVersion:
+    """Keep the steps of a live scenario as a version; those inside stay with theirs.
+
+    Publishing the same steps again changes nothing.
+
+    :param scenario: as saved, with the steps that are in force.
+    :param now: the first publication: what happened earlier does not let anybody in.
+    :raises NotReady: the scenario cannot run.
+    """
+    check(scenario)
+    definition = tree_of(scenario)
+    with transaction.atomic():
+        # One publisher at a time: the number is counted.
+        Scenario.objects.select_for_update().filter(pk=scenario.pk).first()
+        if scenario.active_since is None:
+            scenario.active_since = now
+            Scenario.objects.filter(pk=scenario.pk).update(active_since=now)
+        latest = scenario.versions.order_by("-number").first()
+        if latest is not None and latest.definition == definition:
+            return latest
+        return ScenarioVersion.objects.create(
+            scenario=scenario,
+            number=latest.number + 1 if latest else 1,
+            definition=definition,
+            published_at=now,
+        )

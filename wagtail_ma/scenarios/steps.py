@@ -1,0 +1,260 @@
+"""The kinds of step that come with wagtail_ma: wait, send a mail, branch, clicked?, end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from wagtail_ma.core.errors import MarketingError
+from wagtail_ma.messaging import consents, queue, ready
+from wagtail_ma.messaging.models import Delivery, Mail
+from wagtail_ma.scenarios.kinds import NOT_YET, Context, Role, StepKind, step_kinds
+from wagtail_ma.segments.models import Segment
+from wagtail_ma.segments.queries import is_member
+from wagtail_ma.tracking.models import Activity
+
+if TYPE_CHECKING:
+    from wagtail.blocks import Block
+
+UNIT_SECONDS = {"minutes": 60, "hours": 3_600, "days": 86_400}
+
+
+class MailGone(MarketingError):
+    """The mail of a step was deleted or taken offline."""
+
+
+class MailNotReady(MarketingError):
+    """The mail of a step cannot be sent as it is."""
+
+
+class SegmentGone(MarketingError):
+    """The segment of a step was deleted."""
+
+
+def spoken(amount: int, unit: str) -> str:
+    """``(1, "days")`` → ``"1 day"``."""
+    if unit == "minutes":
+        return ngettext("%(n)d minute", "%(n)d minutes", amount) % {"n": amount}
+    if unit == "hours":
+        return ngettext("%(n)d hour", "%(n)d hours", amount) % {"n": amount}
+    return ngettext("%(n)d day", "%(n)d days", amount) % {"n": amount}
+
+
+class _Timed(StepKind):
+    """A kind with a duration: an amount and a unit."""
+
+    question: ClassVar[str | Promise] = gettext_lazy("How long")
+
+    def fields(self) -> list[tuple[str, Block]]:
+        from wagtail_ma.scenarios.blocks import duration_fields
+
+        return duration_fields(self.question)
+
+    def duration(self, params: Mapping[str, Any]) -> timedelta:
+        return timedelta(seconds=int(params["amount"]) * UNIT_SECONDS[params["unit"]])
+
+    def problems(self, params: Mapping[str, Any]) -> list[str]:
+        if not params.get("amount") or params.get("unit") not in UNIT_SECONDS:
+            return [_("Say how long to wait.")]
+        return []
+
+    def spoken(self, params: Mapping[str, Any]) -> str:
+        """The duration in words."""
+        return spoken(params.get("amount") or 0, params.get("unit") or "days")
+
+
+class WaitStep(_Timed):
+    """Nothing happens for a time."""
+
+    key = "wait"
+    label = gettext_lazy("Wait")
+    icon = "time"
+    role = Role.WAIT
+    outcomes = {"waited": gettext_lazy("waited")}
+
+    def describe(self, params: Mapping[str, Any]) -> str:
+        return _("Wait %(duration)s") % {"duration": self.spoken(params)}
+
+
+class SendMailStep(StepKind):
+    """A mail is put in the queue. Without an address the step waits for one as long as the editor
+    says (somebody may fill in a form), then skips; without consent it skips at once."""
+
+    key = "send_mail"
+    label = gettext_lazy("Send a mail")
+    icon = "mail"
+    late_outcome = "no_address"
+    outcomes = {
+        "queued": gettext_lazy("sent on its way"),
+        "no_address": gettext_lazy("skipped: no address known"),
+        "not_allowed": gettext_lazy("skipped: no consent, or unsubscribed"),
+        "excluded": gettext_lazy("skipped: excluded from marketing"),
+    }
+
+    def fields(self) -> list[tuple[str, Block]]:
+        from wagtail_ma.scenarios.blocks import MailBlock, patience_block
+
+        return [("mail", MailBlock(label=gettext_lazy("Mail"))), ("patience_days", patience_block())]
+
+    def read(self, value: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        mail = value.get("mail")
+        return {
+            "mail_id": mail.pk if mail else None,
+            "name": str(mail) if mail else "",
+            "patience_days": value.get("patience_days") or 0,
+        }
+
+    def duration(self, params: Mapping[str, Any]) -> timedelta:
+        return timedelta(days=params.get("patience_days", 0))
+
+    def problems(self, params: Mapping[str, Any]) -> list[str]:
+        mail = Mail.objects.filter(pk=params.get("mail_id")).first()
+        if mail is None:
+            return [_("Choose the mail to send.")]
+        if not mail.live:
+            return [_("The mail “%(mail)s” is not published.") % {"mail": mail}]
+        return [
+            _("The mail “%(mail)s” is not ready: %(problem)s") % {"mail": mail, "problem": problem}
+            for problem in ready.problems(mail)
+        ]
+
+    def describe(self, params: Mapping[str, Any]) -> str:
+        return _("Send “%(mail)s”") % {"mail": params.get("name") or "?"}
+
+    def perform(self, context: Context) -> str:
+        visitor = context.enrolment.visitor
+        mail = self._mail(context)
+        lead = getattr(visitor, "lead", None)
+        if lead is None or not lead.email:
+            return NOT_YET
+        if mail.kind == Mail.Kind.MARKETING:
+            if visitor.excluded_reason:
+                return "excluded"
+            if not consents.may_mail(lead.email):
+                return "not_allowed"
+        delivery = queue.enqueue(mail, lead, occurrence=context.occurrence, now=context.now)
+        if delivery is None:
+            return NOT_YET
+        if delivery.state == Delivery.State.SKIPPED:
+            # Undone with this step: tried again later, when somebody may have mended the mail.
+            raise MailNotReady(f"mail {mail.pk} cannot be sent: {delivery.reason}")
+        return "queued"
+
+    def _mail(self, context: Context) -> Mail:
+        mail_id = context.step.params["mail_id"]
+        key = (self.key, mail_id)
+        if key not in context.shared:
+            mails = Mail.objects.select_related("sender")
+            context.shared[key] = mails.filter(pk=mail_id, live=True).first()
+        mail = context.shared[key]
+        if mail is None:
+            raise MailGone(f"mail {mail_id} is deleted or not published")
+        return mail
+
+
+class BranchStep(StepKind):
+    """Two ways on, by a segment."""
+
+    key = "branch"
+    label = gettext_lazy("Branch: is in a segment?")
+    icon = "list-ul"
+    exits = {"yes": gettext_lazy("Yes"), "no": gettext_lazy("No")}
+    outcomes = exits
+
+    def fields(self) -> list[tuple[str, Block]]:
+        from wagtail_ma.scenarios.blocks import SegmentBlock
+
+        return [("segment", SegmentBlock(label=gettext_lazy("Segment")))]
+
+    def read(self, value: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        segment = value.get("segment")
+        return {"segment_id": segment.pk if segment else None, "name": str(segment) if segment else ""}
+
+    def problems(self, params: Mapping[str, Any]) -> list[str]:
+        if not Segment.objects.filter(pk=params.get("segment_id")).exists():
+            return [_("Choose the segment to ask about.")]
+        return []
+
+    def describe(self, params: Mapping[str, Any]) -> str:
+        return _("In “%(segment)s”?") % {"segment": params.get("name") or "?"}
+
+    def perform(self, context: Context) -> str:
+        segment_id = context.step.params["segment_id"]
+        if is_member(segment_id, context.enrolment.visitor_id):
+            return "yes"
+        if not Segment.objects.filter(pk=segment_id).exists():
+            raise SegmentGone(f"segment {segment_id} is deleted")
+        return "no"
+
+
+class ClickedStep(_Timed):
+    """Two ways on: whether a link of the mail sent before was followed within a time."""
+
+    key = "clicked"
+    label = gettext_lazy("Branch: was the mail clicked?")
+    question = gettext_lazy("Wait for a click at most")
+    icon = "link"
+    exits = {"yes": gettext_lazy("Yes"), "no": gettext_lazy("No")}
+    outcomes = exits
+
+    def read(self, value: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        sends = [step for step in earlier if step["kind"] == SendMailStep.key]
+        last = sends[-1] if sends else None
+        return {
+            **super().read(value, earlier),
+            "send_step": last["id"] if last else None,
+            "mail_id": last["params"]["mail_id"] if last else None,
+            "name": last["params"]["name"] if last else "",
+        }
+
+    def problems(self, params: Mapping[str, Any]) -> list[str]:
+        found = super().problems(params)
+        if not params.get("send_step"):
+            found.append(_("“Was the mail clicked?” needs a step “Send a mail” above it."))
+        return found
+
+    def describe(self, params: Mapping[str, Any]) -> str:
+        return _("Clicked within %(duration)s? “%(mail)s”") % {
+            "mail": params.get("name") or "?",
+            "duration": self.spoken(params),
+        }
+
+    def perform(self, context: Context) -> str:
+        params = context.step.params
+        sent = context.run_of(params["send_step"])
+        if sent is None or sent.outcome != "queued":
+            return "no"
+        deliveries = set(
+            Delivery.objects.filter(
+                mail_id=params["mail_id"], occurrence=context.occurrence_of(params["send_step"])
+            ).values_list("pk", flat=True)
+        )
+        clicks = Activity.objects.filter(
+            visitor_id=context.enrolment.visitor_id,
+            kind="mail_click",
+            object_kind="mail",
+            object_key=str(params["mail_id"]),
+            at__gte=sent.at,
+        ).values_list("data", flat=True)
+        # The same mail may have been sent on another occasion too: only this one's links count.
+        is_clicked = any(data.get("delivery") in deliveries and not data.get("is_machine") for data in clicks)
+        return "yes" if is_clicked else NOT_YET
+
+
+class EndStep(StepKind):
+    """The scenario is over for this person."""
+
+    key = "end"
+    label = gettext_lazy("End")
+    icon = "circle-check"
+    role = Role.END
+    outcomes = {"ended": gettext_lazy("ended")}
+
+
+for kind in (WaitStep(), SendMailStep(), BranchStep(), ClickedStep(), EndStep()):
+    step_kinds.register(kind.key, kind)

@@ -1,0 +1,65 @@
+"""The condition about segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from wagtail_ma.core.conditions import (
+    Condition,
+    ReferenceKind,
+    Referent,
+    Rows,
+    Scope,
+    Test,
+    reference_kinds,
+    register,
+)
+from wagtail_ma.core.parameters import Choice, Reference
+from wagtail_ma.segments.blocks import SegmentChooserBlock
+from wagtail_ma.segments.models import Membership, Segment
+
+
+def find_segments(pks: Iterable[int]) -> dict[int, Referent]:
+    """The segments that still exist; ``data`` is whether strangers belong to them."""
+    rows = Segment.objects.filter(pk__in=list(pks)).values_list("pk", "name", "includes_strangers")
+    return {pk: Referent(pk, name, strangers) for pk, name, strangers in rows}
+
+
+reference_kinds.register("segment", ReferenceKind(find=find_segments, make_block=SegmentChooserBlock))
+
+
+@register
+class InSegment(Condition):
+    key = "in_segment"
+    label = gettext_lazy("Segment")
+    group = gettext_lazy("Segments")
+    icon = "group"
+    parameters = (
+        Choice(
+            name="is",
+            label=gettext_lazy("Which"),
+            choices=(("in", gettext_lazy("is in")), ("out", gettext_lazy("is not in"))),
+            default="in",
+        ),
+        Reference(name="segment", kind="segment", label=gettext_lazy("Segment")),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        # The stored members, not the other rule inlined: a broken segment keeps its members here too.
+        segment = values["segment"]
+        is_out = values["is"] == "out"
+        return Rows(
+            Membership.objects.filter(segment_id=segment.pk),
+            negated=is_out,
+            stranger=bool(segment.data) != is_out,
+        )
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        words = {"segment": values["segment"].label}
+        if values["is"] == "out":
+            return _("is not in the segment “%(segment)s”") % words
+        return _("is in the segment “%(segment)s”") % words

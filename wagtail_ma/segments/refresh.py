@@ -1,0 +1,236 @@
+"""Keeping memberships true: for visitors with news at once, for what only time changes by and by.
+
+Everything that changes because somebody did something is decided by :func:`refresh_visitors`,
+called by react. What changes because time passes ("in the last 14 days") is found by comparing
+whole sets; those visitors get news, and react does the rest, so that entering a segment is always
+heard of in one place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, router
+from django.db.models import F, Q, QuerySet
+
+from wagtail_ma.people import news
+from wagtail_ma.rules import compile as compiler
+from wagtail_ma.rules.tree import Broken, Group
+from wagtail_ma.segments import compiled
+from wagtail_ma.segments.compiled import Rule
+from wagtail_ma.segments.models import Membership, Segment
+from wagtail_ma.segments.queries import population
+
+logger = logging.getLogger(__name__)
+
+SEGMENT_REFRESH_MINUTES = 15
+# Segments per call of refresh_due, and news that one segment may make in one call; the rest is
+# found again next time.
+SEGMENTS_PER_CALL = 3
+NEWS_PER_CALL = 5_000
+ROWS_PER_STATEMENT = 2_000
+
+
+@dataclass(frozen=True)
+class Change:
+    """A visitor entered or left a segment."""
+
+    segment_id: int
+    visitor_id: int
+    entered: bool
+
+
+def refresh_visitors(visitor_ids: Sequence[int], *, now: datetime) -> list[Change]:
+    """Decide all segments for these visitors and store what changed.
+
+    A broken segment keeps its members as they are. Segments that ask for other segments are
+    decided after those.
+
+    :returns: what changed, in the order of the segments' dependence.
+    """
+    rules = compiled.read(Segment.objects.order_by("pk"))
+    ordered, circular = compiled.levels(rules)
+    for rule in rules.values():
+        reason = compiled.circle_reason() if rule in circular else _reason(rule)
+        _note_broken(rule.segment, reason)
+    present: dict[int, set[int]] = {}
+    rows = Membership.objects.filter(visitor_id__in=visitor_ids).values_list("segment_id", "visitor_id")
+    for segment_id, visitor_id in rows:
+        present.setdefault(segment_id, set()).add(visitor_id)
+    changes: list[Change] = []
+    for level in ordered:
+        whole = [rule for rule in level if isinstance(rule.tree, Group)]
+        found = _compare(whole, visitor_ids, present, now)
+        _store(found, now=now)
+        changes += found
+    return changes
+
+
+def _compare(
+    rules: Sequence[Rule], visitor_ids: Sequence[int], present: dict[int, set[int]], now: datetime
+) -> list[Change]:
+    changes: list[Change] = []
+    for batch in compiled.batches(rules):
+        fulfilled: dict[int, set[int]] = {pk: set() for pk in batch.segment_ids}
+        for visitor_id, *verdicts in batch.statement.rows(now=now, ids=visitor_ids):
+            for segment_id, verdict in zip(batch.segment_ids, verdicts, strict=True):
+                if verdict:
+                    fulfilled[segment_id].add(visitor_id)
+        for segment_id, visitors in fulfilled.items():
+            before = present.get(segment_id, set())
+            changes += [Change(segment_id, pk, True) for pk in sorted(visitors - before)]
+            changes += [Change(segment_id, pk, False) for pk in sorted(before - visitors)]
+    return changes
+
+
+def refresh_segment(segment: Segment, *, now: datetime) -> list[Change]:
+    """Decide one segment for everybody and store what changed (set-based).
+
+    For new and edited rules: whoever fulfils them already is in at once, without "entering".
+
+    :returns: what changed; nothing for a broken segment, whose members stay.
+    """
+    changes = differences(segment, now=now)
+    if changes is None:
+        return []
+    # Many short transactions: on SQLite every hit waits for a long one.
+    for start in range(0, len(changes), ROWS_PER_STATEMENT):
+        _store(changes[start : start + ROWS_PER_STATEMENT], now=now)
+    _note_refreshed(segment, now=now)
+    return changes
+
+
+def refresh_due(*, now: datetime) -> int:
+    """Refresh the segments whose last full refresh is :data:`SEGMENT_REFRESH_MINUTES` old, a few
+    per call, longest waiting first; new and edited ones at once.
+
+    Visitors for whom time alone has changed something get news; react stores the change.
+
+    :returns: how many segments were looked at.
+    """
+    stale = Q(refreshed_at__isnull=True) | Q(
+        refreshed_at__lte=now - timedelta(minutes=SEGMENT_REFRESH_MINUTES)
+    )
+    due = Segment.objects.filter(stale).order_by(F("refreshed_at").asc(nulls_first=True), "pk")
+    segments = list(due[:SEGMENTS_PER_CALL])
+    for segment in segments:
+        try:
+            _refresh_due_segment(segment, now=now)
+        except Exception as error:
+            logger.exception("refresh of segment %s failed", segment.pk)
+            Segment.objects.filter(pk=segment.pk).update(
+                refreshed_at=now, broken_reason=f"{type(error).__name__}: {error}"[:255]
+            )
+    return len(segments)
+
+
+def _refresh_due_segment(segment: Segment, *, now: datetime) -> None:
+    if segment.refreshed_at is None:
+        refresh_segment(segment, now=now)
+        # Broken ones too: they are looked at again in their turn.
+        Segment.objects.filter(pk=segment.pk).update(refreshed_at=now)
+        return
+    changes = differences(segment, now=now) or []
+    news.mark([change.visitor_id for change in changes[:NEWS_PER_CALL]], now=now)
+    _note_refreshed(segment, now=now)
+
+
+def differences(segment: Segment, *, now: datetime) -> list[Change] | None:
+    """How the stored members differ from what the rule says now; None for a broken segment."""
+    rule = compiled.read([segment])[segment.pk]
+    reason = _reason(rule)
+    if not reason and rule.asks and compiled.asks_for_itself(segment.pk, compiled.stored(segment.rule)):
+        reason = compiled.circle_reason()
+    _note_broken(segment, reason)
+    if reason or not isinstance(rule.tree, Group):
+        return None
+    _note_strangers(segment, rule.tree)
+    return _set_difference(segment, rule.tree, now=now)
+
+
+def _set_difference(segment: Segment, tree: Group, *, now: datetime) -> list[Change]:
+    """Both differences in one statement, the rule evaluated once."""
+    using = router.db_for_write(Membership)
+    rule = compiler.everyone(tree, population().using(using), now=now)
+    # "None" over an empty set compiles to nothing: then nobody fulfils the rule.
+    wanted = population().using(using).filter(pk__in=rule).values("pk").order_by()
+    sql, parameters = _compiled(wanted, using)
+    quote = connections[using].ops.quote_name
+    table = quote(Membership._meta.db_table)
+    stored = f"SELECT visitor_id FROM {table} WHERE segment_id = %s"  # noqa: S608 (our own names)
+    statement = (
+        f"WITH wanted(id) AS MATERIALIZED ({sql}) "  # noqa: S608 (compiled by Django)
+        f"SELECT id, 1 FROM (SELECT id FROM wanted EXCEPT {stored}) AS entering "
+        f"UNION ALL "
+        f"SELECT visitor_id, 0 FROM ({stored} EXCEPT SELECT id FROM wanted) AS leaving"
+    )
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, [*parameters, segment.pk, segment.pk])
+        rows = cursor.fetchall()
+    return [Change(segment.pk, visitor_id, bool(entered)) for visitor_id, entered in rows]
+
+
+def _compiled(queryset: QuerySet[Any], using: str) -> tuple[str, list[Any]]:
+    try:
+        sql, parameters = queryset.query.get_compiler(using=using).as_sql()
+    except EmptyResultSet:
+        return "SELECT NULL WHERE 1 = 0", []
+    return sql, list(parameters)
+
+
+def _store(changes: Sequence[Change], *, now: datetime) -> None:
+    balance: Counter[int] = Counter()
+    left: dict[int, list[int]] = {}
+    rows = []
+    for change in changes:
+        balance[change.segment_id] += 1 if change.entered else -1
+        if change.entered:
+            rows.append(
+                Membership(segment_id=change.segment_id, visitor_id=change.visitor_id, entered_at=now)
+            )
+        else:
+            left.setdefault(change.segment_id, []).append(change.visitor_id)
+    Membership.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT, ignore_conflicts=True)
+    for segment_id, visitor_ids in left.items():
+        Membership.objects.filter(segment_id=segment_id, visitor_id__in=visitor_ids).delete()
+    for segment_id, difference in balance.items():
+        # Never below zero, whatever the stored figure was: the full refresh counts anew.
+        Segment.objects.filter(pk=segment_id, member_count__gte=-difference).update(
+            member_count=F("member_count") + difference
+        )
+
+
+def _reason(rule: Rule) -> str:
+    return rule.tree.reason[:255] if isinstance(rule.tree, Broken) else ""
+
+
+def _note_broken(segment: Segment, reason: str) -> None:
+    # The stored words are in the language of whoever found it; lists say it in their own.
+    if bool(segment.broken_reason) != bool(reason):
+        segment.broken_reason = reason
+        Segment.objects.filter(pk=segment.pk).update(broken_reason=reason)
+
+
+def _note_strangers(segment: Segment, tree: Group) -> None:
+    includes = compiler.stranger(tree)
+    if segment.includes_strangers != includes:
+        segment.includes_strangers = includes
+        Segment.objects.filter(pk=segment.pk).update(includes_strangers=includes)
+
+
+def rule_changed(segment: Segment) -> None:
+    """Have the segment refreshed in the next round of background work."""
+    segment.refreshed_at = None
+    Segment.objects.filter(pk=segment.pk).update(refreshed_at=None)
+
+
+def _note_refreshed(segment: Segment, *, now: datetime) -> None:
+    segment.refreshed_at = now
+    segment.member_count = Membership.objects.filter(segment=segment).count()
+    Segment.objects.filter(pk=segment.pk).update(refreshed_at=now, member_count=segment.member_count)

@@ -1,0 +1,87 @@
+"""``{% load wagtail_ma_tags %}``: the one template tag a site needs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from wagtail.models import Site
+
+from wagtail_ma.conf import conf
+from wagtail_ma.core.current_request import current_request
+from wagtail_ma.tracking import page_token
+from wagtail_ma.tracking.page_token import PageRef
+
+logger = logging.getLogger(__name__)
+register = template.Library()
+
+SCRIPT = "wagtail_ma/tracker.js"
+# Our own pages behind a personal link: their addresses are secrets and must not become facts.
+SECRET_VIEWS = frozenset({"wagtail_ma:download", "wagtail_ma:mail_click", "wagtail_ma:mail_unsubscribe"})
+
+
+@register.simple_tag(takes_context=True, name="wagtail_ma")
+def tracker(context: template.Context) -> SafeString:
+    """``{% wagtail_ma %}``: the tracker's script with the signed name of this page.
+
+    Put it once into the base template. It runs no statement, sets no cookie, says nothing about the
+    visitor (the page stays cacheable) and renders nothing in previews. It never raises.
+    """
+    try:
+        return _script(context)
+    except Exception:
+        logger.exception("the tracker could not be rendered")
+        return SafeString("")
+
+
+def _script(context: template.Context) -> SafeString:
+    request = context.get("request") or current_request()
+    if request is None or getattr(request, "is_preview", False):
+        return SafeString("")
+    match = getattr(request, "resolver_match", None)
+    if match is not None and match.view_name in SECRET_VIEWS:
+        return SafeString("")
+    consent = format_html(' data-consent="{}"', conf.CONSENT) if conf.CONSENT == "opt-in" else ""
+    return format_html(
+        '<script src="{}" defer data-url="{}" data-p="{}"{}></script>',
+        static(SCRIPT),
+        reverse("wagtail_ma:hit"),
+        page_token.make(_page_ref(context, request)),
+        consent,
+    )
+
+
+def _page_ref(context: template.Context, request: Any) -> PageRef:
+    page = next((found for name in ("page", "self") if _is_page(found := context.get(name))), None)
+    return PageRef(
+        site_id=_site_id(request),
+        page_id=page.pk if page is not None else None,
+        path=request.path,
+        locale=get_language() or "",
+    )
+
+
+def _is_page(candidate: Any) -> bool:
+    # By its shape, not its class: Wagtail's page model can be swapped. "page" may as well be a
+    # page of a paginator, or a page's preview that was never saved.
+    return bool(getattr(candidate, "pk", None)) and hasattr(candidate, "url_path")
+
+
+def _site_id(request: Any) -> int | None:
+    """The site that Wagtail found for this request, else the one whose host it has."""
+    site = getattr(request, "_wagtail_site", None)
+    if site is not None:
+        return site.pk
+    host = request.get_host()
+    name = (urlsplit(f"//{host}").hostname or "").lower()
+    for root in Site.get_site_root_paths():
+        if urlsplit(root.root_url).hostname == name:
+            return root.site_id
+    return None

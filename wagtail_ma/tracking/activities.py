@@ -1,0 +1,92 @@
+"""Named acts: clicks and form steps told by the browser; downloads, forms and mail clicks by us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from wagtail_ma.core.prepared import Insert
+from wagtail_ma.people import news
+from wagtail_ma.people.models import Identity
+from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.models import Activity, TrackedPage, Visit
+
+# The key in the data of a form's activity that names the form.
+FORM_KEY = "form"
+
+_insert_once = Insert(Activity, unique=("identity", "source_key"))
+
+
+def record(
+    identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now: datetime
+) -> Activity | None:
+    """Write an act that the browser told, once.
+
+    :param identity: locked by the caller, who also marks the news.
+    :returns: the act, or None for a message without an event id.
+    """
+    if hit.event_id is None:
+        return None
+    form_key = hit.data.get(FORM_KEY) if hit.name.startswith("form_") else None
+    return _insert(
+        Activity(
+            identity_id=identity.pk,
+            visitor_id=identity.visitor_id,
+            kind=hit.name,
+            at=now,
+            visit=visit,
+            tracked_page=page,
+            object_kind="form" if form_key is not None else "",
+            object_key=str(form_key)[:100] if form_key is not None else "",
+            data=hit.data,
+            source_key=f"browser:{hit.event_id}",
+        )
+    )
+
+
+def add(
+    identity: Identity,
+    *,
+    kind: str,
+    now: datetime,
+    source_key: str,
+    visit: Visit | None = None,
+    tracked_page: TrackedPage | None = None,
+    object_kind: str = "",
+    object_key: str = "",
+    value: float | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Activity:
+    """Write an act that the server saw, once per (identity, ``source_key``), and mark the news.
+
+    :param identity: locked by the caller (forms, downloads, mail clicks).
+    :param source_key: names the occurrence, e.g. ``"submission:12"`` (at most 100 characters).
+    :param object_kind: with ``object_key``, what it was done to: ``("document", "7")``.
+    :returns: the act, or the one that is already there.
+    """
+    present = Activity.objects.filter(identity_id=identity.pk, source_key=source_key).first()
+    if present is not None:
+        return present
+    activity = _insert(
+        Activity(
+            identity_id=identity.pk,
+            visitor_id=identity.visitor_id,
+            kind=kind,
+            at=now,
+            visit=visit,
+            tracked_page=tracked_page,
+            object_kind=object_kind,
+            object_key=object_key,
+            value=value,
+            data=dict(data or {}),
+            source_key=source_key,
+        )
+    )
+    news.mark([identity.visitor_id], now=now)
+    return activity
+
+
+def _insert(activity: Activity) -> Activity:
+    _insert_once.run(activity)
+    return activity

@@ -1,0 +1,270 @@
+"""Conditions about page views and activities (those about visits: ``visit_facts.py``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import swapper
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from wagtail.blocks import PageChooserBlock
+
+from wagtail_ma.core.conditions import (
+    Condition,
+    ReferenceKind,
+    Referent,
+    Rows,
+    Scope,
+    Test,
+    counted,
+    reference_kinds,
+    register,
+)
+from wagtail_ma.core.parameters import Choice, Flag, Number, Reference, Text
+from wagtail_ma.rules.phrases import comparison, days, times, visits, within
+from wagtail_ma.tracking import page_class_facts as _page_class_facts  # noqa: F401  (registers its conditions)
+from wagtail_ma.tracking import visit_facts as _visit_facts  # noqa: F401  (registers its conditions)
+from wagtail_ma.tracking.models import Activity, PageView
+from wagtail_ma.tracking.pages import tracked_pages
+
+PAGES = gettext_lazy("Pages")
+ACTIVITIES = gettext_lazy("Activities")
+
+subtree = Flag(name="subtree", label=gettext_lazy("The pages below it count too"))
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a condition knows of a page: the key common to its translations, and where they are in
+    the tree. A moved or newly translated page is another place, so that statements compiled with
+    the old one are not used again."""
+
+    translation_key: UUID
+    paths: tuple[str, ...]
+
+
+def find_pages(pks: Iterable[int]) -> dict[int, Referent]:
+    """The pages that still exist; a condition is about the page in every language."""
+    pages = swapper.load_model("wagtailcore", "Page").objects
+    wanted = list(pages.filter(pk__in=list(pks)).values_list("pk", "title", "translation_key"))
+    paths: dict[UUID, set[str]] = {}
+    keys = {key for _pk, _title, key in wanted}
+    rows = pages.filter(Q(translation_key__in=keys) | Q(alias_of__translation_key__in=keys)).values_list(
+        "translation_key", "alias_of__translation_key", "path"
+    )
+    for key, original, path in rows:
+        for each in {key, original} & keys:
+            paths.setdefault(each, set()).add(path)
+    return {
+        pk: Referent(pk, title, Place(key, tuple(sorted(paths.get(key, ()))))) for pk, title, key in wanted
+    }
+
+
+reference_kinds.register("page", ReferenceKind(find=find_pages, make_block=PageChooserBlock))
+
+
+def views_of(page: Referent | None, *, with_descendants: bool) -> QuerySet[PageView]:
+    """The views of a page in any language, or of all pages when None."""
+    views = PageView.objects.all()
+    if page is None:
+        return views
+    return views.filter(
+        tracked_page__in=tracked_pages(page.data.translation_key, with_descendants=with_descendants).values(
+            "pk"
+        )
+    )
+
+
+def page_name(values: Mapping[str, Any], name: str = "page", flag: str = "subtree") -> str:
+    """How a sentence calls the page of a condition."""
+    page = values[name]
+    if page is None:
+        return _("any page")
+    if values.get(flag):
+        return _("“%(title)s” or a page below it") % {"title": page.label}
+    return _("“%(title)s”") % {"title": page.label}
+
+
+@register
+class PageViewed(Condition):
+    key = "page_viewed"
+    label = gettext_lazy("Page viewed")
+    group = PAGES
+    icon = "doc-empty"
+    parameters = (
+        Reference(
+            name="page",
+            kind="page",
+            label=gettext_lazy("Page"),
+            help_text=gettext_lazy("In every language. Empty: any page."),
+            required=False,
+        ),
+        subtree,
+        comparison,
+        Number(name="number", label=gettext_lazy("Number"), default=1, maximum=10_000),
+        Choice(
+            name="count",
+            label=gettext_lazy("What is counted"),
+            choices=(("views", gettext_lazy("views")), ("visits", gettext_lazy("visits with a view"))),
+            default="views",
+        ),
+        days,
+        Number(
+            name="seconds",
+            label=gettext_lazy("Read for at least … seconds"),
+            help_text=gettext_lazy("Only views read that long count. Empty: every view."),
+            required=False,
+            minimum=1,
+            maximum=86_400,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        views = views_of(values["page"], with_descendants=values["subtree"])
+        if values["days"] is not None:
+            views = views.filter(at__gte=scope.ago(days=values["days"]))
+        if values["seconds"] is not None:
+            views = views.filter(engaged_seconds__gte=values["seconds"])
+        of = Count("visit_id", distinct=True) if values["count"] == "visits" else None
+        return counted(views, values["comparison"], values["number"], of=of)
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        words = {"page": page_name(values), "within": within(values["days"])}
+        if values["comparison"] != "at_least" and values["number"] == 0:
+            text = _("has not viewed %(page)s%(within)s") % words
+        elif values["count"] == "visits":
+            words["times"] = visits(values["comparison"], values["number"])
+            text = _("viewed %(page)s in %(times)s%(within)s") % words
+        else:
+            words["times"] = times(values["comparison"], values["number"])
+            text = _("viewed %(page)s %(times)s%(within)s") % words
+        if values["seconds"] is not None:
+            text += ngettext(
+                ", for at least %(seconds)d second", ", for at least %(seconds)d seconds", values["seconds"]
+            ) % {"seconds": values["seconds"]}
+        return text
+
+
+@register
+class TimeOnPage(Condition):
+    key = "time_on_page"
+    label = gettext_lazy("Time spent reading")
+    group = PAGES
+    icon = "time"
+    parameters = (
+        Reference(
+            name="page",
+            kind="page",
+            label=gettext_lazy("Page"),
+            help_text=gettext_lazy("In every language. Empty: all pages together."),
+            required=False,
+        ),
+        subtree,
+        Number(
+            name="seconds",
+            label=gettext_lazy("At least … seconds in total"),
+            default=60,
+            minimum=1,
+            maximum=864_000,
+        ),
+        days,
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        views = views_of(values["page"], with_descendants=values["subtree"])
+        if values["days"] is not None:
+            views = views.filter(at__gte=scope.ago(days=values["days"]))
+        return Rows(
+            views, aggregates={"total": Sum("engaged_seconds")}, having=Q(total__gte=values["seconds"])
+        )
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return ngettext(
+            "spent at least %(seconds)d second on %(page)s%(within)s",
+            "spent at least %(seconds)d seconds on %(page)s%(within)s",
+            values["seconds"],
+        ) % {"seconds": values["seconds"], "page": page_name(values), "within": within(values["days"])}
+
+
+@register
+class ViewedInOrder(Condition):
+    key = "viewed_in_order"
+    label = gettext_lazy("One page viewed, then another")
+    group = PAGES
+    icon = "arrow-right"
+    parameters = (
+        Reference(name="first", kind="page", label=gettext_lazy("First page")),
+        Flag(name="first_subtree", label=gettext_lazy("The pages below the first count too")),
+        Reference(name="second", kind="page", label=gettext_lazy("Then page")),
+        Flag(name="second_subtree", label=gettext_lazy("The pages below the second count too")),
+        days,
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        first = views_of(values["first"], with_descendants=values["first_subtree"])
+        second = views_of(values["second"], with_descendants=values["second_subtree"])
+        if values["days"] is not None:
+            first = first.filter(at__gte=scope.ago(days=values["days"]))
+            second = second.filter(at__gte=scope.ago(days=values["days"]))
+        earlier = first.filter(visitor=OuterRef("visitor"), at__lt=OuterRef("at"))
+        return Rows(second.filter(Exists(earlier)))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("viewed %(first)s and later %(second)s%(within)s") % {
+            "first": page_name(values, "first", "first_subtree"),
+            "second": page_name(values, "second", "second_subtree"),
+            "within": within(values["days"]),
+        }
+
+
+OWN_KIND = "own"
+ACTIVITY_KINDS = (
+    ("download", gettext_lazy("downloaded a document")),
+    ("form_view", gettext_lazy("saw a form")),
+    ("form_start", gettext_lazy("began to fill in a form")),
+    ("form_submit", gettext_lazy("sent a form")),
+    ("mail_click", gettext_lazy("followed a link in a mail")),
+    (OWN_KIND, gettext_lazy("an activity of your own")),
+)
+
+
+@register
+class DidActivity(Condition):
+    key = "activity"
+    label = gettext_lazy("Activity")
+    group = ACTIVITIES
+    icon = "form"
+    parameters = (
+        Choice(name="kind", label=gettext_lazy("Activity"), choices=ACTIVITY_KINDS, default="download"),
+        Text(
+            name="name",
+            label=gettext_lazy("Name of your own activity"),
+            help_text=gettext_lazy("Only for an activity of your own, as your site reports it."),
+            required=False,
+            max_length=64,
+        ),
+        comparison,
+        Number(name="number", label=gettext_lazy("Number"), default=1, maximum=10_000),
+        days,
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        kind = values["name"] or "" if values["kind"] == OWN_KIND else values["kind"]
+        rows = Activity.objects.filter(kind=kind)
+        if values["days"] is not None:
+            rows = rows.filter(at__gte=scope.ago(days=values["days"]))
+        return counted(rows, values["comparison"], values["number"])
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        words = {
+            "activity": dict(ACTIVITY_KINDS)[values["kind"]],
+            "times": times(values["comparison"], values["number"]),
+            "within": within(values["days"]),
+        }
+        if values["kind"] == OWN_KIND:
+            words["activity"] = _("did “%(name)s”") % {"name": values["name"] or ""}
+        return _("%(activity)s %(times)s%(within)s") % words

@@ -1,0 +1,53 @@
+"""The signed name of a page, as the template tag writes it and the browser sends it back.
+
+It holds nothing about the visitor, so a page with it can be cached for everybody; and it is signed,
+so nobody records views of pages that were never rendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from wagtail_ma.core import tokens
+
+PURPOSE = "page"
+# The token travels in every message; longer paths are cut.
+MAX_PATH_LENGTH = 300
+
+# Page tokens do not expire: a page may stay in a cache, or open in a tab, for weeks.
+_NO_TIME = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True)
+class PageRef:
+    """Which page was rendered.
+
+    :param site_id: primary key of the Wagtail site, None outside of any.
+    :param page_id: primary key of the Wagtail page, None for a view that is none.
+    :param path: path of the request, percent-decoded.
+    :param locale: language code that was active.
+    """
+
+    site_id: int | None = None
+    page_id: int | None = None
+    path: str = ""
+    locale: str = ""
+
+
+def make(page_ref: PageRef) -> str:
+    """Sign a page: text of ``A-Za-z0-9_-``."""
+    path = page_ref.path[:MAX_PATH_LENGTH].encode("utf-8", "replace").decode()
+    return tokens.dumps(PURPOSE, (page_ref.site_id or 0, page_ref.page_id or 0, path, page_ref.locale))
+
+
+def read(token: str) -> PageRef | None:
+    """The page of a token, None when it is not ours."""
+    try:
+        payload = tokens.loads(PURPOSE, token, now=_NO_TIME)
+    except tokens.BadToken:
+        return None
+    match payload:
+        case (int(site_id), int(page_id), str(path), str(locale)):
+            return PageRef(site_id or None, page_id or None, path, locale)
+    return None

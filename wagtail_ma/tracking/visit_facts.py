@@ -1,0 +1,254 @@
+"""Conditions about visits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, counted, register
+from wagtail_ma.core.folding import AsciiLower, ascii_lower
+from wagtail_ma.core.parameters import Choice, Number, Text
+from wagtail_ma.rules.phrases import comparison, days, visits, within
+from wagtail_ma.tracking.channels import MEDIUMS
+from wagtail_ma.tracking.models import Visit
+
+VISITS = gettext_lazy("Visits")
+
+
+def human_visits() -> QuerySet[Visit]:
+    """Visits that count: those of programs do not."""
+    return Visit.objects.filter(is_bot=False)
+
+
+@register
+class VisitCount(Condition):
+    key = "visit_count"
+    label = gettext_lazy("Number of visits")
+    group = VISITS
+    icon = "calendar"
+    parameters = (
+        comparison,
+        Number(name="number", label=gettext_lazy("Number"), default=2, maximum=10_000),
+        days,
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        rows = human_visits()
+        if values["days"] is not None:
+            rows = rows.filter(started_at__gte=scope.ago(days=values["days"]))
+        return counted(rows, values["comparison"], values["number"])
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("made %(visits)s%(within)s") % {
+            "visits": visits(values["comparison"], values["number"]),
+            "within": within(values["days"]),
+        }
+
+
+@register
+class LastVisit(Condition):
+    key = "last_visit"
+    label = gettext_lazy("Days since the last visit")
+    group = VISITS
+    icon = "history"
+    parameters = (
+        Choice(
+            name="comparison",
+            label=gettext_lazy("Which"),
+            choices=(
+                ("at_least", gettext_lazy("has not come for at least")),
+                ("within", gettext_lazy("was here within")),
+            ),
+            default="at_least",
+        ),
+        Number(name="days", label=gettext_lazy("Days"), default=30, minimum=1, maximum=3650),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        moment = scope.ago(days=values["days"])
+        if values["comparison"] == "within":
+            return Rows(human_visits().filter(last_at__gt=moment))
+        return Rows(human_visits(), aggregates={"last": Max("last_at")}, having=Q(last__lte=moment))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        if values["comparison"] == "within":
+            text = ngettext(
+                "was here within the last %(days)d day",
+                "was here within the last %(days)d days",
+                values["days"],
+            )
+        else:
+            text = ngettext(
+                "has not come for at least %(days)d day",
+                "has not come for at least %(days)d days",
+                values["days"],
+            )
+        return text % {"days": values["days"]}
+
+
+WHICH_VISIT = (
+    ("any", gettext_lazy("any visit")),
+    ("first", gettext_lazy("the first visit")),
+    ("last", gettext_lazy("the last visit")),
+)
+which_visit = Choice(name="visit", label=gettext_lazy("Which visit"), choices=WHICH_VISIT, default="any")
+
+
+def chosen_visits(which: str) -> QuerySet[Visit]:
+    """Any, the first or the last visit of each visitor (equal times: by id)."""
+    rows = human_visits()
+    if which == "any":
+        return rows
+    others = human_visits().filter(visitor=OuterRef("visitor"))
+    if which == "first":
+        earlier = Q(started_at__lt=OuterRef("started_at")) | Q(
+            started_at=OuterRef("started_at"), pk__lt=OuterRef("pk")
+        )
+        return rows.filter(~Exists(others.filter(earlier)))
+    later = Q(started_at__gt=OuterRef("started_at")) | Q(
+        started_at=OuterRef("started_at"), pk__gt=OuterRef("pk")
+    )
+    return rows.filter(~Exists(others.filter(later)))
+
+
+def of_visit(which: str) -> str:
+    """ "in any visit", for sentences."""
+    return {
+        "any": _("in any visit"),
+        "first": _("in the first visit"),
+        "last": _("in the last visit"),
+    }[which]
+
+
+MEDIUM_LABELS = {
+    "organic": gettext_lazy("a search engine"),
+    "paid": gettext_lazy("an advertisement"),
+    "social": gettext_lazy("a social network"),
+    "email": gettext_lazy("an e-mail"),
+    "rss": gettext_lazy("a feed"),
+    "referral": gettext_lazy("another site"),
+    "direct": gettext_lazy("nowhere known (direct)"),
+    "ai": gettext_lazy("an AI assistant"),
+    "internal": gettext_lazy("our own site"),
+    "offline": gettext_lazy("something printed or an event"),
+}
+
+
+@register
+class CameFrom(Condition):
+    key = "channel"
+    label = gettext_lazy("Came from")
+    group = VISITS
+    icon = "link-external"
+    parameters = (
+        which_visit,
+        Choice(
+            name="medium",
+            label=gettext_lazy("Channel"),
+            choices=[(medium, MEDIUM_LABELS.get(medium, medium)) for medium in MEDIUMS],
+            default="organic",
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return Rows(chosen_visits(values["visit"]).filter(medium=values["medium"]))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("came from %(channel)s %(visit)s") % {
+            "channel": MEDIUM_LABELS.get(values["medium"], values["medium"]),
+            "visit": of_visit(values["visit"]),
+        }
+
+
+@register
+class CameByCampaign(Condition):
+    key = "campaign"
+    label = gettext_lazy("Came by a campaign")
+    group = VISITS
+    icon = "bullhorn"
+    parameters = (
+        which_visit,
+        Text(
+            name="campaign",
+            label=gettext_lazy("Campaign"),
+            help_text=gettext_lazy("As in utm_campaign. Upper and lower case are the same."),
+            max_length=100,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("campaign"))
+        return Rows(rows.filter(folded=ascii_lower(values["campaign"])))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("came by the campaign “%(campaign)s” %(visit)s") % {
+            "campaign": values["campaign"],
+            "visit": of_visit(values["visit"]),
+        }
+
+
+DEVICES = (
+    ("desktop", gettext_lazy("desktop computer")),
+    ("mobile", gettext_lazy("mobile phone")),
+    ("tablet", gettext_lazy("tablet")),
+    ("tv", gettext_lazy("television or console")),
+    ("other", gettext_lazy("something else")),
+)
+
+
+@register
+class UsesDevice(Condition):
+    key = "device"
+    label = gettext_lazy("Device")
+    group = VISITS
+    icon = "mobile-alt"
+    parameters = (
+        which_visit,
+        Choice(
+            name="device",
+            label=gettext_lazy("Device"),
+            choices=DEVICES,
+            default="mobile",
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return Rows(chosen_visits(values["visit"]).filter(device=values["device"]))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("used a %(device)s %(visit)s") % {
+            "device": dict(DEVICES)[values["device"]],
+            "visit": of_visit(values["visit"]),
+        }
+
+
+@register
+class SpeaksLanguage(Condition):
+    key = "language"
+    label = gettext_lazy("Language of the browser")
+    group = VISITS
+    icon = "site"
+    parameters = (
+        which_visit,
+        Text(
+            name="language",
+            label=gettext_lazy("Language code"),
+            help_text=gettext_lazy("For example ja, en or en-gb. “en” includes “en-gb”."),
+            max_length=12,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        code = ascii_lower(values["language"])
+        rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("language"))
+        return Rows(rows.filter(Q(folded=code) | Q(folded__startswith=f"{code}-")))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("reads %(language)s %(visit)s") % {
+            "language": values["language"],
+            "visit": of_visit(values["visit"]),
+        }

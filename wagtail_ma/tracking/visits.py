@@ -1,0 +1,113 @@
+"""Which visit a hit belongs to."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.db import DEFAULT_DB_ALIAS
+
+from wagtail_ma.conf import conf
+from wagtail_ma.core.prepared import Insert, Select, Slot, Update
+from wagtail_ma.people.models import Identity
+from wagtail_ma.tracking import sites
+from wagtail_ma.tracking.channels import classify
+from wagtail_ma.tracking.devices import device
+from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.models import TrackedPage, Visit
+
+_insert = Insert(Visit)
+_select_open = Select(
+    lambda: (
+        Visit.objects.filter(
+            identity_id=Slot("identity", Visit._meta.pk),
+            last_at__gt=Slot("since", Visit._meta.get_field("last_at")),
+        )
+        .order_by("-last_at")
+        .values_list("pk", "started_at", "last_at", "medium")[:1]
+    )
+)
+_set_end = Update(
+    lambda: (
+        Visit.objects.filter(
+            pk=Slot("visit", Visit._meta.pk), last_at__lt=Slot("now", Visit._meta.get_field("last_at"))
+        ),
+        {"last_at": Slot("now", Visit._meta.get_field("last_at"))},
+    )
+)
+
+
+def timeout() -> timedelta:
+    """The idle time that ends a visit."""
+    return timedelta(seconds=conf.VISIT_TIMEOUT_SECONDS)
+
+
+def visit_for(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> Visit:
+    """The open visit of this browser, prolonged to ``now``, or a new one.
+
+    A visit ends after 30 idle minutes, and by nothing else: midnight, a second tab or another
+    campaign do not split it.
+
+    :param identity: locked by the caller, so that two first hits at once make one visit.
+    """
+    visit = None if identity.is_new else open_visit(identity, now=now)
+    if visit is None:
+        return _begin(identity, hit, page, now=now)
+    prolong(visit, now=now)
+    return visit
+
+
+def open_visit(identity: Identity, *, now: datetime) -> Visit | None:
+    """The visit of this browser that is still going on, or None (one statement)."""
+    row = _select_open.first(identity=identity.pk, since=now - timeout())
+    if row is None:
+        return None
+    pk, *rest = row
+    # In the order of the model's fields.
+    names = ["id", "identity_id", "visitor_id", "started_at", "last_at", "medium"]
+    return Visit.from_db(DEFAULT_DB_ALIAS, names, [pk, identity.pk, identity.visitor_id, *rest])
+
+
+def prolong(visit: Visit, *, now: datetime) -> None:
+    """Set the end of an open visit to ``now`` (at most one UPDATE).
+
+    A visit that is over stays over: a message may arrive the next day, from a laptop that slept.
+    """
+    if visit.last_at < now < visit.last_at + timeout():
+        _set_end.run(visit=visit.pk, now=now)
+        visit.last_at = now
+
+
+def _begin(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> Visit:
+    visit = Visit(
+        identity_id=identity.pk,
+        visitor_id=identity.visitor_id,
+        started_at=hit.began_at(now),
+        last_at=now,
+        landing=page,
+        device=device(hit.user_agent),
+        language=hit.language[:12],
+        is_bot=hit.is_bot,
+        **origin(hit),
+    )
+    _insert.run(visit)
+    return visit
+
+
+def origin(hit: Hit) -> dict[str, str]:
+    """Where a visit came from, as fields of Visit: channel and referring host."""
+    ours = {*sites.hosts(), _host(hit.url)} - {""}
+    channel = classify(hit.url, hit.referrer, ours)
+    return {
+        "referrer_host": _host(hit.referrer),
+        "medium": channel.medium,
+        "source": channel.source[:100],
+        "campaign": channel.campaign[:100],
+    }
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()[:255]
+    except ValueError:
+        return ""

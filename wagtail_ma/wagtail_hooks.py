@@ -1,0 +1,93 @@
+"""Where Wagtail meets wagtail_ma. Thin: each hook is one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
+from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
+from wagtail.snippets.models import register_snippet
+
+from wagtail_ma.admin import page_panel
+from wagtail_ma.admin.mails import MailViewSet
+from wagtail_ma.admin.menu import MarketingGroup
+from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
+from wagtail_ma.admin.permissions import permissions
+from wagtail_ma.admin.scenarios import ScenarioViewSet
+from wagtail_ma.admin.segments import SegmentChooserViewSet
+from wagtail_ma.core.current_request import set_request
+from wagtail_ma.personalisation import http
+from wagtail_ma.tracking import page_classes
+from wagtail_ma.web import downloads
+
+register_snippet(MailViewSet)
+register_snippet(ScenarioViewSet)
+
+
+@hooks.register("register_admin_viewset")
+def register_viewsets() -> list[Any]:
+    return [
+        MarketingGroup(),
+        SegmentChooserViewSet("wagtail_ma_segment_chooser"),
+        PageClassViewSet(),
+        TopicViewSet(),
+    ]
+
+
+# After everybody else: all page types are registered, none of their views is built.
+@hooks.register("register_admin_viewset", order=1000)
+def add_visitors_panel() -> list[Any]:
+    page_panel.install()
+    return []
+
+
+@hooks.register("after_move_page")
+def label_moved_pages(request: HttpRequest, page: Any) -> None:
+    page_classes.mark(page)
+
+
+@hooks.register("register_permissions")
+def register_permissions() -> Any:
+    return permissions()
+
+
+@hooks.register("register_icons")
+def register_icons(icons: list[str]) -> list[str]:
+    names = ("", "-people", "-segment", "-score", "-scenario", "-gate")
+    return [*icons, *(f"wagtail_ma/icons/wagtail-ma{name}.svg" for name in names)]
+
+
+@hooks.register("insert_global_admin_css")
+def admin_css() -> str:
+    return format_html_join(
+        "",
+        '<link rel="stylesheet" href="{}">',
+        [(static(f"wagtail_ma/admin/{name}.css"),) for name in ("admin", "charts")],
+    )
+
+
+@hooks.register("register_log_actions")
+def register_log_actions(actions: Any) -> None:
+    actions.register_action("wagtail_ma.view_lead", _("View lead"), _("Looked at the page of a lead"))
+    actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))
+
+
+@hooks.register("before_serve_page")
+def remember_request(page: Any, request: HttpRequest, args: Any, kwargs: Any) -> None:
+    set_request(request)
+
+
+@hooks.register("before_serve_document")
+def gate_document(document: Any, request: HttpRequest) -> HttpResponse | None:
+    return downloads.gate(document, request)
+
+
+@hooks.register("on_serve_page", order=-100)
+def protect_personalised(next_handler: Any) -> Any:
+    def serve(page: Any, request: HttpRequest, args: Any, kwargs: Any) -> HttpResponse:
+        return http.protect_when_rendered(request, next_handler(page, request, args, kwargs))
+
+    return serve

@@ -1,0 +1,157 @@
+"""The address that the tracker posts to."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from wagtail_ma import flow
+from wagtail_ma.conf import conf
+from wagtail_ma.jobs import queue
+from wagtail_ma.people import browsers, cookies
+from wagtail_ma.tracking import sites
+from wagtail_ma.tracking.hits import CONSENT, MAX_BYTES, BadHit, Sender, from_message, read
+from wagtail_ma.tracking.writing import Busy, write_facts
+from wagtail_ma.web.limits import PerMinute
+
+logger = logging.getLogger(__name__)
+
+# sendBeacon and fetch send a text as text/plain, which needs no preflight.
+CONTENT_TYPES = ("text/plain", "application/json")
+# A person makes a few messages per minute, a page with many custom activities some dozens.
+per_browser = PerMinute(3000)
+
+
+@csrf_exempt
+@require_POST
+def hit(request: HttpRequest) -> HttpResponse:
+    """Record one message of a browser.
+
+    :returns: 204 recorded or silently dropped; 4xx malformed or from elsewhere; 503 the database
+        cannot write now, send again. Never another error: a fault of ours is logged and answered 204.
+    """
+    try:
+        return _answer(request)
+    except BadHit as refusal:
+        return _empty(refusal.status, str(refusal))
+    except DatabaseError:
+        logger.exception("a hit could not be recorded")
+    except Busy:
+        pass
+    except Exception:
+        logger.exception("a hit could not be recorded")
+        return _empty(204)
+    response = _empty(503)
+    response["Retry-After"] = "1"
+    return response
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
+    hosts = _our_hosts(request)
+    _refuse_strangers(request, hosts)
+    message = read(_body(request))
+    if message["k"] == CONSENT:
+        return _consent(request, message)
+    refuses = cookies.refuses_identifier(request)
+    sender = Sender(
+        browser_key=None if refuses else cookies.browser_key(request),
+        user_agent=request.headers.get("User-Agent", ""),
+        hosts=hosts,
+        is_anonymous=refuses,
+    )
+    found = from_message(message, sender=sender)
+    if _is_over_limit(sender) or _is_staff(request):
+        return _empty(204)
+    recorded = flow.record_hit(found, now=timezone.now())
+    queue.wake()
+    response = _empty(204)
+    if recorded.browser_key is not None:
+        cookies.set_browser_key(response, recorded.browser_key, request=request)
+    elif found.is_anonymous and not refuses:
+        # The browser's own signal came in the message only: forget what we knew.
+        response.delete_cookie(conf.COOKIE_NAME, samesite="Lax")
+    return response
+
+
+def _consent(request: HttpRequest, message: dict[str, Any]) -> HttpResponse:
+    """``ma.consent(true)`` gives the browser its key, ``ma.consent(false)`` takes it away."""
+    if message.get("c") not in (0, 1):
+        raise BadHit("c is neither 1 nor 0")
+    response = _empty(204)
+    if not message["c"]:
+        cookies.set_refused(response, request=request)
+    elif not (message.get("g") or _signals_refusal(request)) and not _is_staff(request):
+        with write_facts():
+            identity = browsers.recognise(cookies.browser_key(request), now=timezone.now())
+        cookies.set_browser_key(response, identity.key, request=request)
+    return response
+
+
+def _signals_refusal(request: HttpRequest) -> bool:
+    return request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1"
+
+
+def _our_hosts(request: HttpRequest) -> frozenset[str]:
+    """The host of this request and those of all sites (behind a proxy they may differ)."""
+    try:
+        host = request.get_host()
+    except DisallowedHost as error:
+        raise BadHit("unknown host") from error
+    return sites.hosts() | {_name(f"//{host}")}
+
+
+def _refuse_strangers(request: HttpRequest, hosts: frozenset[str]) -> None:
+    if request.headers.get("Sec-Fetch-Site", "same-origin") == "cross-site":
+        raise BadHit("from another site", 403)
+    origin = request.headers.get("Origin")
+    if origin is not None and _name(origin) not in hosts:
+        raise BadHit("from another site", 403)
+
+
+def _name(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The message, of which no more than the limit is ever read."""
+    if request.content_type not in CONTENT_TYPES:
+        raise BadHit("send text/plain", 415)
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+            raise BadHit("too long", 413)
+        return request.read(MAX_BYTES + 1)
+    except (ValueError, UnreadablePostError) as error:
+        raise BadHit("the message could not be read") from error
+
+
+def _is_over_limit(sender: Sender) -> bool:
+    return sender.browser_key is not None and per_browser.is_over(sender.browser_key)
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    """Whether this is one of us: somebody who may enter the Wagtail admin.
+
+    A visitor without a session costs nothing here and leaves the session untouched.
+    """
+    if conf.TRACK_STAFF or not getattr(getattr(request, "session", None), "session_key", None):
+        return False
+    user = getattr(request, "user", None)
+    return user is not None and user.is_authenticated and user.has_perm("wagtailadmin.access_admin")
+
+
+def _empty(status: int, reason: str = "") -> HttpResponse:
+    """A short plain answer; ``reason`` is for the developer who reads it."""
+    response = HttpResponse(reason if status >= 400 else "", status=status, content_type="text/plain")
+    response["Cache-Control"] = "no-store"
+    return response
