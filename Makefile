@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEMPLATES := wagtail_ma/templates example_site/company/templates example_site/templates
 POSTGRES ?= postgres://postgres@127.0.0.1:5432/postgres
 
 .PHONY: help demo demo-reset test test-postgres test-browser check fix bench js messages screenshots clean
@@ -41,8 +42,8 @@ check: $(VENV)/development ## Lint, layers, migrations, translations, templates,
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/messages.py --check
 	@$(BIN)/python scripts/build_js.py --check
-	@$(BIN)/djhtml --check --quiet wagtail_ma example_site/company || (echo "Run: make fix"; exit 1)
-	@$(BIN)/curlylint --quiet wagtail_ma/templates example_site/company/templates
+	@$(BIN)/djhtml --check $(TEMPLATES) || (echo "Run: make fix"; exit 1)
+	@$(BIN)/curlylint --parse-only $(TEMPLATES)
 	@$(BIN)/python example_site/manage.py check
 	@$(BIN)/python example_site/manage.py makemigrations --check --dry-run
 	@echo "All checks passed."
@@ -50,7 +51,7 @@ check: $(VENV)/development ## Lint, layers, migrations, translations, templates,
 fix: $(VENV)/development ## Format code and templates
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
-	@$(BIN)/djhtml --quiet wagtail_ma example_site/company || true
+	@$(BIN)/djhtml $(TEMPLATES) || true
 
 bench: $(VENV)/development ## Measure against the references in benchmarks/reference (ratios)
 	@$(BIN)/python -m benchmarks.run

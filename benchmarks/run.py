@@ -1,6 +1,6 @@
 """``make bench``: how fast, as ratios to a bare Django project measured in the same run.
 
-    python -m benchmarks.run [--requests N] [--rounds N] [--only sqlite|postgres] [--write]
+    python -m benchmarks.run [--requests N] [--rounds N] [--only sqlite|postgres] [--match TEXT] [--write]
 
 Everything that is compared runs in turns, several rounds each, and the median counts: other work on
 the machine hits all alike. ``--write`` puts the table into docs/performance.md.
@@ -154,8 +154,8 @@ def statements(env: dict[str, str]) -> dict[str, object]:
     return json.loads(output.splitlines()[-1])
 
 
-def measure(database: str, postgres: str, *, count: int, rounds: int) -> list[Case]:
-    """All cases on one database."""
+def measure(database: str, postgres: str, *, count: int, rounds: int, match: str) -> list[Case]:
+    """All cases on one database (those whose names match, and what they are compared with)."""
     servers: list[Server] = []
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -169,7 +169,7 @@ def measure(database: str, postgres: str, *, count: int, rounds: int) -> list[Ca
                 ("benchmarks.site_wsgi", site),
             ):
                 servers.append(Server(application, env))
-            cases = _cases(servers, with_tag, without_tag)
+            cases = _matching(_cases(servers, with_tag, without_tag), match)
             for case in cases:
                 if case.server is not servers[2] or "page" in case.name:
                     load.run(case.server.port, case.requests(100))
@@ -183,6 +183,11 @@ def measure(database: str, postgres: str, *, count: int, rounds: int) -> list[Ca
                 server.stop()
             if postgres:
                 _databases(postgres, "DROP")
+
+
+def _matching(cases: list[Case], match: str) -> list[Case]:
+    wanted = {name for case in cases if re.search(match, case.name) for name in (case.name, case.reference)}
+    return [case for case in cases if case.name in wanted]
 
 
 def _cases(servers: list[Server], with_tag: dict[str, object], without_tag: dict[str, object]) -> list[Case]:
@@ -199,7 +204,8 @@ def _cases(servers: list[Server], with_tag: dict[str, object], without_tag: dict
     return [
         Case("reference: page without database", reference, lambda n: [load.get("/page/")] * n, statements=0),
         Case("reference: one INSERT", reference, lambda n: [load.post("/insert/", row)] * n, statements=1),
-        Case("product page without us", plain, lambda n: [load.get(path)] * n, statements=page_without["page"]),
+        Case("product page without us", plain, lambda n: [load.get(path)] * n,
+             statements=page_without["page"]),
         Case("product page with the tracker", site, lambda n: [load.get(path)] * n,
              "product page without us", statements=counted["page"]),
         Case("hit: view, known visitor", site, hits.known, "reference: one INSERT",
@@ -238,8 +244,9 @@ def machine() -> str:
 
     model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     return (
-        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
-        f"Django {django.get_version()}, Wagtail {wagtail.__version__}; gunicorn, {WORKERS} sync workers"
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores; "
+        f"Python {platform.python_version()}, Django {django.get_version()}, "
+        f"Wagtail {wagtail.__version__}; gunicorn, {WORKERS} sync workers"
     )
 
 
@@ -268,6 +275,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000, help="per case and round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=["sqlite", "postgres"])
+    parser.add_argument("--match", default="", help="only cases whose name matches this expression")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     # So that servers and databases are cleared away whatever ends the run.
@@ -279,7 +287,7 @@ def main() -> None:
         if url and not reachable(url):
             print(f"PostgreSQL does not answer at {url}: left out (set POSTGRES).")
             continue
-        cases = measure(database, url, count=options.requests, rounds=options.rounds)
+        cases = measure(database, url, count=options.requests, rounds=options.rounds, match=options.match)
         lines += [*table({"sqlite": "SQLite", "postgres": "PostgreSQL"}[database], cases), ""]
     print("\n".join(lines))
     if options.write:

@@ -23,7 +23,8 @@ class Server:
         # fmt: off
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}",
-             "--workers", str(WORKERS), "--worker-class", "sync", "--log-level", "error", "--no-control-socket"],
+             "--workers", str(WORKERS), "--worker-class", "sync", "--log-level", "error",
+             "--no-control-socket"],
             env=environment,
         )
         # fmt: on

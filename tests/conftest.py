@@ -42,8 +42,9 @@ def site(db: Any) -> Any:
 @pytest.fixture
 def home(site: Any) -> Any:
     """A home page at "/"."""
-    from tests.testapp.models import ContentPage
     from wagtail.models import Page
+
+    from tests.testapp.models import ContentPage
 
     page = ContentPage(title="Home", slug="ma-home")
     Page.get_first_root_node().add_child(instance=page)

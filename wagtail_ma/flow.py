@@ -72,7 +72,8 @@ def _record(hit: Hit, *, now: datetime) -> Recorded:
     with write_facts():
         if hit.is_engagement and views.grow(hit, now=now):
             return Recorded(browser_key=None)
-        identity = browsers.recognise(hit.browser_key, now=now)
+        # Without a cookie yet, what is told of a known view belongs to whoever opened it.
+        identity = browsers.recognise(hit.browser_key or views.browser_key_of(hit, now=now), now=now)
         visit = visits.visit_for(identity, hit, page, now=now)
         if hit.is_activity:
             activities.record(identity, hit, visit, page, now=now)

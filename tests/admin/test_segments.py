@@ -192,10 +192,13 @@ def test_permissions__not_logged_in__to_the_log_in_page() -> None:
     assert "/login/" in Client().post(reverse(MATCHES), {}).url  # type: ignore[attr-defined]
 
 
-def test_chooser__search__finds_the_segment(editor: Client) -> None:
+def test_chooser__part_of_the_name__only_those(editor: Client) -> None:
     make_segment("Readers")
-    response = editor.get(reverse("wagtail_ma_segment_chooser:choose_results"), {"q": "Read"})
-    assert "Readers" in response.content.decode()
+    make_segment("Buyers")
+    assert 'name="q"' in editor.get(reverse("wagtail_ma_segment_chooser:choose")).json()["html"]
+    results = editor.get(reverse("wagtail_ma_segment_chooser:choose_results"), {"q": "read"})
+    assert "Readers" in results.content.decode()
+    assert "Buyers" not in results.content.decode()
 
 
 def test_editor__payload_of_the_rule_editor__small(editor: Client) -> None:

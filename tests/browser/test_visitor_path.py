@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_whitepaper__asked_for__downloads_mails_and_names_the_visitor(
     full_site: RunningSite, playing: Browser, sink: MailSink
 ) -> None:
     reader, colleague = visitor(playing), editor(playing, full_site.admin)
-    email = "shiken@example.com"
+    email = f"shiken-{uuid.uuid4().hex[:8]}@example.com"
     read(reader.page, f"{full_site.url}/ja/case-studies/", seconds=3)
     read(reader.page, f"{full_site.url}/ja/pricing/", seconds=2)
     anonymous, address = newest_in_list(colleague.page, full_site)
@@ -133,7 +134,7 @@ def test_whitepaper__asked_for__downloads_mails_and_names_the_visitor(
         stranger.page.click("main form button")
     assert download.value.path().read_bytes() == file_of(full_site)
 
-    check_row(colleague.page, full_site, address)
+    check_row(colleague.page, full_site, address, email)
     check_visitor_page(colleague.page, full_site, address, email)
     colleague.shot("admin-visitor-named")
     assert reader.problems == [problem for problem in reader.problems if "422" in problem], (
@@ -158,11 +159,11 @@ def newest_in_list(page: Page, site: RunningSite) -> tuple[str, str]:
     return link.inner_text().strip(), str(link.get_attribute("href"))
 
 
-def check_row(page: Page, site: RunningSite, address: str) -> None:
+def check_row(page: Page, site: RunningSite, address: str, email: str) -> None:
     """The same row of the list has a name now."""
 
     def is_named() -> bool:
-        page.goto(f"{site.admin}marketing/visitors/?q=shiken@example.com")
+        page.goto(f"{site.admin}marketing/visitors/?q={email}")
         links = page.locator("table.listing tbody td.title a")
         return links.count() == 1 and "試験" in links.inner_text()
 
@@ -181,7 +182,7 @@ def check_visitor_page(page: Page, site: RunningSite, address: str, email: str) 
         return page.locator(".ma-timeline__row--mail").count() > 0
 
     assert eventually(is_complete), site.log("worker")
-    expect(page.locator("#timeline")).to_be_visible()
+    expect(page.locator("#timeline-section")).to_be_visible()
     kinds = page.eval_on_selector_all(
         ".ma-timeline__row", "rows => rows.map(row => row.className.match(/row--(\\w+)/)[1])"
     )
@@ -193,17 +194,17 @@ def check_visitor_page(page: Page, site: RunningSite, address: str, email: str) 
     titles = page.locator(".ma-timeline__row--activity").all_inner_texts()
     assert any(title.count("Downloaded") for title in titles), titles
     expect(page.locator(".ma-timeline__row--mail")).to_have_count(1)
-    expect(page.locator("dl.ma-facts")).to_contain_text(email)
+    expect(page.locator("#who-section dl")).to_contain_text(email)
 
-    rows = page.locator("#score table").first
+    rows = page.locator("#score-section table").first
     shares = [float(text) for text in rows.locator("tbody tr td:last-child").all_inner_texts()]
     total = float(rows.locator("tfoot td:last-child").inner_text())
     assert len(shares) >= 3
     assert sum(shares) == pytest.approx(total, abs=0.01 * len(shares))
     score = float(page.locator(".ma-card__value").first.inner_text())
     assert score == pytest.approx(total, abs=0.06)
-    page.locator("#score details summary").click()
-    entries = page.locator("#score details tbody tr td:last-child").all_inner_texts()
+    page.locator("#score-section details summary").click()
+    entries = page.locator("#score-section details tbody tr td:last-child").all_inner_texts()
     assert sum(float(text) for text in entries) == pytest.approx(total, abs=0.01 * len(entries))
 
 

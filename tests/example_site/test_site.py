@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.contrib.auth import get_user_model
+from django.test import Client
+from wagtail.documents import get_document_model
+from wagtail.images import get_image_model
+from wagtail.models import Page, Site
+
 from company import models
 from company.content import en, ja
 from company.content.notation import Links, to_stream
 from company.content.structure import PLACES
 from company.load import load_admin, load_site
 from company.papers import Sheet, write
-from django.contrib.auth import get_user_model
-from django.test import Client
 from example.settings.database import from_url
-from wagtail.documents import get_document_model
-from wagtail.images import get_image_model
-from wagtail.models import Page, Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loaded")]
 

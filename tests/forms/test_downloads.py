@@ -238,3 +238,20 @@ def client_two():
     from django.test import Client
 
     return Client()
+
+
+class OpenMedia:
+    """A URLconf that hands out everything below /media/."""
+
+    from django.urls import re_path
+    from django.views.static import serve
+
+    urlpatterns = [re_path(r"^media/(?P<path>.*)$", serve, {"document_root": "/nowhere"})]
+
+
+@pytest.mark.parametrize(("urlconf", "ids"), [(OpenMedia, ["wagtail_ma.W032"]), ("tests.urls", [])])
+def test_check_media__all_files_handed_out__warned(settings, urlconf, ids):
+    from wagtail_ma.forms.checks import check_media
+
+    settings.ROOT_URLCONF = urlconf
+    assert [message.id for message in check_media(None)] == ids

@@ -20,7 +20,7 @@ from wagtail_ma.people.models import Lead
 from wagtail_ma.web import forms as form_views
 
 relaxed = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -19,7 +19,7 @@ from pathlib import Path
 SENDERS = 4
 GIVE_UP_SECONDS = 100
 # A busy machine may never let anybody finish otherwise.
-MOST_KILLS = 40
+MOST_KILLS = 30
 
 
 def prepare(database: str, port: int) -> None:

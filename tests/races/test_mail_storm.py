@@ -20,7 +20,7 @@ from tests import factories
 from wagtail_ma.messaging import queue, sending
 from wagtail_ma.messaging.models import Delivery
 
-MAILS = 200
+MAILS = 120
 MESSAGE_ID = re.compile(rb"^Message-ID: *(<[^>]+>)", re.I | re.M)
 
 

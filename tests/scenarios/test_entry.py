@@ -134,6 +134,15 @@ def test_merge__activity_that_enrolled_before__does_not_enrol_again(visitor, bro
     assert enter([visitor.pk, named.pk], [], now=now) == 0
 
 
+def test_undo__activity_goes_to_another_visitor__does_not_enrol_again(visitor, browser, now):
+    a_scenario(now, [wait()], again="each_time")
+    an_activity(browser, now)
+    enter([visitor.pk], [], now=now)
+    other = a_visitor(now)
+    visitor.activities.update(visitor=other)
+    assert enter([visitor.pk, other.pk], [], now=now) == 0
+
+
 def test_merge__both_inside__the_loser_leaves_and_the_winner_stays_at_the_step(visitor, browser, now):
     a_scenario(now, [wait()])
     named = a_visitor(now)

@@ -285,6 +285,23 @@ def test_run_due__limit__takes_the_longest_waiting_first(now):
     assert late.status == "finished"
 
 
+@pytest.mark.parametrize("change", ["not due", "finished", "paused"])
+def test_advance__no_longer_to_be_taken__does_nothing(now, change):
+    scenario = a_scenario(now, [end()])
+    due, other = (an_enrolment(scenario, a_visitor(now), now) for _number in range(2))
+    if change == "not due":
+        Enrolment.objects.filter(pk=other.pk).update(due_at=now + DAY)
+    elif change == "finished":
+        Enrolment.objects.filter(pk=other.pk).update(status="finished", left_at=now)
+    else:
+        switch.pause(scenario)
+    with pytest.raises(runner.LostRace):
+        runner._advance([due.pk, other.pk], {}, now=now)
+    assert ran() == []
+    due.refresh_from_db()
+    assert (due.status, due.revision) == ("active", 0)
+
+
 def test_run_due__batch__statements_do_not_grow_with_people(now, django_assert_max_num_queries):
     scenario = a_scenario(now, [wait()])
     for _number in range(40):

@@ -245,6 +245,23 @@ def test_activity_add__same_source_key__same_row(home: Any, now: datetime) -> No
     assert News.objects.count() == 1
 
 
+def test_messages_without_cookie__of_a_known_view__belong_to_its_browser(home: Any, now: datetime) -> None:
+    hit = page_hit(home)
+    key = flow.record_hit(hit, now=now).browser_key
+    # The answer got lost, and the cookie with it.
+    assert flow.record_hit(hit, now=now + timedelta(seconds=2)).browser_key == key
+    act = page_hit(home, kind="c", view_id=hit.view_id, event_id=uuid4(), name="video_play")
+    assert flow.record_hit(act, now=now + timedelta(seconds=9)).browser_key == key
+    assert (Visitor.objects.count(), Visit.objects.count(), PageView.objects.count()) == (1, 1, 1)
+    assert Activity.objects.get().identity.key == key
+
+
+def test_message_without_cookie__of_an_old_view__hands_out_no_key(home: Any, now: datetime) -> None:
+    hit = page_hit(home)
+    key = flow.record_hit(hit, now=now).browser_key
+    assert flow.record_hit(hit, now=now + timedelta(minutes=31)).browser_key != key
+
+
 def test_bot__recorded_and_marked(home: Any, now: datetime) -> None:
     flow.record_hit(page_hit(home, is_bot=True), now=now)
     assert Visit.objects.get().is_bot

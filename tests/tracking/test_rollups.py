@@ -186,3 +186,13 @@ def test_page_days__one_page_and_several_days__equal_the_stored_ones(home: Any, 
     shown = lambda rows: sorted((each.day, each.views, each.engaged_histogram) for each in rows)  # noqa: E731
     assert shown(raw) == shown(stored)
     assert len(raw) == 4
+
+
+def test_page_days__visit_beyond_midnight__is_one_visit_of_the_day_it_began(home: Any, now: datetime) -> None:
+    midnight = rollups.midnight(FIRST + DAY)
+    ann = browser(now)
+    view(home, midnight - timedelta(minutes=1), ann, referrer="https://www.google.com/")
+    view(home, midnight + timedelta(minutes=1), ann)
+    rollups.roll_up(now=now + 2 * DAY, limit=10)
+    days = [day_of(home, FIRST), day_of(home, FIRST + DAY)]
+    assert [(each.views, each.visits, each.mediums) for each in days] == [(1, 1, {"organic": 1}), (1, 0, {})]

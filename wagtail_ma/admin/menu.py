@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.viewsets.base import ViewSetGroup
 
 from wagtail_ma.admin.forms import GatedDocumentViewSet, LeadFormViewSet
+from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
 from wagtail_ma.admin.page_classes import PageLabelViewSet
@@ -26,6 +27,7 @@ class MarketingGroup(ViewSetGroup):
     items = (
         OverviewViewSet,
         VisitorViewSet,
+        IdentificationViewSet,
         PageReportViewSet,
         SegmentViewSet,
         PageLabelViewSet,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.forms import Media
+from django.forms import CharField, Media, TextInput
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import View
 from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.forms.choosers import BaseFilterForm
 from wagtail.admin.panels import FieldPanel, ObjectList, Panel
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, DateColumn, NumberColumn
 from wagtail.admin.views import generic
+from wagtail.admin.views.generic.chooser import ChooseResultsView, ChooseView
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.chooser import ChooserViewSet
 from wagtail.admin.viewsets.model import ModelViewSet
@@ -236,10 +238,42 @@ class SegmentViewSet(ModelViewSet):
         return [*super().get_urlpatterns(), path("matches/", MatchesView.as_view(), name="matches")]
 
 
+class SegmentFilterForm(BaseFilterForm):
+    """Finds segments in the chooser by a part of their name."""
+
+    q = CharField(
+        label=gettext_lazy("Search term"),
+        widget=TextInput(attrs={"placeholder": gettext_lazy("Search")}),
+        required=False,
+    )
+
+    def filter(self, objects: Any) -> Any:
+        found = super().filter(objects)
+        if text := self.cleaned_data.get("q"):
+            self.is_searching = True
+            self.search_query = text
+            return found.filter(name__icontains=text)
+        return found
+
+
+class _FilteredMixin:
+    filter_form_class = SegmentFilterForm
+
+
+class SegmentChooseView(_FilteredMixin, ChooseView):
+    """The chooser as it opens."""
+
+
+class SegmentChooseResultsView(_FilteredMixin, ChooseResultsView):
+    """Its list, while one types."""
+
+
 class SegmentChooserViewSet(ChooserViewSet):
     """The pop-up behind ``segments.blocks.SegmentChooser``."""
 
     model = Segment
+    choose_view_class = SegmentChooseView
+    choose_results_view_class = SegmentChooseResultsView
     icon = "wagtail-ma-segment"
     choose_one_text = SegmentChooser.choose_one_text
     choose_another_text = SegmentChooser.choose_another_text

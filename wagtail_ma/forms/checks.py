@@ -6,6 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.urls import Resolver404, resolve
+from django.views.static import serve
 
 
 @register(Tags.security)
@@ -22,7 +25,7 @@ def check_documents(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 id="wagtail_ma.W030",
             )
         ]
-    if method == "redirect" and _storage_is_public():
+    if method == "redirect" and isinstance(default_storage, FileSystemStorage):
         return [
             Warning(
                 'WAGTAILDOCS_SERVE_METHOD is "redirect" and the files lie below MEDIA_URL: whoever '
@@ -35,7 +38,23 @@ def check_documents(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-def _storage_is_public() -> bool:
-    from django.core.files.storage import FileSystemStorage, default_storage
-
-    return isinstance(default_storage, FileSystemStorage)
+@register(Tags.urls)
+def check_media(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Django itself does not hand out the documents directory (in production)."""
+    address = f"{settings.MEDIA_URL}documents/gated.pdf"
+    if settings.DEBUG or not settings.MEDIA_URL.startswith("/"):
+        return []
+    try:
+        view = resolve(address).func
+    except Resolver404:
+        return []
+    if view is not serve:
+        return []
+    return [
+        Warning(
+            "The URLconf hands out all files below MEDIA_URL: gated documents can be had there without "
+            "the form.",
+            hint="Publish the images directory of MEDIA_ROOT only; documents have addresses of their own.",
+            id="wagtail_ma.W032",
+        )
+    ]

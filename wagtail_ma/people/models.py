@@ -89,8 +89,8 @@ class IdentityLink(models.Model):
     is_settled = models.BooleanField(default=True)
 
     class Meta:
-        verbose_name = _("identity link")
-        verbose_name_plural = _("identity links")
+        verbose_name = _("identification")
+        verbose_name_plural = _("identifications")
         indexes = [
             # merge.settle: what is still to be carried along.
             models.Index(fields=["id"], condition=models.Q(is_settled=False), name="ma_link_unsettled"),

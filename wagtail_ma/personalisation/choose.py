@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from django.http import HttpRequest
 
 from wagtail_ma.people.cookies import browser_key, refuses_identifier
+from wagtail_ma.personalisation.http import mark
 from wagtail_ma.personalisation.preview import previewed_segment
+from wagtail_ma.segments.models import Segment
 from wagtail_ma.segments.queries import segments_of_browser, segments_of_strangers
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,24 @@ def choose(variants: Sequence[tuple[Iterable[int], Variant]], request: HttpReque
     if not mine:
         return None
     return next((variant for wanted, variant in variants if not mine.isdisjoint(wanted)), None)
+
+
+def in_named_segment(names: Iterable[Any], request: HttpRequest | None) -> bool:
+    """Whether whoever sent the request is in a segment of one of these names (for templates).
+
+    Marks the request as personalised. Never raises; False outside of a request.
+    """
+    if request is None:
+        return False
+    mark(request)
+    mine = segment_ids(request)
+    if not mine:
+        return False
+    try:
+        return Segment.objects.filter(pk__in=mine, name__in=[str(name) for name in names]).exists()
+    except Exception:
+        logger.exception("a segment could not be looked up by its name; the default is shown")
+        return False
 
 
 def _read(request: HttpRequest) -> frozenset[int]:

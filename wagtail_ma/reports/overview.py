@@ -63,16 +63,12 @@ class Overview:
 def overview(*, now: datetime, days: int = 30) -> Overview:
     """The numbers of the last ``days`` days, the current one included; a fixed number of statements."""
     span = rollups.last_days(days, now=now)
-    raw = rollups.raw_span(span, now=now)
+    raw = rollups.raw_span(span, now=now, may_lag=True)
     raw_pages = rollups.page_days(raw)
     by_day = {day.day: day for day in SiteDay.objects.filter(day__gte=span.first, day__lt=raw.first)}
     by_day |= rollups.site_days(raw, raw_pages)
     counted = [by_day[day] for day in span.days if day in by_day]
     visits = Visit.objects.filter(started_at__gte=span.start, started_at__lte=now, is_bot=False)
-    channels: dict[str, int] = {}
-    for day in counted:
-        for medium, count in day.mediums.items():
-            channels[medium] = channels.get(medium, 0) + count
     return Overview(
         visits=sum(day.visits for day in counted),
         # As a sub-query: the database counts a hashed set faster than it sorts for COUNT(DISTINCT).
@@ -82,7 +78,7 @@ def overview(*, now: datetime, days: int = 30) -> Overview:
         engaged_seconds=sum(day.engaged_seconds for day in counted),
         engaged_median=histograms.quantile(histograms.add(day.engaged_histogram for day in counted), 0.5),
         days=[_day(by_day.get(day), day) for day in span.days],
-        channels=named(channels),
+        channels=named(histograms.add(day.mediums for day in counted)),
         top_pages=_top_pages(span, raw, raw_pages),
         **_acts(span.start, now),
     )

@@ -1,7 +1,7 @@
 """A rule tree as SQL, in two shapes from one description of each condition.
 
-* :func:`everyone`: a set, for segment refresh, audiences and live counts. Conjunctions become
-  semi-joins, everything negative becomes EXCEPT: ``NOT IN (subquery)`` falls back to a scan per
+* :func:`everyone`: a set, for segment refresh, audiences and live counts. What must be there becomes
+  a semi-join, what must not an anti-join or EXCEPT: ``NOT IN (subquery)`` falls back to a scan per
   visitor as soon as the set outgrows the database's working memory.
 * :func:`these`: one boolean per rule for given visitors, by correlated EXISTS. (Pushing
   ``IN (ids)`` into the set shape makes PostgreSQL choose the index of the page, not of the
@@ -29,8 +29,8 @@ def everyone(tree: Group, population: QuerySet[Any], *, now: datetime) -> QueryS
     """The keys of all visitors of the population that fulfil the rule.
 
     :param population: the visitors that may be found at all.
-    :returns: a queryset of one column, to be iterated or used in ``pk__in=``. It may be a
-        combined query (UNION, EXCEPT): it cannot be filtered further.
+    :returns: a queryset of one column without doubles, to be counted or used in ``pk__in=``. It
+        may be a combined query (UNION, EXCEPT): it cannot be filtered further.
     """
     return _set(tree, population, Scope(now))
 
@@ -59,37 +59,34 @@ def stranger(tree: Group) -> bool:
 
 def _set(node: Node, population: QuerySet[Any], scope: Scope) -> QuerySet[Any]:
     if isinstance(node, Leaf):
-        return _leaf_set(node.condition.test(node.values, scope), population)
-    if node.match == "all":
-        return _conjunction(node.children, population, scope)
+        return _conjunction([node], population, scope, negated=False)
+    if node.match != "any":
+        return _conjunction(node.children, population, scope, negated=node.match == "none")
     sets = [_set(child, population, scope) for child in node.children]
-    if node.match == "none":
-        return population.order_by().values("pk").difference(*sets)
     return sets[0] if len(sets) == 1 else sets[0].union(*sets[1:])
 
 
-def _leaf_set(test: Rows | Where, population: QuerySet[Any]) -> QuerySet[Any]:
-    everybody = population.order_by()
-    if isinstance(test, Where):
-        return everybody.filter(test.q).values("pk")
-    if test.negated:
-        return everybody.values("pk").difference(_visitors(test))
-    return everybody.filter(pk__in=_visitors(test)).values("pk")
-
-
-def _conjunction(children: Iterable[Node], population: QuerySet[Any], scope: Scope) -> QuerySet[Any]:
+def _conjunction(
+    children: Iterable[Node], population: QuerySet[Any], scope: Scope, *, negated: bool
+) -> QuerySet[Any]:
+    """Those who fulfil all of the children, or (``negated``) none of them."""
     found = population.order_by()
     without: list[QuerySet[Any]] = []
     for child in children:
         test = child.condition.test(child.values, scope) if isinstance(child, Leaf) else None
         if isinstance(test, Where):
-            found = found.filter(test.q)
+            found = found.filter(~test.q if negated else test.q)
+        elif test is None and negated:
+            without.append(_set(child, population, scope))
         elif test is None:
             found = found.filter(pk__in=_set(child, population, scope))
-        elif test.negated:
-            without.append(_visitors(test))
-        else:
+        elif not test.negated:
             found = found.filter(pk__in=_visitors(test))
+        elif test.having is None:
+            # An anti-join; only where nothing is counted can the database make one of it.
+            found = found.filter(~Exists(test.queryset.order_by().filter(**{test.visitor: OuterRef("pk")})))
+        else:
+            without.append(_visitors(test))
     return found.values("pk").difference(*without) if without else found.values("pk")
 
 

@@ -2,18 +2,16 @@
 
 Activities are found in the stored facts, so a repeated or late reaction finds the same ones;
 changes of segments are reported once, in the transaction that stores them. The trigger
-(``activity:17``, ``segment:3:<moment>``) and a unique key make each entry happen once, also after
-merges.
+(``activity:17``, ``segment:3:<visitor>:<moment>``) is unique within a scenario, so each of them
+lets in once, also after merges and their undoing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-
-from django.db.models import Q
 
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion
@@ -37,7 +35,6 @@ class _Past:
 
     is_inside: bool = False
     last_left_at: datetime | None = None
-    triggers: set[str] = field(default_factory=set)
 
 
 def enter(visitor_ids: Sequence[int], changes: Sequence[Change], *, now: datetime) -> int:
@@ -66,13 +63,14 @@ def enter(visitor_ids: Sequence[int], changes: Sequence[Change], *, now: datetim
             "pk", flat=True
         )
     )
-    pasts = _pasts(scenarios, visitor_ids)
+    pasts, used = _pasts(scenarios, visitor_ids), _used(chances)
     entered = 0
     for scenario in scenarios:
         chosen: dict[int, _Chance] = {}
         for chance in sorted(chances.get(scenario.pk, []), key=lambda chance: (chance.at, chance.trigger)):
             past = pasts[scenario.pk, chance.visitor_id]
-            if chance.visitor_id in welcome and _may_enter(scenario, past, chance):
+            is_new = chance.visitor_id in welcome and (scenario.pk, chance.trigger) not in used
+            if is_new and _may_enter(scenario, past, chance):
                 chosen.setdefault(chance.visitor_id, chance)
         entered += _enrol(scenario, list(chosen.values()), now=now)
     return entered
@@ -106,7 +104,7 @@ def _by_segment(
             by_segment[change.segment_id].append(change.visitor_id)
     return {
         scenario.pk: [
-            _Chance(visitor_id, now, f"segment:{scenario.segment_id}:{now.isoformat()}")
+            _Chance(visitor_id, now, f"segment:{scenario.segment_id}:{visitor_id}:{now.isoformat()}")
             for visitor_id in by_segment.get(scenario.segment_id, ())
         ]
         for scenario in scenarios
@@ -114,15 +112,13 @@ def _by_segment(
 
 
 def _pasts(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[tuple[int, int], _Past]:
-    """By (scenario, visitor): enrolments now theirs, and those born theirs (before a merge)."""
+    """By (scenario, visitor): what they have been through."""
     pasts: dict[tuple[int, int], _Past] = defaultdict(_Past)
-    rows = Enrolment.objects.filter(
-        Q(visitor_id__in=visitor_ids) | Q(born_visitor_id__in=visitor_ids), scenario__in=scenarios
-    ).values_list("scenario_id", "visitor_id", "born_visitor_id", "trigger", "status", "left_at")
-    for scenario_id, visitor_id, born_visitor_id, trigger, status, left_at in rows:
-        pasts[scenario_id, born_visitor_id].triggers.add(trigger)
+    rows = Enrolment.objects.filter(visitor_id__in=visitor_ids, scenario__in=scenarios).values_list(
+        "scenario_id", "visitor_id", "status", "left_at"
+    )
+    for scenario_id, visitor_id, status, left_at in rows:
         past = pasts[scenario_id, visitor_id]
-        past.triggers.add(trigger)
         if status == Enrolment.Status.ACTIVE:
             past.is_inside = True
         elif left_at and (past.last_left_at is None or left_at > past.last_left_at):
@@ -130,8 +126,18 @@ def _pasts(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[tuple[
     return pasts
 
 
+def _used(chances: dict[int, list[_Chance]]) -> set[tuple[int, str]]:
+    """(scenario, trigger) of those chances that have let somebody in already."""
+    triggers = {chance.trigger for each in chances.values() for chance in each}
+    return set(
+        Enrolment.objects.filter(scenario_id__in=chances, trigger__in=triggers).values_list(
+            "scenario_id", "trigger"
+        )
+    )
+
+
 def _may_enter(scenario: Scenario, past: _Past, chance: _Chance) -> bool:
-    if past.is_inside or chance.trigger in past.triggers:
+    if past.is_inside:
         return False
     if past.last_left_at is None:
         return True

@@ -154,9 +154,8 @@ class Enrolment(models.Model):
                 condition=models.Q(status="active"),
                 name="ma_enrolment_one_active",
             ),
-            models.UniqueConstraint(
-                fields=["scenario", "born_visitor", "trigger"], name="ma_enrolment_trigger"
-            ),
+            # One fact lets one person in, whoever it belongs to after merges and their undoing.
+            models.UniqueConstraint(fields=["scenario", "trigger"], name="ma_enrolment_trigger"),
         ]
         indexes = [
             # run_due takes what is due, and touches nothing else.

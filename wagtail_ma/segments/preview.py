@@ -37,7 +37,6 @@ def matches(match: str, raw: list[dict[str, Any]], *, now: datetime) -> Preview:
     tree = parse(match, raw)
     if isinstance(tree, Broken):
         return Preview(0, [], "", tree.reason)
-    found = population().filter(pk__in=compiler.everyone(tree, population(), now=now))
-    # The newest: that is whom one wants to see, and it stops early.
-    sample = list(found.select_related("lead").order_by("-pk")[:SAMPLE])
-    return Preview(found.count(), sample, sentence(tree), "")
+    found = compiler.everyone(tree, population(), now=now)
+    newest = population().filter(pk__in=found).select_related("lead").order_by("-pk")[:SAMPLE]
+    return Preview(found.count(), list(newest), sentence(tree), "")

@@ -157,10 +157,7 @@ def differences(segment: Segment, *, now: datetime) -> list[Change] | None:
 def _set_difference(segment: Segment, tree: Group, *, now: datetime) -> list[Change]:
     """Both differences in one statement, the rule evaluated once."""
     using = router.db_for_write(Membership)
-    rule = compiler.everyone(tree, population().using(using), now=now)
-    # "None" over an empty set compiles to nothing: then nobody fulfils the rule.
-    wanted = population().using(using).filter(pk__in=rule).values("pk").order_by()
-    sql, parameters = _compiled(wanted, using)
+    sql, parameters = _compiled(compiler.everyone(tree, population().using(using), now=now), using)
     quote = connections[using].ops.quote_name
     table = quote(Membership._meta.db_table)
     stored = f"SELECT visitor_id FROM {table} WHERE segment_id = %s"  # noqa: S608 (our own names)

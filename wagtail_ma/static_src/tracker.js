@@ -57,6 +57,7 @@
     let input; // last sign of life
     let left; // wall clock when hidden: performance.now() may stand still while the machine sleeps
 
+    let busy = 0; // messages on their way
     let ticks = 0;
     let pause = 1; // ticks between tries
 
@@ -69,6 +70,7 @@
     let post = async ([key, body]) => {
       if (box[body]) return;
       box[body] = 1;
+      busy++;
       pause *= 2;
       try {
         // fetch first: where blockers drop beacons, sendBeacon still says true. 4xx will not get better: dropped.
@@ -81,12 +83,14 @@
         navigator.sendBeacon(tag.url, body);
       }
       box[body] = 0;
+      busy--;
       if (pause < 2) pump();
     };
 
-    // One at a time, oldest first: two first messages at once would come back with two visitors' cookies.
+    // One at a time, oldest first: two first messages at once would come back with two visitors' cookies, and a consent
+    // given and withdrawn must not overtake each other.
     let pump = () => {
-      for (let entry of box) return post(entry);
+      for (let entry of box) return busy || post(entry);
     };
 
     let send = (k, fields) => {

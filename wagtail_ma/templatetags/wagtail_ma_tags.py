@@ -16,6 +16,7 @@ from wagtail.models import Site
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.current_request import current_request
+from wagtail_ma.personalisation.choose import in_named_segment
 from wagtail_ma.tracking import page_token
 from wagtail_ma.tracking.page_token import PageRef
 
@@ -85,3 +86,38 @@ def _site_id(request: Any) -> int | None:
         if urlsplit(root.root_url).hostname == name:
             return root.site_id
     return None
+
+
+class IfSegmentNode(template.Node):
+    """What is between ``{% if_segment "name" %}`` and ``{% end_if_segment %}``."""
+
+    def __init__(self, names: list[Any], inside: template.NodeList, outside: template.NodeList) -> None:
+        self.names = names
+        self.nodelist_inside = inside
+        self.nodelist_outside = outside
+
+    child_nodelists = ("nodelist_inside", "nodelist_outside")
+
+    def render(self, context: template.Context) -> SafeString:
+        names = [name.resolve(context) for name in self.names]
+        is_in = in_named_segment(names, context.get("request") or current_request())
+        return (self.nodelist_inside if is_in else self.nodelist_outside).render(context)
+
+
+@register.tag
+def if_segment(parser: Any, token: Any) -> IfSegmentNode:
+    """``{% if_segment "Readers" "Buyers" %} … {% else %} … {% end_if_segment %}``: for people in at
+    least one of the segments of these names; an unknown name is nobody's.
+
+    The answer then is for one visitor: it becomes private and is not kept in shared caches.
+    """
+    tag, *arguments = token.split_contents()
+    if not arguments:
+        raise template.TemplateSyntaxError(f"{tag} needs the name of at least one segment")
+    names = [parser.compile_filter(argument) for argument in arguments]
+    inside = parser.parse(("else", "end_if_segment"))
+    outside = template.NodeList()
+    if parser.next_token().contents == "else":
+        outside = parser.parse(("end_if_segment",))
+        parser.delete_first_token()
+    return IfSegmentNode(names, inside, outside)

@@ -18,7 +18,10 @@ class DayNumbers(models.Model):
     views = models.PositiveIntegerField(default=0)
     # Views by people who must not be recognised: in no other number.
     anonymous_views = models.PositiveIntegerField(default=0)
+    # Visits that began on this day.
     visits = models.PositiveIntegerField(default=0)
+    # The same by channel: {"organic": 12}.
+    mediums = models.JSONField(default=dict)
     visitors = models.PositiveIntegerField(default=0)
     engaged_seconds = models.FloatField(default=0)
     # How long views were read, {bucket: views} (see histograms.py): medians of any period.

@@ -84,8 +84,10 @@ class Visit(models.Model):
             models.Index(fields=["identity", "-last_at"], name="ma_visit_open"),
             # rules and timelines: the visits of a visitor in a period.
             models.Index(fields=["visitor", "started_at"], name="ma_visit_visitor"),
-            # overview: the visits of a period.
-            models.Index(fields=["started_at"], name="ma_visit_started"),
+            # overview: the people of a period, read from the index alone.
+            models.Index(fields=["started_at", "is_bot", "visitor"], name="ma_visit_started"),
+            # page reports leave these out; they are few.
+            models.Index(fields=["id"], condition=models.Q(is_bot=True), name="ma_visit_bot"),
         ]
 
     def __str__(self) -> str:
@@ -269,7 +271,11 @@ class PageLabel(models.Model):
 
 
 class PageDay(DayNumbers):
-    """One page on one day. Kept for ever, also after its views are gone."""
+    """One page on one day. Kept for ever, also after its views are gone.
+
+    ``visits`` counts visits in which the page was seen; one that goes on after midnight belongs to
+    the day on which it began, so that visits can be added up.
+    """
 
     tracked_page = models.ForeignKey(
         TrackedPage, on_delete=models.CASCADE, related_name="days", db_index=False
@@ -297,8 +303,6 @@ class SiteDay(DayNumbers):
     """The whole site on one day; also the mark that this day has been counted, and when."""
 
     new_visitors = models.PositiveIntegerField(default=0)
-    # Visits by channel: {"organic": 12}.
-    mediums = models.JSONField(default=dict)
     counted_at = models.DateTimeField()
     # Nothing late is expected any more.
     is_settled = models.BooleanField(default=False)

@@ -47,7 +47,7 @@ class _SelectBlock(ChooserBlock):
         return super().value_from_form(value) if value else None
 
     def get_form_state(self, value: Any) -> Any:
-        return getattr(value, "pk", value)
+        return self.widget.format_value(getattr(value, "pk", value))
 
 
 class PageClassBlock(_SelectBlock):

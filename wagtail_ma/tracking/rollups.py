@@ -7,7 +7,7 @@ it may be interrupted and repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -27,7 +27,10 @@ LATE_PAUSE = timedelta(hours=1)
 # … until so long after their end: a laptop that slept reports its last view the next morning.
 SETTLED_AFTER = timedelta(hours=48)
 # No visit lasts longer, as far as the search for a day's views is concerned.
-LONGEST_VISIT = timedelta(days=2)
+LONGEST_VISIT = timedelta(days=1)
+# With so many views today, a report of the whole site takes the last count of today instead of
+# counting raw rows each time somebody opens it.
+BUSY_DAY = 5_000
 # Days counted by one statement.
 LONGEST_SPAN = 31
 WRITE_BATCH = 500
@@ -107,17 +110,21 @@ def first_open_day(*, now: datetime) -> date:
     return min(days, default=local_day(now))
 
 
-def raw_span(span: Span, *, now: datetime) -> Span:
+def raw_span(span: Span, *, now: datetime, may_lag: bool = False) -> Span:
     """The end of the span that reports read from raw rows: what roll-ups do not hold in full.
 
     Usually the current day alone; more while the background work has not been running.
+
+    :param may_lag: on a busy site, today may be as old as its last count (minutes); the answer
+        is then empty (``days`` is).
     """
     today = local_day(now)
+    newest = SiteDay.objects.filter(day__gte=span.first, day__lte=today).order_by("-day")
     complete = span.first - timedelta(days=1)
-    newest = SiteDay.objects.filter(day__gte=span.first, day__lt=today).order_by("-day")
-    for day, counted_at in newest.values_list("day", "counted_at")[:3]:
-        if counted_at >= midnight(day + timedelta(days=1)):
-            complete = day
+    for row in newest.only("day", "views", "counted_at")[:3]:
+        is_fresh = row.day == today and row.counted_at >= now - 2 * TODAY_PAUSE
+        if row.counted_at >= Span(row.day, row.day).end or (may_lag and is_fresh and row.views >= BUSY_DAY):
+            complete = row.day
             break
     return Span(max(span.first, complete + timedelta(days=1)), today)
 
@@ -186,33 +193,37 @@ def human_views(span: Span, **of: Any) -> QuerySet[PageView]:
     :param of: further filters, e.g. ``tracked_page=…``. Without one, views are found by their
         visits, whose index is by time: views have none by time alone.
     """
-    views = PageView.objects.filter(at__gte=span.start, at__lt=span.end, visit__is_bot=False, **of)
+    views = PageView.objects.filter(at__gte=span.start, at__lt=span.end, **of)
     if of:
-        return views
+        # Not by a join: the few visits of programs are looked up, not all visits of the page.
+        return views.exclude(visit__in=Visit.objects.filter(is_bot=True))
     # Visits that begin a little later count: a view is dated back when its first message is lost.
-    nearby = {
-        "visit__started_at__gte": span.start - LONGEST_VISIT,
-        "visit__started_at__lt": span.end + timedelta(hours=1),
-    }
-    return views.filter(**nearby)
+    return views.filter(
+        visit__is_bot=False,
+        visit__started_at__gte=span.start - LONGEST_VISIT,
+        visit__started_at__lt=span.end + timedelta(hours=1),
+    )
 
 
 def page_days(span: Span, **of: Any) -> list[PageDay]:
     """The numbers of each page on each day of the span, from raw rows; not saved.
 
-    Three statements. ``visits`` counts visits in which the page was seen.
+    Four statements, none for an empty span.
 
     :param of: further filters on the views and the anonymous counts, e.g. ``tracked_page=…``.
     """
+    if not span.days:
+        return []
     views = human_views(span, **of).annotate(day=_local_date("at")).order_by()
-    rows = views.values("tracked_page_id", "day").annotate(
-        views=Count("pk"),
-        visits=Count("visit_id", distinct=True),
-        visitors=Count("visitor_id", distinct=True),
-        engaged_seconds=Sum("engaged_seconds"),
-        scroll_percents=Sum("scroll_percent"),
-    )
-    days = {(row["tracked_page_id"], row["day"]): PageDay(**row) for row in rows}
+    days = {
+        (row["tracked_page_id"], row["day"]): PageDay(**row)
+        for row in views.values("tracked_page_id", "day").annotate(
+            views=Count("pk"),
+            visitors=Count("visitor_id", distinct=True),
+            engaged_seconds=Sum("engaged_seconds"),
+            scroll_percents=Sum("scroll_percent"),
+        )
+    }
     for row in (
         views.annotate(bucket=histograms.bucket_of())
         .values("tracked_page_id", "day", "bucket")
@@ -220,10 +231,29 @@ def page_days(span: Span, **of: Any) -> list[PageDay]:
     ):
         day = days[row["tracked_page_id"], row["day"]]
         day.engaged_histogram[str(row["bucket"])] = row["n"]
+    for row in _visits_with_page(span, **of):
+        day = _day(days, row["tracked_page_id"], row["day"])
+        day.mediums[row["visit__medium"]] = row["n"]
+        day.visits += row["n"]
     for count in PageCount.objects.filter(day__gte=span.first, day__lte=span.last, **of):
-        key = (count.tracked_page_id, count.day)
-        days.setdefault(key, PageDay(tracked_page_id=key[0], day=key[1])).anonymous_views = count.views
+        _day(days, count.tracked_page_id, count.day).anonymous_views = count.views
     return list(days.values())
+
+
+def _visits_with_page(span: Span, **of: Any) -> Iterable[dict[str, Any]]:
+    """Visits that began in the span by page, day and channel."""
+    seen = PageView.objects.filter(
+        visit__started_at__gte=span.start, visit__started_at__lt=span.end, visit__is_bot=False, **of
+    )
+    if of:
+        # The index on (page, time) finds them; no visit lasts longer.
+        seen = seen.filter(at__gte=span.start - timedelta(hours=1), at__lt=span.end + LONGEST_VISIT)
+    days = seen.annotate(day=_local_date("visit__started_at")).order_by()
+    return days.values("tracked_page_id", "day", "visit__medium").annotate(n=Count("visit_id", distinct=True))
+
+
+def _day(days: dict[tuple[int, date], PageDay], page_id: int, day: date) -> PageDay:
+    return days.setdefault((page_id, day), PageDay(tracked_page_id=page_id, day=day))
 
 
 def site_days(span: Span, pages: list[PageDay]) -> dict[date, SiteDay]:
@@ -234,6 +264,8 @@ def site_days(span: Span, pages: list[PageDay]) -> dict[date, SiteDay]:
     :param pages: what :func:`page_days` found for the same span.
     """
     days: dict[date, SiteDay] = {}
+    if not span.days:
+        return days
     for page in pages:
         site = days.setdefault(page.day, SiteDay(day=page.day))
         site.views += page.views

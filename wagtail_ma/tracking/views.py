@@ -39,6 +39,13 @@ _lock_visit = Select(
         )
     )
 )
+_select_key = Select(
+    lambda: PageView.objects.filter(
+        view_id=Slot("view_id", _field("view_id")),
+        at__gt=Slot("since", _field("at")),
+        identity__kind=Identity.Kind.BROWSER,
+    ).values_list("identity__key")
+)
 # Never lowers anything, whatever another message did since the row was read.
 _raise_totals = Update(
     lambda: (
@@ -116,6 +123,20 @@ def grow(hit: Hit, *, now: datetime) -> bool:
     if totals.is_noticeably_beyond(known):
         news.mark([visitor_id], now=now)
     return True
+
+
+def browser_key_of(hit: Hit, *, now: datetime) -> str | None:
+    """The key of the browser that opened the view of a hit, for messages that come without cookie.
+
+    The answer to a first message may get lost, and the cookie with it; the message is then sent
+    again, and must not make a second visitor. The id of a view is random and known to nobody but
+    its browser; it counts no longer than a visit waits.
+    """
+    if hit.is_engagement:
+        # It came here because its view is unknown.
+        return None
+    row = _select_key.first(view_id=hit.view_id, since=now - visits.timeout())
+    return row[0] if row else None
 
 
 def _bounded(hit: Hit, longest: float) -> _Totals:

@@ -35,7 +35,7 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
         clicked = clicks.record_click(token, now=timezone.now(), request_facts=facts)
         queue.wake()
     except BadToken:
-        return _private(render(request, "wagtail_ma/mail/bad_link.html", status=404))
+        return _private(render(request, "wagtail_ma/mail/bad_link.html", status=403))
     except Exception:
         logger.exception("a click could not be followed")
         clicked = clicks.Clicked("", is_machine=False)
@@ -55,7 +55,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         else:
             subscription = unsubscribing.look_up(token)
     except BadToken:
-        return _private(render(request, "wagtail_ma/mail/bad_link.html", status=404))
+        return _private(render(request, "wagtail_ma/mail/bad_link.html", status=403))
     known = translation.check_for_language(subscription.language) and subscription.language
     with translation.override(subscription.language) if known else nullcontext():
         return _private(_page(request, subscription, is_done=request.method == "POST"))

@@ -1,0 +1,66 @@
+"""Which index each shape of a rule uses on PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.factories import condition, make_browser, make_view
+from wagtail_ma.core.placeholders import Statement
+from wagtail_ma.rules import compile as compiler
+from wagtail_ma.rules.tree import Group, parse
+from wagtail_ma.segments.queries import population
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.postgres,
+    pytest.mark.skipif("connection.vendor != 'postgresql'", reason="PostgreSQL's plans"),
+]
+
+
+def rule(home: Any, **values: Any) -> Group:
+    tree = parse("all", [condition("page_viewed", page=home.pk, days=14, **values)])
+    assert isinstance(tree, Group)
+    return tree
+
+
+@pytest.fixture
+def viewed(home: Any, now: Any) -> list[int]:
+    """Enough visitors and views for the plan to matter."""
+    browsers = [make_browser(now=now) for _number in range(30)]
+    for browser in browsers:
+        make_view(browser, home, at=now)
+    with connection.cursor() as cursor:
+        # Small tables are read whole whatever the index: the question is which index it would be.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("ANALYZE wagtail_ma_pageview")
+    return [browser.visitor_id for browser in browsers]
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_these__views_of_given_visitors__by_the_visitors_index(
+    home: Any, viewed: list[int], now: Any, number: int
+) -> None:
+    comparison = "at_least" if number else "at_most"
+    statement = compiler.these([rule(home, number=number, comparison=comparison)], population())
+    explained = Statement(f"EXPLAIN {statement.sql}", statement.parameters, statement.using)
+    plan = "\n".join(row[0] for row in explained.rows(now=now, ids=viewed[:5]))
+    assert "ma_view_visitor" in plan
+    assert "hashed SubPlan" not in plan
+    assert "ma_view_page" not in plan
+
+
+def test_everyone__views_of_a_page__by_the_pages_index(home: Any, viewed: list[int], now: Any) -> None:
+    plan = compiler.everyone(rule(home, number=3), population(), now=now).explain()
+    assert "ma_view_page" in plan
+    assert "ma_view_visitor" not in plan
+
+
+def test_everyone__not_viewed__anti_join_and_no_scan_per_visitor(
+    home: Any, viewed: list[int], now: Any
+) -> None:
+    plan = compiler.everyone(rule(home, number=0, comparison="at_most"), population(), now=now).explain()
+    assert "Anti Join" in plan
+    assert "SubPlan" not in plan

@@ -1,0 +1,223 @@
+"""How visitors became known, step by step; a joined browser can be taken apart again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+import swapper
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.generic import TemplateView
+from wagtail.admin import messages
+from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.menu import MenuItem
+from wagtail.admin.ui.tables import Column, DateColumn, TitleColumn
+from wagtail.admin.views import generic
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
+from wagtail.admin.viewsets.base import ViewSet
+from wagtail.permissions import policy_registry
+
+from wagtail_ma.admin.permissions import may, permission_menu_item
+from wagtail_ma.forms.models import LeadForm
+from wagtail_ma.jobs import queue
+from wagtail_ma.people import merge
+from wagtail_ma.people.models import Identity, IdentityLink, Lead
+
+NAMED = Q(identity__kind=Identity.Kind.EMAIL)
+SHARED = Q(evidence__conflict_with__isnull=False)
+JOINED = Q(from_visitor__isnull=False)
+
+METHODS = {
+    "form": gettext_lazy("Form"),
+    "login": gettext_lazy("Log-in"),
+    "mail_link": gettext_lazy("Link in a mail"),
+    "import": gettext_lazy("Import"),
+    "manual": gettext_lazy("By hand"),
+}
+
+
+def what_happened(link: IdentityLink) -> str:
+    """One step in words."""
+    if link.undone_at:
+        return _("Joined, and taken apart again")
+    if link.from_visitor_id is not None:
+        return _("A browser with its history joined this person")
+    if "conflict_with" in link.evidence:
+        return _("Shared computer: a second person used this browser")
+    return _("Named for the first time")
+
+
+class IdentificationFilterSet(WagtailFilterSet):
+    """Which steps are shown."""
+
+    what = django_filters.ChoiceFilter(
+        label=gettext_lazy("What happened"),
+        choices=[
+            ("named", gettext_lazy("Named for the first time")),
+            ("joined", gettext_lazy("A browser joined a person")),
+            ("shared", gettext_lazy("Shared computer")),
+        ],
+        method="filter_what",
+    )
+
+    class Meta:
+        model = IdentityLink
+        fields: list[str] = []
+
+    def filter_what(self, queryset: QuerySet[IdentityLink], name: str, value: str) -> QuerySet[IdentityLink]:
+        return queryset.filter({"named": NAMED, "joined": JOINED, "shared": SHARED}[value])
+
+
+class UndoColumn(Column):
+    """The way to take a step back, where it can be."""
+
+    cell_template_name = "wagtail_ma/admin/identifications/undo_cell.html"
+
+    def get_value(self, instance: IdentityLink) -> str:
+        if instance.from_visitor_id is None or instance.undone_at:
+            return ""
+        return reverse("wagtail_ma_identifications:undo", args=[instance.pk])
+
+
+class IdentificationIndexView(generic.IndexView):
+    """All steps, newest first."""
+
+    model = IdentityLink
+    page_title = gettext_lazy("Identifications")
+    header_icon = "user"
+    results_template_name = "wagtail_ma/admin/identifications/index_results.html"
+    filterset_class = IdentificationFilterSet
+    default_ordering = "-at"
+    paginate_by = 50
+    any_permission_required = ["view"]
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Lead)
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        found = [
+            TitleColumn("person", label=_("Person"), get_url=self.get_visitor_url),
+            Column("happened", label=_("What happened")),
+            Column("how", label=_("How")),
+            Column("where", label=_("Where")),
+            DateColumn("at", label=_("When"), sort_key="at"),
+        ]
+        if may(self.request, Lead, "change"):
+            found.append(UndoColumn("undo", label=""))
+        return found
+
+    def get_visitor_url(self, instance: IdentityLink) -> str:
+        return reverse("wagtail_ma_visitors:visitor", args=[instance.to_visitor_id])
+
+    def get_edit_url(self, instance: IdentityLink) -> None:
+        return None
+
+    def get_base_queryset(self) -> QuerySet[IdentityLink]:
+        return IdentityLink.objects.select_related("identity", "to_visitor__lead")
+
+    def paginate_queryset(self, queryset: Any, page_size: int) -> Any:
+        paginator, page, rows, has_other = super().paginate_queryset(queryset, page_size)
+        page.object_list = _decorated(list(rows))
+        return paginator, page, page.object_list, has_other
+
+
+def _decorated(links: list[IdentityLink]) -> list[IdentityLink]:
+    """Put the texts of the columns onto the rows (two statements for all of them)."""
+    forms = dict(LeadForm.objects.filter(pk__in=_named(links, "form")).values_list("pk", "name"))
+    page_model = swapper.load_model("wagtailcore", "Page")
+    titles = dict(page_model.objects.filter(pk__in=_named(links, "page")).values_list("pk", "title"))
+    for link in links:
+        link.person = str(getattr(link.to_visitor, "lead", None) or link.to_visitor)
+        link.happened = what_happened(link)
+        link.how = METHODS.get(link.method, link.method)
+        places = (forms.get(link.evidence.get("form")), titles.get(link.evidence.get("page")))
+        link.where = ", ".join(place for place in places if place)
+    return links
+
+
+def _named(links: list[IdentityLink], key: str) -> set[int]:
+    return {link.evidence[key] for link in links if isinstance(link.evidence.get(key), int)}
+
+
+class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
+    """Asks, then takes a joined browser and its history away from a person."""
+
+    template_name = "wagtail_ma/admin/identifications/undo.html"
+    page_title = gettext_lazy("Take a browser away from a person")
+    header_icon = "undo"
+    any_permission_required = ["change"]
+    http_method_names = ["get", "post"]
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Lead)
+
+    @cached_property
+    def link(self) -> IdentityLink:
+        rows = IdentityLink.objects.select_related("to_visitor__lead").filter(JOINED, undone_at__isnull=True)
+        found = rows.filter(pk=self.kwargs["link_id"]).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [
+            *self.breadcrumbs_items,
+            {"url": reverse("wagtail_ma_identifications:index"), "label": _("Identifications")},
+            {"url": "", "label": self.get_page_title()},
+        ]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {
+            "link": self.link,
+            "person": getattr(self.link.to_visitor, "lead", None) or self.link.to_visitor,
+            "index_url": reverse("wagtail_ma_identifications:index"),
+        }
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            merge.undo(self.link, now=timezone.now())
+        except merge.CannotUndo:
+            messages.error(request, _("Later steps build on this one: undo those first."))
+        else:
+            queue.wake()
+            messages.success(
+                request,
+                _("The browser stands for itself again. Scores and segments follow within seconds."),
+            )
+        return redirect("wagtail_ma_identifications:index")
+
+
+class IdentificationViewSet(ViewSet):
+    """How visitors became known, in the Marketing menu."""
+
+    name = "wagtail_ma_identifications"
+    url_prefix = "marketing/identifications"
+    icon = "user"
+    menu_label = gettext_lazy("Identifications")
+    menu_name = "wagtail-ma-identifications"
+
+    @cached_property
+    def menu_item_class(self) -> type[MenuItem]:
+        return permission_menu_item(Lead)
+
+    def get_urlpatterns(self) -> list[Any]:
+        index = {"index_url_name": "wagtail_ma_identifications:index"}
+        index["index_results_url_name"] = "wagtail_ma_identifications:index_results"
+        results = IdentificationIndexView.as_view(results_only=True, **index)
+        return [
+            path("", IdentificationIndexView.as_view(**index), name="index"),
+            path("results/", results, name="index_results"),
+            path("<int:link_id>/undo/", UndoView.as_view(), name="undo"),
+        ]
