@@ -87,7 +87,7 @@ def test_click__forged_token__page_that_says_so(client, delivery, change):
         "word": "https:evil.example",
     }
     response = client.get(f"/ma/m/c/{tokens[change]}?url=https://evil.example/", **CHROME)
-    assert response.status_code == 404
+    assert response.status_code == 403
     assert "evil" not in response.content.decode()
     assert not Activity.objects.exists()
 
@@ -149,9 +149,9 @@ def test_unsubscribe__mail_and_lead_deleted__works(client, delivery, lead):
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 24])
-def test_unsubscribe__forged_token__404_and_no_change(client, delivery, token):
-    assert client.post(f"/ma/m/u/{token}").status_code == 404
-    assert client.post(f"/ma/m/u/{mail_token(fill.CLICK, delivery.public_id)}").status_code == 404
+def test_unsubscribe__forged_token__403_and_no_change(client, delivery, token):
+    assert client.post(f"/ma/m/u/{token}").status_code == 403
+    assert client.post(f"/ma/m/u/{mail_token(fill.CLICK, delivery.public_id)}").status_code == 403
     assert not Suppression.objects.exists()
 
 

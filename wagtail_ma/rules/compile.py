@@ -80,7 +80,7 @@ def _conjunction(
             without.append(_set(child, population, scope))
         elif test is None:
             found = found.filter(pk__in=_set(child, population, scope))
-        elif not test.negated:
+        elif test.negated == negated:
             found = found.filter(pk__in=_visitors(test))
         elif test.having is None:
             # An anti-join; only where nothing is counted can the database make one of it.
