@@ -1,4 +1,4 @@
-"""Convert public reference lists into the compact data files of wagtail_ma.tracking.
+"""Convert public reference lists into the compact data files of wagtail_ma.
 
     python scripts/import_reference_data.py SRC
 
@@ -7,9 +7,11 @@ SRC holds, unpacked:
 * ``bots/crawler-user-agents.json`` and ``bots/LICENSE``: monperrus/crawler-user-agents, MIT
 * ``channels/matomo_{SearchEngines,Socials,AIAssistants}.yml``:
   matomo-org/searchengine-and-social-list, CC0
+* ``mail_domains/kikobeats_free-email-domains.json``: Kikobeats/free-email-domains, MIT
+* ``mail_domains/disposable_email_blocklist.conf``: disposable-email-domains, CC0
 
-Written are ``bots.json``, ``channels.json`` and the licence notice in wagtail_ma/tracking/data/
-and the example user agents for the tests. Run it again when the lists have a new version, then
+Written are ``bots.json``, ``channels.json`` and the licence notice in wagtail_ma/tracking/data/,
+the mail domains in wagtail_ma/people/data/, and the example user agents for the tests. Run it again when the lists have a new version, then
 run the tests: they hold the new names against real browsers.
 """
 
@@ -24,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "wagtail_ma" / "tracking" / "data"
+PEOPLE_DATA = ROOT / "wagtail_ma" / "people" / "data"
 TESTS = ROOT / "tests" / "tracking" / "data"
 
 # Patterns of the source that also match people, each with the people it would lose.
@@ -232,13 +235,32 @@ def import_channels(source: Path) -> None:
     write_json(DATA / "channels.json", data)
 
 
+def import_mail_domains(source: Path) -> None:
+    """free_mail_domains.txt and disposable_domains.txt: one domain a line, sorted."""
+    free = set(json.loads((source / "kikobeats_free-email-domains.json").read_text(encoding="utf-8")))
+    text = (source / "disposable_email_blocklist.conf").read_text(encoding="utf-8")
+    disposable = {line.strip() for line in text.splitlines() if line.strip() and line[0] not in "#/"}
+    write_domains("free_mail_domains.txt", free - disposable, "Kikobeats/free-email-domains, MIT")
+    write_domains("disposable_domains.txt", disposable, "disposable-email-domains, CC0 1.0")
+
+
+def write_domains(name: str, domains: set[str], origin: str) -> None:
+    """A plain list with its notice in the first line."""
+    PEOPLE_DATA.mkdir(parents=True, exist_ok=True)
+    plain = sorted(domain.lower() for domain in domains if domain.isascii() and "." in domain)
+    path = PEOPLE_DATA / name
+    path.write_text(f"# {origin}; notices in NOTICE.txt\n" + "\n".join(plain) + "\n", encoding="ascii")
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
+
+
 def main() -> None:
     """Read the argument and write the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path, help="folder that holds bots/ and channels/")
+    parser.add_argument("source", type=Path, help="folder that holds bots/, channels/ and mail_domains/")
     source = parser.parse_args().source
     import_bots(source / "bots")
     import_channels(source / "channels")
+    import_mail_domains(source / "mail_domains")
 
 
 if __name__ == "__main__":

@@ -70,9 +70,10 @@ def wanted(package: Path) -> Catalog:
 
 
 def key(message: Message) -> tuple[str, str | None]:
-    """What identifies a message."""
+    """What identifies a message. (Babel reads the contexts of a .mo file as bytes.)"""
     text = message.id if isinstance(message.id, str) else message.id[0]
-    return text, message.context
+    context = message.context
+    return text, context.decode() if isinstance(context, bytes) else context
 
 
 def known(po: Path) -> Catalog:

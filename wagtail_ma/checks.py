@@ -38,6 +38,8 @@ def _check_values() -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if conf.CONSENT not in ("off", "opt-in"):
         found.append(Error("WAGTAIL_MA['CONSENT'] must be 'off' or 'opt-in'.", id="wagtail_ma.E004"))
+    if conf.TRACKING not in ("script", "server"):
+        found.append(Error("WAGTAIL_MA['TRACKING'] must be 'script' or 'server'.", id="wagtail_ma.E006"))
     if conf.HALF_LIFE_DAYS < 7:
         found.append(Error("WAGTAIL_MA['HALF_LIFE_DAYS'] must be at least 7.", id="wagtail_ma.E005"))
     return found

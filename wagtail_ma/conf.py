@@ -30,6 +30,12 @@ class Conf:
         return self._get("CONSENT", "off")
 
     @property
+    def TRACKING(self) -> str:
+        """Who tells of page views: ``"script"`` in the browser (the default), or the ``"server"``
+        that sends the page, for sites that cannot run scripts."""
+        return self._get("TRACKING", "script")
+
+    @property
     def COOKIE_NAME(self) -> str:
         """Name of the browser cookie."""
         return self._get("COOKIE_NAME", "wagtail_ma")
@@ -77,7 +83,8 @@ class Conf:
 
     @property
     def PAGE_PANEL(self) -> bool:
-        """Whether the page editor has the side panel "Visitors"."""
+        """Whether the page editor has the side panel "Visitors", and the list of pages a column of
+        views."""
         return self._get("PAGE_PANEL", True)
 
     @property
@@ -101,6 +108,7 @@ conf = Conf()
 
 KEYS: dict[str, type] = {
     "CONSENT": str,
+    "TRACKING": str,
     "COOKIE_NAME": str,
     "COOKIE_DAYS": int,
     "VISIT_TIMEOUT_SECONDS": int,

@@ -18,11 +18,12 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from wagtail_ma.messaging import sending
-from wagtail_ma.people import browsers, merge, news
+from wagtail_ma.people import browsers, log_identities, merge, news
+from wagtail_ma.people.models import Identity
 from wagtail_ma.scenarios import entry, runner
 from wagtail_ma.scoring import award, rescore
 from wagtail_ma.segments import refresh
-from wagtail_ma.tracking import activities, counts, pages, views, visits
+from wagtail_ma.tracking import activities, counts, page_classes, pages, retention, rollups, views, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.writing import write_facts
 
@@ -72,15 +73,21 @@ def _record(hit: Hit, *, now: datetime) -> Recorded:
     with write_facts():
         if hit.is_engagement and views.grow(hit, now=now):
             return Recorded(browser_key=None)
-        # Without a cookie yet, what is told of a known view belongs to whoever opened it.
-        identity = browsers.recognise(hit.browser_key or views.browser_key_of(hit, now=now), now=now)
+        identity = _recognise(hit, now=now)
         visit = visits.visit_for(identity, hit, page, now=now)
         if hit.is_activity:
             activities.record(identity, hit, visit, page, now=now)
         else:
             views.record(identity, hit, visit, page, now=now)
         news.mark([identity.visitor_id], now=now)
-    return Recorded(browser_key=identity.key)
+    return Recorded(browser_key=None if hit.log_key else identity.key)
+
+
+def _recognise(hit: Hit, *, now: datetime) -> Identity:
+    if hit.log_key:
+        return log_identities.recognise(hit.log_key, now=now)
+    # Without a cookie yet, what is told of a known view belongs to whoever opened it.
+    return browsers.recognise(hit.browser_key or views.browser_key_of(hit, now=now), now=now)
 
 
 def react(*, now: datetime, limit: int = 500) -> int:
@@ -123,16 +130,19 @@ def _react_one_by_one(visitor_ids: list[int], *, now: datetime) -> None:
 
 
 def run_due(*, now: datetime, limit: int = 500) -> Done:
-    """Do what is due: scenario steps, deliveries, segments whose time windows have moved on, and
-    facts that a big merge left behind.
+    """Do what is due: scenario steps, deliveries, segments whose time windows have moved on, facts
+    that a big merge left behind, daily roll-ups, retention.
 
     Bounded and repeatable: overlapping, repeated or interrupted calls do nothing twice.
 
     :param limit: at most so many steps and so many deliveries in this call.
     """
     merge.settle(now=now)
+    page_classes.resolve_due(now=now)
     rescored = rescore.rescore_due(now=now)
     segments = refresh.refresh_due(now=now)
     steps = runner.run_due(now=now, limit=limit)
     deliveries = sending.drain(now=now, limit=limit)
+    rollups.roll_up(now=now)
+    retention.prune(now=now)
     return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored)

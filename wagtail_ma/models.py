@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wagtail_ma.forms.models import GatedDocument, LeadForm, LeadFormField, Submission
+from wagtail_ma.forms.models import FormVersion, GatedDocument, LeadForm, LeadFormField, Submission
 from wagtail_ma.jobs.models import Heartbeat
 from wagtail_ma.messaging.models import (
     Consent,
@@ -18,11 +18,13 @@ from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Sta
 from wagtail_ma.segments.models import Membership, Segment
 from wagtail_ma.tracking.models import (
     Activity,
+    ChannelRule,
     PageClass,
     PageCount,
     PageDay,
     PageLabel,
     PageView,
+    ReplayedLog,
     SiteDay,
     Topic,
     TrackedPage,
@@ -31,9 +33,11 @@ from wagtail_ma.tracking.models import (
 
 __all__ = [
     "Activity",
+    "ChannelRule",
     "Consent",
     "Delivery",
     "Enrolment",
+    "FormVersion",
     "GatedDocument",
     "Heartbeat",
     "Identity",
@@ -50,6 +54,7 @@ __all__ = [
     "PageDay",
     "PageLabel",
     "PageView",
+    "ReplayedLog",
     "Scenario",
     "ScenarioVersion",
     "ScoreEntry",

@@ -21,7 +21,7 @@ from wagtail_ma.admin.segments import SegmentChooserViewSet
 from wagtail_ma.core.current_request import set_request
 from wagtail_ma.personalisation import http
 from wagtail_ma.tracking import page_classes
-from wagtail_ma.web import downloads
+from wagtail_ma.web import downloads, server_side
 
 register_snippet(MailViewSet)
 register_snippet(ScenarioViewSet)
@@ -89,5 +89,14 @@ def gate_document(document: Any, request: HttpRequest) -> HttpResponse | None:
 def protect_personalised(next_handler: Any) -> Any:
     def serve(page: Any, request: HttpRequest, args: Any, kwargs: Any) -> HttpResponse:
         return http.protect_when_rendered(request, next_handler(page, request, args, kwargs))
+
+    return serve
+
+
+# Outside of the one above: it sets the cookie on the finished answer.
+@hooks.register("on_serve_page", order=-200)
+def record_served(next_handler: Any) -> Any:
+    def serve(page: Any, request: HttpRequest, args: Any, kwargs: Any) -> HttpResponse:
+        return server_side.record_when_rendered(page, request, next_handler(page, request, args, kwargs))
 
     return serve

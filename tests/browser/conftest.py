@@ -12,6 +12,7 @@ import pytest
 from tests.browser import chromium
 from tests.browser.mail_sink import MailSink, running_sink
 from tests.browser.running_site import RunningSite, prepare, running
+from tests.browser.stored import Server, running_server
 from tests.browser.tracker_site import Site, running_site
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def shared_browser(screen: str) -> Iterator[chromium.Browser]:
 
 @pytest.fixture
 def browser(shared_browser: chromium.Browser) -> Iterator[chromium.Browser]:
-    """A browser whose tabs are closed afterwards; the first one stays, or it would quit."""
+    """A browser without cookies; its tabs are closed afterwards, but the first, or it would quit."""
+    shared_browser.command("Storage.clearCookies")
     kept = {target["targetId"] for target in shared_browser.targets()}
     yield shared_browser
     for target in shared_browser.targets():
@@ -49,10 +51,18 @@ def own_browser(screen: str) -> Iterator[chromium.Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def rows_server(screen: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server that stores what the tracker sends."""
+    with running_server(tmp_path_factory.mktemp("rows")) as server:
+        yield server
+
+
 @pytest.fixture
-def site() -> Iterator[Site]:
-    """A fresh origin with the tracker on /a and /b; here it hides the suite's Wagtail site."""
-    with running_site() as running:
+def site(rows_server: Server) -> Iterator[Site]:
+    """A fresh origin with the tracker on /a and /b and nothing stored; here it hides the suite's Wagtail
+    site."""
+    with running_site(rows_server) as running:
         yield running
 
 

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from tests.browser.chromium import CONTROL, Browser, Tab
-from tests.browser.tracker_site import ARTICLE, Site, View
+from tests.browser.stored import View
+from tests.browser.tracker_site import ARTICLE, FORMS_SCRIPT, Site
 
 pytestmark = pytest.mark.browser
 
@@ -144,12 +145,10 @@ def test_interface__called_before_loading_and_wrongly__never_throws(site: Site, 
 
 def test_interface__view_and_page__begin_a_view_of_the_named_page(site: Site, tab: Tab) -> None:
     tab.go(site.url + "/a")
-    tab.run("ma('page', 'token-of-another'); ma('view')")
+    tab.run(f"ma('page', '{site.token('/b')}'); ma('view')")
     site.wait(lambda: len(site.views()) == 2)
-    assert [(view.how, view.token) for view in site.views()] == [
-        ("n", "token-of-/a"),
-        ("m", "token-of-another"),
-    ]
+    assert site.ways() == ["n", "m"]
+    assert [view.key.partition("/")[2] for view in site.views()] == ["a", "b"]
 
 
 def test_event__in_a_background_tab__waits_for_the_view(site: Site, browser: Browser, tab: Tab) -> None:
@@ -173,7 +172,6 @@ FORM = """
 <p><button id=send>Send</button></p>
 </form>
 """
-FORMS_SCRIPT = '<script src="/forms.js" defer></script>'
 
 
 def form_page(site: Site, before: str = "") -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -16,25 +15,14 @@ from company.content.marketing import VARIANTS
 from tests.browser.mail_sink import MailSink, body
 from tests.browser.people import editor, visitor
 from tests.browser.running_site import RunningSite
+from tests.browser.waiting import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.browser
 
 PRICING_CALL, DEFAULT_CALL = (VARIANTS["ja"][key][0] for key in ("pricing", "default"))
 # The first paper that the example site loads.
 DOCUMENT = "documents/1/ninety-days-ja.pdf"
-# A hit, the wake-up of the worker and its round take about five seconds; a busy machine more.
-PATIENCE_SECONDS = 45
 FORM = "form[data-ma-form]"
-
-
-def eventually(act: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> bool:
-    """Try again until it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if act():
-            return True
-        time.sleep(1)
-    return False
 
 
 def read(page: Page, url: str, *, seconds: float = 0) -> None:

@@ -1,7 +1,8 @@
-"""A small site with the tracker in its pages, and a collector that records what the browser sends.
+"""A small site with the tracker in its pages: a collector in front of a real server.
 
-It stands in for a Wagtail site: pages are strings, the collector can be told to be slow, to fail or to lose
-messages. ``views`` and ``activities`` say what a server would have stored.
+The browser talks to the collector alone. It passes pages and messages on to the server and notes them; it can be
+told to be slow, to fail, to lose messages or to deliver them twice. ``views`` and ``activities`` are the rows that
+the server stored.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-STATIC = Path(__file__).resolve().parents[2] / "wagtail_ma" / "static" / "wagtail_ma"
+from tests.browser.rows_server import MARK
+from tests.browser.stored import Server, View
+
 ENDPOINT = "/ma/e/"
+SCRIPT = "/static/wagtail_ma/tracker.js"
+FORMS_SCRIPT = '<script src="/static/wagtail_ma/forms.js" defer></script>'
+# Of one connection, not of the message.
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 
 # 5,000 px of content and 2,000 px of footer.
 ARTICLE = """
@@ -37,37 +44,30 @@ class Message:
     """One POST to the collector, as it came in."""
 
     body: dict[str, Any]
-    size: int
+    raw: bytes
     headers: dict[str, str]
     at: float
-    status: int  # 0: the connection was dropped
+    status: int = -1  # not answered yet; 0: the connection was dropped
 
-
-@dataclass
-class View:
-    """One page view, as a server stores it after all its messages. Milliseconds."""
-
-    id: str
-    token: str = ""
-    url: str = ""
-    how: str = ""
-    referrer: str = ""
-    engaged: int = 0
-    visible: int = 0
-    scroll: int = 0
-    recorded: bool = False  # its page message came through
-    automated: bool = False
+    @property
+    def size(self) -> int:
+        return len(self.raw)
 
 
 @dataclass
 class Site:
-    """A running site. Change ``pages`` and ``answer`` at will."""
+    """A running site. Change ``answer`` and ``copies`` at will."""
 
-    port: int
-    pages: dict[str, str] = field(default_factory=dict)
+    server: Server
+    port: int = 0
+    # Status and delay of the answer; messages that get 204 are passed on to the server, whose own
+    # answer counts then.
     answer: Callable[[dict[str, Any]], tuple[int, float]] = lambda body: (204, 0.0)
+    # How many times a message is passed on.
+    copies: int = 1
     messages: list[Message] = field(default_factory=list)
     on_get: Callable[[str], object] = lambda path: None
+    is_over: bool = False
 
     @property
     def url(self) -> str:
@@ -78,61 +78,67 @@ class Site:
         """The same pages on another origin."""
         return f"http://127.0.0.1:{self.port}"
 
-    def page(self, path: str, body: str = ARTICLE, *, head: str = "", **attributes: str) -> str:
-        """Add a page with the tracker and return its path. ``attributes`` are data-* of the script tag."""
-        self.pages[path] = (
+    def page(self, path: str, body: str = ARTICLE, *, head: str = "", tag: str = MARK, **data: str) -> str:
+        """Add a page with the tracker and return its path. ``data`` are more data-* of the script tag."""
+        source = (
             "<!doctype html><html lang=en><head><meta charset=utf-8><title>Page</title>"
-            f'<link rel=icon href="data:,"><style>{STYLE}</style>{head}{tag(path, **attributes)}</head>'
+            f'<link rel=icon href="data:,"><style>{STYLE}</style>{head}{tag}</head>'
             f"<body>{body}</body></html>"
         )
+        self.put(path, source, **data)
         return path
+
+    def put(self, path: str, source: str, **data: str) -> None:
+        """Add a page as it is; the mark in it becomes the tag."""
+        attributes = " ".join(f'data-{name}="{value}"' for name, value in data.items())
+        self.server.order("put", {path: {"source": source, "attributes": attributes}})
+
+    def configure(self, **values: Any) -> None:
+        """Set WAGTAIL_MA of the server."""
+        self.server.order("configure", values)
+
+    def token(self, path: str) -> str:
+        """The token that the server's tag writes into a page."""
+        answer, content = self.send("GET", path, {"Host": urlsplit(self.url).netloc}, b"")
+        assert answer.status == 200
+        return content.split(b'data-p="')[1].split(b'"')[0].decode()
 
     def accepted(self, kind: str = "") -> list[dict[str, Any]]:
         """Bodies of the messages that were answered well, in order of arrival."""
         return [m.body for m in list(self.messages) if 200 <= m.status < 300 and kind in ("", m.body["k"])]
 
-    def views(self, bodies: Iterable[dict[str, Any]] | None = None) -> list[View]:
-        """What was stored, oldest first: totals only grow, a lost page message is made up from engagement.
-
-        ``bodies`` are the messages to store, by default all accepted ones in order of arrival.
-        """
-        found: dict[str, View] = {}
-        for body in self.accepted() if bodies is None else bodies:
-            if "v" not in body or body["k"] == "k":
-                continue
-            view = found.setdefault(body["v"], View(body["v"]))
-            view.token, view.url, view.how = view.token or body["t"], body["u"], body["y"]
-            if body["k"] == "p":
-                view.recorded = True
-                view.referrer = body.get("r", "")
-                view.automated = bool(body.get("w"))
-            if body["k"] == "e":
-                view.engaged = max(view.engaged, body["e"])
-                view.visible = max(view.visible, body["o"])
-                view.scroll = max(view.scroll, body["s"])
-        return list(found.values())
+    def views(self) -> list[View]:
+        """Stored views, oldest first."""
+        return self.server.views()
 
     def activities(self) -> list[tuple[str, dict[str, Any]]]:
-        """Stored activities (name, data), each event id once."""
-        found = {body["i"]: (body["n"], body.get("d", {})) for body in self.accepted("c")}
-        return list(found.values())
+        """Stored activities (kind, data)."""
+        return self.server.activities()
+
+    def ways(self) -> list[str]:
+        """How the views came about (``y`` of their first messages), in order of arrival."""
+        return [body["y"] for body in self.accepted("p")]
 
     def wait(self, condition: Callable[[], object], seconds: float = 5) -> None:
         """Until the condition holds; what is asserted next tells what is missing otherwise."""
         end = time.monotonic() + seconds
         while not condition() and time.monotonic() < end:
-            time.sleep(0.02)
+            time.sleep(0.04)
 
+    def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[Any, bytes]:
+        """Pass one request on to the server."""
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        try:
+            kept = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
+            connection.request(method, path, body or None, kept)
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
 
-def tag(path: str, **attributes: str) -> str:
-    """The script tag as the template tag renders it; the token is the path in angle brackets."""
-    given = {"url": ENDPOINT, "p": token(path), **attributes}
-    data = " ".join(f'data-{name}="{value}"' for name, value in given.items())
-    return f'<script src="/tracker.js" defer {data}></script>'
-
-
-def token(path: str) -> str:
-    return f"token-of-{path}"
+    def deliver(self, messages: Iterable[Message]) -> list[int]:
+        """Pass messages on once more, with their cookies; the server's answers."""
+        return [self.send("POST", ENDPOINT, m.headers, m.raw)[0].status for m in messages]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -140,60 +146,72 @@ class Handler(BaseHTTPRequestHandler):
     site: Site
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
-        self.site.on_get(path)
-        if path.endswith(".js"):
-            self.reply(200, (STATIC / path.lstrip("/")).read_bytes(), "text/javascript")
-        elif path in self.site.pages:
-            self.reply(200, self.site.pages[path].encode(), "text/html; charset=utf-8")
-        else:
-            self.reply(404, b"", "text/plain")
+        self.site.on_get(urlsplit(self.path).path)
+        self.reply(*self.site.send("GET", self.path, dict(self.headers), b""))
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.loads(raw)
-        message = Message(body, len(raw), dict(self.headers), time.monotonic(), 0)
+        message = Message(json.loads(raw), raw, dict(self.headers), time.monotonic())
+        if self.site.is_over:
+            return
         self.site.messages.append(message)
-        status, delay = self.site.answer(body)
+        status, delay = self.site.answer(message.body)
+        answer, content = None, b""
+        if status == 204:
+            for _ in range(self.site.copies):
+                answer, content = self.site.send("POST", self.path, message.headers, raw)
+            status = answer.status
+        message.status = status
         if delay:
             time.sleep(delay)
-        message.status = status
-        if status:
-            self.reply(status)
+        if answer is not None:
+            self.reply(answer, content)
+        elif status:
+            self.refuse(status)
         else:
             self.close_connection = True
             self.connection.close()
 
-    def reply(self, status: int, content: bytes = b"", kind: str = "") -> None:
-        try:
-            self.send_response(status)
-            if status != 204:
-                self.send_header("Content-Type", kind)
+    def reply(self, answer: Any, content: bytes) -> None:
+        """Hand the server's answer to the browser."""
+        with suppress(OSError):  # the browser may have gone
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in HOP_BY_HOP | {"server", "date"}:
+                    self.send_header(name, value)
+            if answer.status not in (204, 304):
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-        except OSError:  # the browser has gone
-            self.close_connection = True
+
+    def refuse(self, status: int) -> None:
+        """An answer of the collector's own."""
+        with suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
         pass
 
 
 @contextmanager
-def running_site() -> Iterator[Site]:
-    """A site on a free port, with /a, /b and /bare (no tracker), until the block ends."""
-    site = Site(0)
+def running_site(server: Server) -> Iterator[Site]:
+    """A site on a free port with an empty database, with /a, /b and /bare (no tracker), until the block ends."""
+    server.order("reset")
+    site = Site(server)
     handler = type("SiteHandler", (Handler,), {"site": site})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    site.port = server.server_address[1]
-    site.pages["/bare"] = "<!doctype html><p>No tracker here</p>"
+    collector = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    collector.daemon_threads = True
+    collector.block_on_close = False
+    site.port = collector.server_address[1]
+    site.put("/bare", "<!doctype html><link rel=icon href='data:,'><p>No tracker here</p>")
     for path in ("/a", "/b"):
         site.page(path)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    threading.Thread(target=collector.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield site
     finally:
-        server.shutdown()
-        server.server_close()
+        site.is_over = True
+        collector.shutdown()
+        collector.server_close()

@@ -318,10 +318,20 @@ def test_suppression__changed_secret__still_suppressed(now, settings):
     assert "ann" not in Suppression.objects.get().email_hash
 
 
-def test_consent__opt_in_after_unsubscribing__lifts_it_but_not_an_import(now, lead):
+def test_consent__opt_in_after_unsubscribing__lifts_it_only_when_verified(now, lead):
     suppressions.add(lead.email, reason=suppressions.UNSUBSCRIBED, now=now)
+    assert consents.needs_proof(lead.email)
     word = {"email": lead.email, "is_granted": True, "text": "x", "now": now}
-    consents.record(lead.visitor, **word, source_kind="import", source_key="1")
-    assert not consents.may_mail(lead.email)
-    consents.record(lead.visitor, **word, source_kind="form", source_key="2")
+    for number, kind in enumerate(("import", "form")):
+        consents.record(lead.visitor, **word, source_kind=kind, source_key=str(number))
+        assert not consents.may_mail(lead.email)
+    consents.record(lead.visitor, **word, source_kind="confirmation", source_key="2", is_verified=True)
     assert consents.may_mail(lead.email)
+
+
+def test_needs_proof__never_refused__no(now, lead):
+    assert not consents.needs_proof(lead.email)
+    factories.make_consent(lead, now=now)
+    assert not consents.needs_proof(lead.email)
+    factories.make_consent(lead, now=now, is_granted=False)
+    assert consents.needs_proof(lead.email)

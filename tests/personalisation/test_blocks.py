@@ -138,6 +138,18 @@ def test_page__new_visitor__variant_for_those_who_have_not_viewed(page: Any, hom
     assert "DEFAULT" in body_of(client_of(reader), page)
 
 
+def test_page__second_page_before_the_background_work__same_as_the_first(page: Any, home: Any) -> None:
+    from django.utils import timezone
+
+    rule = condition("page_viewed", page=home.pk, comparison="at_most", number=0)
+    newcomers = make_segment("Newcomers", rule)
+    refresh.refresh_segment(newcomers, now=timezone.now())
+    put(page, personalised(variant("WELCOME", newcomers)))
+    browser = make_browser(now=timezone.now())
+    assert not Membership.objects.exists()
+    assert "WELCOME" in body_of(client_of(browser), page)
+
+
 def test_page__cookie_of_ours_that_nobody_has__like_a_new_visitor(page: Any, now: Any) -> None:
     segment = make_segment("Readers")
     browser = make_browser(now=now)
@@ -247,6 +259,22 @@ def test_block__value_made_in_python__can_be_stored_and_shown() -> None:
     value = block.normalize({"variants": [], "default": [("text", "HELLO")]})
     assert "HELLO" in block.render(value)
     assert block.get_prep_value(value)["default"][0]["value"] == "HELLO"
+
+
+def test_block__variants_looked_at_or_changed__same_choice(now: Any) -> None:
+    segment = make_segment("Readers")
+    browser = make_browser(now=now)
+    enter(browser, segment, now=now)
+    request = RequestFactory().get("/")
+    request.COOKIES.update({name: morsel.value for name, morsel in client_of(browser).cookies.items()})
+    block = ContentPage._meta.get_field("body").stream_block.child_blocks["personalised"]
+    value = block.to_python(personalised(variant("OFFER", segment))["value"])
+    assert "OFFER" in block.render(value, context={"request": request})
+    stored = block.get_prep_value(value)
+    assert "OFFER" in block.render(value, context={"request": request})
+    assert stored["variants"][0]["value"]["segments"][0]["value"] == segment.pk
+    value["variants"][0]["content"] = block.child_blocks["default"].normalize([("text", "CHANGED")])
+    assert "CHANGED" in block.render(value, context={"request": request})
 
 
 def test_block__template_of_the_host__gets_the_chosen_content() -> None:

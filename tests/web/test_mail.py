@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 from django.test import Client
 
 from tests import factories
@@ -131,11 +132,19 @@ def test_unsubscribe__one_click_post__acts_without_session_or_csrf(delivery, lea
     assert later.state == "cancelled"
 
 
-def test_unsubscribe__after_a_new_opt_in__works_again(client, delivery, lead, now):
+def test_unsubscribe__after_a_new_opt_in__works_again(client, delivery, lead):
     client.post(unsubscribe_path(delivery))
     consents.record(
-        lead.visitor, email=lead.email, is_granted=True, text="x", source_kind="form", source_key="9", now=now
+        lead.visitor,
+        email=lead.email,
+        is_granted=True,
+        text="x",
+        source_kind="confirmation",
+        source_key="9",
+        now=timezone.now(),
+        is_verified=True,
     )
+    assert consents.may_mail(lead.email)
     client.post(unsubscribe_path(delivery))
     assert not consents.may_mail(lead.email)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.viewsets.base import ViewSetGroup
 
+from wagtail_ma.admin.channels import ChannelRuleViewSet
 from wagtail_ma.admin.forms import GatedDocumentViewSet, LeadFormViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
@@ -31,6 +32,7 @@ class MarketingGroup(ViewSetGroup):
         PageReportViewSet,
         SegmentViewSet,
         PageLabelViewSet,
+        ChannelRuleViewSet,
         ScoringRuleViewSet,
         LeadFormViewSet,
         GatedDocumentViewSet,

@@ -1,7 +1,8 @@
-"""The side panel "Visitors" of the page editor.
+"""How often a page is viewed, where editors work: a side panel in the page editor, and a column in
+the list of pages.
 
-Wagtail has no hook for side panels, but its registry of page view sets can be asked to use another
-edit view. Every step is guarded: the worst that may happen to an editor is that the panel is missing.
+Wagtail has no hook for either, but its registry of page view sets can be asked to use other views.
+Every step is guarded: the worst that may happen to an editor is that panel and column are missing.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.db import DatabaseError
 from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin.ui.components import MediaContainer
 from wagtail.admin.ui.side_panels import BaseSidePanel
+from wagtail.admin.ui.tables import NumberColumn
 
 from wagtail_ma.admin.page_report import curve, figures, report_url
 from wagtail_ma.admin.permissions import may
@@ -61,7 +64,7 @@ class VisitorsSidePanel(BaseSidePanel):
     def render_html(self, parent_context: Any = None) -> str:
         try:
             return super().render_html(parent_context)
-        except DatabaseError:
+        except Exception:
             logger.exception("the side panel of page %s could not be made", self.object.pk)
             return ""
 
@@ -77,8 +80,41 @@ class VisitorsPanelMixin:
         return MediaContainer([*panels, VisitorsSidePanel(self.page, self.request)])  # type: ignore[attr-defined]
 
 
+class ViewsColumnMixin:
+    """For lists of pages: one more column, the views of the last 30 days."""
+
+    @cached_property
+    def explorable_columns(self) -> list[Any]:
+        columns = list(super().explorable_columns)  # type: ignore[misc]
+        if conf.PAGE_PANEL:
+            column = NumberColumn("wagtail_ma_views", label=_("Views (30 days)"), accessor=_views_of)
+            # The last one leads to the pages below.
+            columns.insert(len(columns) - 1, column)
+        return columns
+
+    def get_table(self, object_list: Any) -> Any:
+        if conf.PAGE_PANEL:
+            _count_views(object_list)
+        return super().get_table(object_list)  # type: ignore[misc]
+
+
+def _count_views(object_list: Any) -> None:
+    """Give each listed page its views; without them the column is empty."""
+    try:
+        pages = list(object_list)
+        counts = reports.view_counts([page.pk for page in pages], now=timezone.now())
+        for page in pages:
+            page.wagtail_ma_views = counts.get(page.pk, 0)
+    except Exception:
+        logger.exception("the views of listed pages could not be counted")
+
+
+def _views_of(page: Any) -> int | None:
+    return getattr(page, "wagtail_ma_views", None)
+
+
 def install() -> None:
-    """Let the edit views of all page types have the panel.
+    """Let the views of all page types have the panel and the column.
 
     To be called from a late ``register_admin_viewset`` hook, when all view sets of pages are
     registered and none of their views is built.
@@ -87,8 +123,13 @@ def install() -> None:
         from wagtail.admin.viewsets.pages import page_viewset_registry as registry
 
         for viewset in {*registry.values_by_class.values(), *registry.values_by_exact_class.values()}:
-            view = viewset.edit_view_class
-            if not issubclass(view, VisitorsPanelMixin):
-                viewset.__dict__["edit_view_class"] = type(view.__name__, (VisitorsPanelMixin, view), {})
+            _extend(viewset, "edit_view_class", VisitorsPanelMixin)
+            _extend(viewset, "index_view_class", ViewsColumnMixin)
     except Exception:
         logger.exception("the page editor gets no panel “Visitors”")
+
+
+def _extend(viewset: Any, name: str, mixin: type) -> None:
+    view = getattr(viewset, name)
+    if not issubclass(view, mixin):
+        viewset.__dict__[name] = type(view.__name__, (mixin, view), {})

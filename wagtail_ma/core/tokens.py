@@ -138,6 +138,15 @@ def read_mail_token(purpose: str, token: str, *, secrets: Sequence[bytes] | None
     return MAIL_BODY.unpack(body)
 
 
+def keyed_hash(purpose: str, message: bytes, *, secrets: Sequence[bytes] | None = None) -> bytes:
+    """A name for something that must not be stored itself: 32 bytes that nobody without the secret
+    can compute, or try out (there are few enough internet addresses to try them all).
+
+    The newest secret counts: when it changes, so do the names.
+    """
+    return _mac(_secrets(secrets)[0], f"hash:{purpose}", message)
+
+
 def _encode(payload: Payload) -> tuple[int, bytes]:
     if isinstance(payload, bytes):
         return 0, payload

@@ -2,124 +2,67 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from dataclasses import dataclass
+import json
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from wagtail_ma.core.text import clean_line, normalise_email
+from wagtail_ma.forms.answers import make_field, storable
 from wagtail_ma.forms.models import LeadForm, LeadFormField
+from wagtail_ma.people import mail_domains
 
 # The trap for robots: people never see it (``hidden``), robots fill in everything.
 TRAP = "ma_homepage"
 STATE = "ma_state"
+# The free mail address that its sender has been warned about already.
+WARNED = "ma_warned"
 CONSENT = "consent"
+# The answer of a check box that was ticked.
+YES = "yes"
+OWN_NAMES = (TRAP, STATE, WARNED)
 
-MESSAGE_LENGTH = 5_000
 MapsTo = LeadFormField.MapsTo
+Kind = LeadFormField.Kind
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is usual for one kind of question.
-
-    :param autocomplete: the browser's own word for it (HTML standard, section "Autofill").
-    """
-
-    autocomplete: str
-    max_length: int
-    inputmode: str = ""
-
-
-QUESTIONS = {
-    MapsTo.EMAIL: Question("email", 254, "email"),
-    MapsTo.FAMILY_NAME: Question("family-name", 80),
-    MapsTo.GIVEN_NAME: Question("given-name", 80),
-    MapsTo.COMPANY: Question("organization", 160),
-    MapsTo.DEPARTMENT: Question("off", 120),
-    MapsTo.TITLE: Question("organization-title", 120),
-    MapsTo.PHONE: Question("tel", 40, "tel"),
-    MapsTo.MESSAGE: Question("off", MESSAGE_LENGTH),
-}
-
-_PHONE = re.compile(r"[0-9+() .\-/x#]{5,40}\Z")
-# What stands for a hyphen in Japanese keyboards' numbers.
-_HYPHENS = re.compile("[‐‑‒–—―−ー－ｰ]")
-
-
-class LineField(forms.CharField):
-    """One line of text. Line breaks are refused: no browser sends any, forgers of mail do."""
-
-    default_error_messages = {"one_line": _("Line breaks are not allowed here.")}
-
-    def to_python(self, value: Any) -> str:
-        text: str = super().to_python(value)
-        if any(len(line) != len(text) for line in text.splitlines()):
-            raise ValidationError(self.error_messages["one_line"], code="one_line")
-        return text
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        cleaned = clean_line(text, len(text))
-        if self.required and not cleaned:
-            # Nothing but control characters was typed.
-            raise ValidationError(self.error_messages["required"], code="required")
-        return cleaned
-
-
-class EmailField(LineField):
-    """A mail address; full-width letters are repaired, not refused."""
-
-    default_error_messages = {
-        "email": _("Enter a valid e-mail address, for example name@example.com."),
-    }
-
-    def clean(self, value: Any) -> str:
-        text = super().clean(value)
-        if not text:
-            return ""
-        try:
-            return normalise_email(text)
-        except ValueError as error:
-            raise ValidationError(self.error_messages["email"], code="email") from error
-
-
-class PhoneField(LineField):
-    """A telephone number in any notation; full-width digits and hyphens are repaired."""
-
-    default_error_messages = {"phone": _("Enter a telephone number, for example 03-1234-5678.")}
-
-    def clean(self, value: Any) -> str:
-        text = super().clean(value)
-        text = unicodedata.normalize("NFKC", _HYPHENS.sub("-", text)).strip()
-        if text and not _PHONE.match(text):
-            raise ValidationError(self.error_messages["phone"], code="phone")
-        return text
+def questions_of(lead_form: LeadForm) -> list[LeadFormField]:
+    """The questions in the editor's order, and always one for the e-mail address: a form that does
+    not name its sender is none of ours."""
+    rows = list(lead_form.fields.all())
+    if not any(row.maps_to == MapsTo.EMAIL for row in rows):
+        rows.insert(0, LeadFormField(maps_to=MapsTo.EMAIL))
+    return rows
 
 
 class PublicForm(forms.Form):
     """A Django form made from a :class:`LeadForm`.
 
-    Whatever the editor chose, it asks for an e-mail address: a form that does not name its sender
-    is none of ours.
+    :param asked: the names of the questions to be asked now; None for all. The e-mail address,
+        hidden values and the consent are always there.
     """
 
     required_css_class = "ma-form__field--required"
 
-    def __init__(self, lead_form: LeadForm, *args: Any, state: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        lead_form: LeadForm,
+        *args: Any,
+        state: str = "",
+        asked: Collection[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("auto_id", f"ma-form-{lead_form.pk}-%s")
         kwargs.setdefault("use_required_attribute", True)
         super().__init__(*args, **kwargs)
         self.lead_form = lead_form
-        rows = list(lead_form.fields.all())
-        if not any(row.maps_to == MapsTo.EMAIL for row in rows):
-            rows.insert(0, LeadFormField(maps_to=MapsTo.EMAIL))
-        for row in rows:
-            self.fields.setdefault(row.maps_to, _field(row))
+        self._state = state
+        self.rows: dict[str, LeadFormField] = {}
+        for row in questions_of(lead_form):
+            is_always = row.maps_to == MapsTo.EMAIL or row.kind == Kind.HIDDEN
+            if asked is None or is_always or row.name in asked:
+                self._ask(row)
         if lead_form.consent_text.strip():
             self.fields[CONSENT] = forms.BooleanField(label=lead_form.consent_text.strip(), required=False)
         self.fields[TRAP] = forms.CharField(
@@ -127,14 +70,27 @@ class PublicForm(forms.Form):
             required=False,
             widget=forms.TextInput(attrs={"autocomplete": "off", "tabindex": "-1"}),
         )
-        self.fields[STATE] = forms.CharField(
-            required=False, initial=state, max_length=1_000, widget=forms.HiddenInput
-        )
-        self._state = state
 
-    def questions(self) -> list[forms.BoundField]:
+    def _ask(self, row: LeadFormField) -> None:
+        if not row.name or row.name in self.fields or row.name in (CONSENT, *OWN_NAMES):
+            return
+        self.rows[row.name] = row
+        is_email = row.maps_to == MapsTo.EMAIL
+        self.fields[row.name] = make_field(
+            row,
+            # Asked on a condition: the browser cannot know whether it must be answered, we can.
+            is_required=is_email or (row.is_required and not row.show_if),
+            refuses_free_mail=self.lead_form.free_mail == LeadForm.FreeMail.REFUSE,
+        )
+
+    def questions(self) -> list[Question]:
         """The fields that people see, in the editor's order."""
-        return [self[name] for name in self.fields if name not in (TRAP, STATE)]
+        names = [name for name in self.fields if name not in OWN_NAMES]
+        return [Question(self, name) for name in names if not self[name].is_hidden]
+
+    def hidden_values(self) -> list[forms.BoundField]:
+        """The hidden values that the editor put into the form."""
+        return [self[name] for name in self.rows if self[name].is_hidden]
 
     @property
     def trap(self) -> forms.BoundField:
@@ -147,28 +103,86 @@ class PublicForm(forms.Form):
         return self._state
 
     @property
+    def warned(self) -> str:
+        """The address to send along as one that was warned about; "" for none."""
+        return str(self.cleaned_data.get(MapsTo.EMAIL, "")) if self.is_warning else ""
+
+    @property
     def is_trapped(self) -> bool:
         """Whether a robot filled in what nobody sees."""
         return bool(str(self.data.get(self.add_prefix(TRAP), "")).strip())
 
+    @property
+    def is_warning(self) -> bool:
+        """Whether the address is one of a free mail provider, not warned about yet."""
+        address = getattr(self, "cleaned_data", {}).get(MapsTo.EMAIL, "")
+        if self.lead_form.free_mail != LeadForm.FreeMail.WARN or not address:
+            return False
+        is_known = str(self.data.get(self.add_prefix(WARNED), "")) == address
+        return not is_known and bool(mail_domains.kind(address.rpartition("@")[2]))
+
+    def clean(self) -> dict[str, Any]:
+        """Questions asked on a condition must be answered when it holds."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, row in self.rows.items():
+            if not row.show_if or not row.is_required or name in self.errors:
+                continue
+            if self._holds(row, cleaned) and cleaned.get(name) in (None, "", [], False):
+                self.add_error(name, self.fields[name].error_messages["required"])
+        return cleaned
+
+    def _holds(self, row: LeadFormField, cleaned: dict[str, Any]) -> bool:
+        given = cleaned.get(row.show_if)
+        answers = given if isinstance(given, list) else [given]
+        return any(_as_text(answer) in row.wanted_values for answer in answers)
+
     def values(self) -> dict[str, Any]:
-        """The answers by what they map to, and ``consent`` when it was asked for."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in (TRAP, STATE)}
+        """The answers by the names of their questions as JSON values, and ``consent`` when it was
+        asked for."""
+        return {name: storable(value) for name, value in self.cleaned_data.items() if name not in OWN_NAMES}
 
 
-def _field(row: LeadFormField) -> forms.Field:
-    maps_to = MapsTo(row.maps_to)
-    question = QUESTIONS[maps_to]
-    attrs = {"autocomplete": question.autocomplete}
-    if question.inputmode:
-        # Not type="email": browsers would refuse full-width letters before we can repair them.
-        attrs["inputmode"] = question.inputmode
-    options: dict[str, Any] = {
-        "label": row.label or maps_to.label,
-        "required": row.is_required or maps_to == MapsTo.EMAIL,
-        "max_length": question.max_length,
-    }
-    if maps_to == MapsTo.MESSAGE:
-        return forms.CharField(widget=forms.Textarea(attrs={**attrs, "rows": "6"}), **options)
-    kind = {MapsTo.EMAIL: EmailField, MapsTo.PHONE: PhoneField}.get(maps_to, LineField)
-    return kind(widget=forms.TextInput(attrs=attrs), **options)
+class Question:
+    """One question as the template shows it."""
+
+    def __init__(self, form: PublicForm, name: str) -> None:
+        self.field = form[name]
+        self.name = name
+        self.is_required = self.field.field.required
+        self.is_checkbox = isinstance(self.field.field.widget, forms.CheckboxInput)
+        self.is_group = self.field.use_fieldset
+        self.is_warned = name == MapsTo.EMAIL and form.is_warning
+        self.condition = self._condition(form)
+
+    def _condition(self, form: PublicForm) -> dict[str, str] | None:
+        """The other question on which this one depends, if that is asked as well."""
+        row = form.rows.get(self.name)
+        if row is None or row.show_if not in form.rows:
+            return None
+        values = [str(_("Yes")) if value == YES else value for value in row.wanted_values]
+        return {
+            "name": row.show_if,
+            "values": json.dumps(row.wanted_values, ensure_ascii=False),
+            "label": str(form[row.show_if].label),
+            "words": ", ".join(values),
+        }
+
+    @property
+    def warning_id(self) -> str:
+        """The id of the note below the field."""
+        return f"{self.field.auto_id}_warning"
+
+    @property
+    def control(self) -> str:
+        """The input itself, tied to its help text and messages for screen readers."""
+        if not self.is_warned:
+            return self.field.as_widget()
+        described = f"{self.field.aria_describedby or ''} {self.warning_id}".strip()
+        return self.field.as_widget(attrs={"aria-describedby": described})
+
+
+def _as_text(answer: Any) -> str:
+    """An answer as an editor writes it into a condition; a ticked box is :data:`YES`."""
+    if answer is True:
+        return YES
+    return "" if answer in (None, False) else str(storable(answer))

@@ -17,6 +17,8 @@ PURPOSE = "form"
 # Forms on cached pages and in tabs left open must still work.
 MAX_AGE_SECONDS = 30 * 86_400
 NONCE_BYTES = 12
+# Stands for all questions. (Names of questions have no such character.)
+EVERY = "*"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class FormState:
     """Circumstances of one showing of a form.
 
     ``document_id``: the document to be handed out, or None. ``page_id``: the page that the form
-    stands on, or None. ``language``: of that page, so that errors and thanks come in it.
+    stands on, or None. ``language``: of that page, so that errors and thanks come in it. ``asked``: the
+    names of the questions that were shown, None for all.
     """
 
     form_id: int
@@ -33,6 +36,7 @@ class FormState:
     document_id: int | None = None
     page_id: int | None = None
     language: str = ""
+    asked: tuple[str, ...] | None = None
 
     def seal(self) -> str:
         """The state as a signed text."""
@@ -45,6 +49,7 @@ class FormState:
                 self.document_id or 0,
                 self.page_id or 0,
                 self.language,
+                EVERY if self.asked is None else " ".join(self.asked),
             ),
             now=self.shown_at,
         )
@@ -57,9 +62,11 @@ def new_state(
     document_id: int | None = None,
     page_id: int | None = None,
     language: str = "",
+    asked: tuple[str, ...] | None = None,
 ) -> FormState:
     """A state for a form about to be shown, with a fresh nonce."""
-    return FormState(form_id, now, secrets.token_urlsafe(NONCE_BYTES), document_id, page_id, language)
+    nonce = secrets.token_urlsafe(NONCE_BYTES)
+    return FormState(form_id, now, nonce, document_id, page_id, language, asked)
 
 
 def read_state(token: str, *, form_id: int, now: datetime) -> FormState:
@@ -69,7 +76,16 @@ def read_state(token: str, *, form_id: int, now: datetime) -> FormState:
     """
     payload = tokens.loads(PURPOSE, token, now=now, max_age_seconds=MAX_AGE_SECONDS)
     match payload:
-        case (int(form), int(at), str(nonce), int(document), int(page), str(language)) if form == form_id:
+        case (
+            int(form),
+            int(at),
+            str(nonce),
+            int(document),
+            int(page),
+            str(language),
+            str(names),
+        ) if form == form_id:
+            asked = None if names == EVERY else tuple(names.split())
             shown_at = datetime.fromtimestamp(at, UTC)
-            return FormState(form, shown_at, nonce, document or None, page or None, language)
+            return FormState(form, shown_at, nonce, document or None, page or None, language, asked)
     raise tokens.BadToken("the state of another form")

@@ -98,7 +98,9 @@ def _news(now: datetime) -> list[Finding]:
     failed = News.objects.filter(attempts__gt=0)
     found = [
         Finding(
-            not waiting, f"Visitors with news older than 5 minutes: {waiting}", _if(waiting, "See worker.")
+            not waiting,
+            f"Visitors with news older than 5 minutes: {waiting}",
+            _if(waiting, "See the background work above."),
         )
     ]
     for row in failed.order_by("at")[:10]:

@@ -28,15 +28,18 @@ def record(
     source_key: str,
     now: datetime,
     basis: str = OPT_IN,
+    is_verified: bool = False,
 ) -> Consent:
     """Write down what somebody agreed to or took back.
 
-    Repeating the latest word of an address from the same source writes nothing. A new opt-in on a
-    form lifts an earlier unsubscription; an import never does, and a dead address stays dead.
+    Repeating the latest word of an address from the same source writes nothing. An opt-in lifts an
+    earlier unsubscription only when ``is_verified``: anybody can type somebody else's address into
+    a form (ask :func:`needs_proof` first). A dead address stays dead.
 
     :param text: the words they saw, in full.
     :param source_kind: ``"form"``, ``"mail"``, ``"import"`` …
     :param source_key: which one, e.g. the submission's or delivery's number.
+    :param is_verified: the owner of the mailbox said it: a button in a mail of ours, a log-in.
     :raises ValueError: not a mail address.
     """
     email = normalise_email(email)
@@ -49,11 +52,23 @@ def record(
     latest = _words_of(email).first()
     if latest is not None and all(getattr(latest, name) == value for name, value in wanted.items()):
         return latest
-    if is_granted and basis == OPT_IN and source_kind == "form":
+    if is_granted and basis == OPT_IN and is_verified:
         suppressions.lift_unsubscription(email)
     return Consent.objects.create(
         visitor=visitor, born_visitor=visitor, basis=basis, text=text, at=now, **wanted
     )
+
+
+def needs_proof(email: str) -> bool:
+    """Whether an opt-in must come from the mailbox itself: its owner has refused mail before.
+
+    :raises ValueError: not a mail address.
+    """
+    stopped = suppressions.stopping(email, is_marketing=True)
+    if stopped.filter(reason=suppressions.UNSUBSCRIBED).exists():
+        return True
+    latest = _words_of(normalise_email(email)).first()
+    return latest is not None and not latest.is_granted
 
 
 def latest_is_grant(email: str) -> Exists:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from wagtail.coreutils import get_content_languages
 from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
 
@@ -138,7 +139,7 @@ class Delivery(models.Model):
 
     class State(models.TextChoices):
         READY = "ready", _("waiting")
-        CLAIMED = "claimed", _("claimed")
+        CLAIMED = "claimed", pgettext_lazy("mail delivery", "claimed")
         SENDING = "sending", _("being sent")
         SENT = "sent", _("sent")
         FAILED = "failed", _("failed")

@@ -125,7 +125,7 @@ class FirstSeen(Condition):
         moment = scope.ago(days=values["days"])
         if values["comparison"] == "within":
             # Whoever has no row yet is being seen for the first time now.
-            return Where(Q(first_seen_at__gt=moment), stranger=True)
+            return Where(Q(first_seen_at__gte=moment), stranger=True)
         return Where(Q(first_seen_at__lt=moment))
 
     def sentence(self, values: Mapping[str, Any]) -> str:

@@ -44,11 +44,13 @@ class Visitor(models.Model):
 
 
 class Identity(models.Model):
-    """A browser or an e-mail address by which a visitor is recognised."""
+    """What a visitor is recognised by: a browser, an e-mail address, an entry in the server's log."""
 
     class Kind(models.TextChoices):
         BROWSER = "browser", _("browser")
         EMAIL = "email", _("e-mail address")
+        # A keyed hash of address and user agent (see log_identities.py).
+        LOG = "log", _("server log")
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     key = models.CharField(max_length=254)

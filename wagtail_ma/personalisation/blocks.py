@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
+from wagtail.blocks.list_block import ListValue
 
 from wagtail_ma.core.current_request import current_request
 from wagtail_ma.personalisation import http
@@ -37,6 +39,28 @@ class VariantBlock(blocks.StructBlock):
         label_format = "{segments}"
 
 
+class LazyVariants(ListValue):
+    """The variants of a block as stored: made into values only when somebody asks for them.
+
+    A page with 50 variants shows one; making the other 49 costs a third of its rendering.
+    """
+
+    def __init__(self, list_block: blocks.ListBlock, raw: Any) -> None:
+        # Not ListValue's own: it would set bound_blocks.
+        self.list_block = list_block
+        self.raw = raw if isinstance(raw, list) else []
+
+    @cached_property
+    def bound_blocks(self) -> list[Any]:
+        made: list[Any] = self.list_block.to_python(self.raw).bound_blocks
+        return made
+
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether nobody has asked for (and perhaps changed) the values yet."""
+        return "bound_blocks" not in vars(self)
+
+
 class PersonalisedBlock(blocks.StructBlock):
     """Shows the first variant made for a segment of the visitor, or else the default.
 
@@ -60,14 +84,24 @@ class PersonalisedBlock(blocks.StructBlock):
     def bulk_to_python(self, values: Iterable[Any]) -> list[Any]:
         return [self.to_python(value) for value in values]
 
+    def to_python(self, value: Any) -> Any:
+        made = super().to_python({**value, "variants": []})
+        made["variants"] = LazyVariants(self.child_blocks["variants"], value.get("variants"))
+        return made
+
     def chosen(self, value: Any, request: Any) -> Any:
         """The content for whoever sent the request: the StreamValue of one variant or the default."""
-        variants = [
-            ([segment.pk for segment in variant["segments"] if segment is not None], variant)
-            for variant in value["variants"]
+        variants = value["variants"]
+        if isinstance(variants, LazyVariants) and variants.is_as_stored:
+            stored = choose([_stored_variant(raw) for raw in variants.raw], request)
+            content = self.child_blocks["variants"].child_block.child_blocks["content"]
+            return value["default"] if stored is None else content.to_python(stored)
+        made = [
+            ([segment.pk for segment in variant["segments"] if segment is not None], variant["content"])
+            for variant in variants
         ]
-        variant = choose(variants, request)
-        return value["default"] if variant is None else variant["content"]
+        found = choose(made, request)
+        return value["default"] if found is None else found
 
     def render(self, value: Any, context: Any = None) -> SafeString:
         request = (context.get("request") if context else None) or current_request()
@@ -95,6 +129,13 @@ class PersonalisedBlock(blocks.StructBlock):
         icon = "group"
         label = _("Personalised")
         description = _("Different content for people in different segments")
+
+
+def _stored_variant(item: Any) -> tuple[list[Any], Any]:
+    """(segment ids, stored content) of a variant as it lies in the database."""
+    variant = item.get("value", item)
+    chosen = [each["value"] if isinstance(each, dict) else each for each in variant.get("segments") or []]
+    return chosen, variant.get("content") or []
 
 
 def personalised_block(child_blocks: Children | blocks.StreamBlock, **kwargs: Any) -> PersonalisedBlock:

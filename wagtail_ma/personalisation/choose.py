@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from wagtail_ma.people.cookies import browser_key, refuses_identifier
 from wagtail_ma.personalisation.http import mark
@@ -18,14 +20,19 @@ logger = logging.getLogger(__name__)
 
 ATTRIBUTE = "_wagtail_ma_segments"
 
+# The first page made a visitor of a stranger; until the background work has looked at them they see
+# on the second what they saw on the first.
+NEWCOMER = timedelta(seconds=60)
+
 Variant = TypeVar("Variant")
 
 
 def segment_ids(request: HttpRequest) -> frozenset[int]:
     """The segments of whoever sent this request, read once per request.
 
-    One statement for a known browser and one for an unknown one, at most two for a cookie that we
-    signed and no longer know. In a preview: the segment that the editor chose, nothing is read.
+    One statement for a known browser and one for an unknown one, two for somebody who came within
+    the last minute or whose cookie we signed and no longer know. In a preview nothing is read: the
+    segment that the editor chose.
     Never raises: when it cannot be read the visitor is in no segment and gets the default.
     """
     found: frozenset[int] | None = getattr(request, ATTRIBUTE, None)
@@ -78,7 +85,12 @@ def _read(request: HttpRequest) -> frozenset[int]:
         return frozenset()
 
 
-def _of_visitor(request: Any) -> frozenset[int]:
+def _of_visitor(request: HttpRequest) -> frozenset[int]:
     key = None if refuses_identifier(request) else browser_key(request)
     known = segments_of_browser(key) if key else None
-    return segments_of_strangers() if known is None else known
+    if known is None:
+        return segments_of_strangers()
+    is_new = known.first_seen_at > timezone.now() - NEWCOMER
+    if is_new and not known.segment_ids:
+        return segments_of_strangers()
+    return known.segment_ids

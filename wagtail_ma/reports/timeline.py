@@ -132,10 +132,16 @@ def _view_row(view: PageView) -> Row:
         pk=view.pk,
         icon="doc-full",
         title=str(view.tracked_page),
-        detail=_("read to %(percent)d %%") % {"percent": view.scroll_percent} if view.scroll_percent else "",
+        detail=_view_detail(view),
         url=view.tracked_page.url,
         seconds=view.engaged_seconds,
     )
+
+
+def _view_detail(view: PageView) -> str:
+    if view.source != PageView.Source.SCRIPT:
+        return _("time estimated by the next page") if view.engaged_seconds else ""
+    return _("read to %(percent)d %%") % {"percent": view.scroll_percent} if view.scroll_percent else ""
 
 
 def _visit_row(visit: Visit) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from wagtail_ma.rules.tree import Broken, Group, Node
 
@@ -23,9 +24,21 @@ def _node(node: Node, *, top: bool = False) -> str:
     parts = [_node(child) for child in node.children]
     if node.match == "none":
         # Translators: the list is joined by "or".
-        return _("none of these: %(conditions)s") % {"conditions": _join(parts, _("or"))}
-    joined = _join(parts, _("and") if node.match == "all" else _("or"))
-    return joined if top or len(parts) == 1 else f"({joined})"
+        return _("none of these: %(conditions)s") % {"conditions": _join(parts, _word("or"))}
+    joined = _join(parts, _word("and" if node.match == "all" else "or"))
+    if top or len(parts) == 1:
+        return joined
+    # Translators: conditions that belong together, within a longer sentence.
+    return _("(%(conditions)s)") % {"conditions": joined}
+
+
+def _word(word: str) -> str:
+    """ "and" or "or". With a context: without it, ours would take the place of Django's everywhere."""
+    words = {
+        "and": pgettext("between two conditions", "and"),
+        "or": pgettext("between two conditions", "or"),
+    }
+    return words[word]
 
 
 def _join(parts: list[str], word: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
 
 from wagtail_ma.people.models import Visitor
@@ -117,7 +118,7 @@ class Enrolment(models.Model):
     """Decision: somebody is in a scenario, at a step, until due."""
 
     class Status(models.TextChoices):
-        ACTIVE = "active", _("active")
+        ACTIVE = "active", pgettext_lazy("state in a scenario", "active")
         FINISHED = "finished", _("finished")
         EXITED = "exited", _("left")
         FAILED = "failed", _("failed")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.db.models import QuerySet
 
 from wagtail_ma.people.models import Visitor
@@ -23,18 +26,27 @@ def members(segment_id: int) -> QuerySet[Visitor]:
     return population().filter(memberships__segment_id=segment_id)
 
 
-def segments_of_browser(browser_key: str) -> frozenset[int] | None:
+@dataclass(frozen=True)
+class BrowserSegments:
+    """The segments of whoever uses a browser, and since when we know them."""
+
+    segment_ids: frozenset[int]
+    first_seen_at: datetime
+
+
+def segments_of_browser(browser_key: str) -> BrowserSegments | None:
     """The segments of whoever uses this browser (one statement).
 
     :returns: None when the key is unknown.
     """
-    rows = (
+    rows = list(
         Visitor.objects.filter(identities__kind="browser", identities__key=browser_key)
         .order_by()
-        .values_list("memberships__segment_id", flat=True)
+        .values_list("memberships__segment_id", "first_seen_at")
     )
-    found = list(rows)
-    return frozenset(pk for pk in found if pk is not None) if found else None
+    if not rows:
+        return None
+    return BrowserSegments(frozenset(pk for pk, _at in rows if pk is not None), rows[0][1])
 
 
 def segments_of_strangers() -> frozenset[int]:

@@ -44,7 +44,7 @@ def tracker(context: template.Context) -> SafeString:
 
 def _script(context: template.Context) -> SafeString:
     request = context.get("request") or current_request()
-    if request is None or getattr(request, "is_preview", False):
+    if request is None or getattr(request, "is_preview", False) or conf.TRACKING == "server":
         return SafeString("")
     match = getattr(request, "resolver_match", None)
     if match is not None and match.view_name in SECRET_VIEWS:

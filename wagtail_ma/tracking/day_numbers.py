@@ -23,6 +23,7 @@ class DayNumbers(models.Model):
     # The same by channel: {"organic": 12}.
     mediums = models.JSONField(default=dict)
     visitors = models.PositiveIntegerField(default=0)
+    # Measured reading time only: views told by the server or a log are left out, here and below.
     engaged_seconds = models.FloatField(default=0)
     # How long views were read, {bucket: views} (see histograms.py): medians of any period.
     engaged_histogram = models.JSONField(default=dict)

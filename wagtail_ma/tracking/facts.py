@@ -114,7 +114,7 @@ class PageViewed(Condition):
         ),
         subtree,
         comparison,
-        Number(name="number", label=gettext_lazy("Number"), default=1, maximum=10_000),
+        Number(name="number", label=gettext_lazy("Times"), default=1, maximum=10_000),
         Choice(
             name="count",
             label=gettext_lazy("What is counted"),
@@ -192,11 +192,19 @@ class TimeOnPage(Condition):
         )
 
     def sentence(self, values: Mapping[str, Any]) -> str:
-        return ngettext(
-            "spent at least %(seconds)d second on %(page)s%(within)s",
-            "spent at least %(seconds)d seconds on %(page)s%(within)s",
-            values["seconds"],
-        ) % {"seconds": values["seconds"], "page": page_name(values), "within": within(values["days"])}
+        words = {
+            "seconds": values["seconds"],
+            "page": page_name(values) if values["page"] else _("all pages together"),
+            "within": within(values["days"]),
+        }
+        return (
+            ngettext(
+                "spent at least %(seconds)d second on %(page)s%(within)s",
+                "spent at least %(seconds)d seconds on %(page)s%(within)s",
+                values["seconds"],
+            )
+            % words
+        )
 
 
 @register
@@ -257,7 +265,7 @@ class DidActivity(Condition):
             max_length=64,
         ),
         comparison,
-        Number(name="number", label=gettext_lazy("Number"), default=1, maximum=10_000),
+        Number(name="number", label=gettext_lazy("Times"), default=1, maximum=10_000),
         days,
     )
 

@@ -88,6 +88,10 @@ class Hit:
     # No identifier is allowed (consent, Do Not Track, Global Privacy Control): counted, not recorded.
     is_anonymous: bool = False
     title: str = ""
+    # Who tells: the "script", the "server" that sent the page, its "log" (PageView.Source).
+    source: str = "script"
+    # In place of a cookie, where there can be none (people/log_identities.py).
+    log_key: str = ""
 
     @property
     def is_engagement(self) -> bool:

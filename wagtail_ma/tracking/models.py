@@ -10,6 +10,7 @@ from __future__ import annotations
 import swapper
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from wagtail.models import Orderable
 
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking.day_numbers import DayNumbers
@@ -97,6 +98,14 @@ class Visit(models.Model):
 class PageView(models.Model):
     """One look at one page. ``engaged_seconds`` only grows, up to the cap."""
 
+    class Source(models.TextChoices):
+        """Who told of it. Only the script measures how long a page was read; for the others it is
+        estimated by the next view (see estimates.py)."""
+
+        SCRIPT = "script", _("script")
+        SERVER = "server", _("server")
+        LOG = "log", _("access log")
+
     visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="views")
     identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="views")
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="views", db_index=False)
@@ -107,7 +116,8 @@ class PageView(models.Model):
     view_id = models.UUIDField(unique=True)
     query = models.CharField(max_length=2000, blank=True)
     at = models.DateTimeField()
-    # Visible, focused and active; in tenths of a second.
+    source = models.CharField(max_length=6, choices=Source.choices, default=Source.SCRIPT)
+    # Visible, focused and active; in tenths of a second. An estimate unless the source is the script.
     engaged_seconds = models.FloatField(default=0)
     visible_seconds = models.FloatField(default=0)
     scroll_percent = models.PositiveSmallIntegerField(default=0)
@@ -322,3 +332,72 @@ class SiteDay(DayNumbers):
 
     def __str__(self) -> str:
         return f"{self.day} {self.views}"
+
+
+class ChannelRule(Orderable):
+    """An editor's word on where certain visits came from; the first rule that fits wins."""
+
+    class Field(models.TextChoices):
+        REFERRER_HOST = "referrer_host", _("Referring site")
+        UTM_SOURCE = "utm_source", "utm_source"
+        UTM_MEDIUM = "utm_medium", "utm_medium"
+        UTM_CAMPAIGN = "utm_campaign", "utm_campaign"
+        LANDING_PATH = "landing_path", _("Path of the first page")
+
+    class Comparison(models.TextChoices):
+        EQUALS = "equals", _("is")
+        CONTAINS = "contains", _("contains")
+
+    # The mediums of channels.py, under the names that reports use.
+    class Medium(models.TextChoices):
+        ORGANIC = "organic", _("Search")
+        PAID = "paid", _("Advertising")
+        SOCIAL = "social", _("Social media")
+        EMAIL = "email", _("E-mail")
+        RSS = "rss", _("Feeds")
+        REFERRAL = "referral", _("Other sites")
+        DIRECT = "direct", _("Direct")
+        AI = "ai", _("AI assistants")
+        INTERNAL = "internal", _("Own site")
+        OFFLINE = "offline", _("Offline")
+
+    field = models.CharField(_("what is looked at"), max_length=20, choices=Field.choices)
+    comparison = models.CharField(
+        _("how"), max_length=10, choices=Comparison.choices, default=Comparison.EQUALS
+    )
+    value = models.CharField(_("text"), max_length=255)
+    medium = models.CharField(_("channel"), max_length=20, choices=Medium.choices)
+    # Empty: what the link or the referrer says.
+    source_name = models.CharField(_("source"), max_length=100, blank=True)
+
+    class Meta(Orderable.Meta):
+        verbose_name = _("channel rule")
+        verbose_name_plural = _("channel rules")
+
+    def __str__(self) -> str:
+        return _("%(field)s %(comparison)s “%(value)s”") % {
+            "field": self.get_field_display(),
+            "comparison": self.get_comparison_display(),
+            "value": self.value,
+        }
+
+
+class ReplayedLog(models.Model):
+    """An access log that was read, and how far: reading goes on there."""
+
+    # A keyed hash of its beginning and of what it was read as, so that a log is known again under
+    # another name, compressed, or after it has grown.
+    fingerprint = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=255)
+    # Bytes of the uncompressed text, always the end of a line.
+    offset = models.PositiveBigIntegerField(default=0)
+    counts = models.JSONField(default=dict)
+    started_at = models.DateTimeField()
+    read_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("replayed log")
+        verbose_name_plural = _("replayed logs")
+
+    def __str__(self) -> str:
+        return self.name

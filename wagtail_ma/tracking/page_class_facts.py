@@ -87,7 +87,7 @@ count = Choice(
     choices=(("views", gettext_lazy("views")), ("visits", gettext_lazy("visits with a view"))),
     default="views",
 )
-number = Number(name="number", label=gettext_lazy("Number"), default=1, maximum=10_000)
+number = Number(name="number", label=gettext_lazy("Times"), default=1, maximum=10_000)
 
 
 class _Viewed(Condition):

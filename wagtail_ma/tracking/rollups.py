@@ -34,6 +34,8 @@ BUSY_DAY = 5_000
 # Days counted by one statement.
 LONGEST_SPAN = 31
 WRITE_BATCH = 500
+# Views whose reading time is no estimate: the others are in no sum and no median of it.
+MEASURED = Q(source=PageView.Source.SCRIPT)
 
 Progress = Callable[[date], None]
 
@@ -220,12 +222,13 @@ def page_days(span: Span, **of: Any) -> list[PageDay]:
         for row in views.values("tracked_page_id", "day").annotate(
             views=Count("pk"),
             visitors=Count("visitor_id", distinct=True),
-            engaged_seconds=Sum("engaged_seconds"),
+            engaged_seconds=Sum("engaged_seconds", filter=MEASURED, default=0.0),
             scroll_percents=Sum("scroll_percent"),
         )
     }
     for row in (
-        views.annotate(bucket=histograms.bucket_of())
+        views.filter(MEASURED)
+        .annotate(bucket=histograms.bucket_of())
         .values("tracked_page_id", "day", "bucket")
         .annotate(n=Count("pk"))
     ):

@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 from wagtail_ma.core.prepared import Insert, Select, Slot, Update
 from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity
-from wagtail_ma.tracking import visits
+from wagtail_ma.tracking import estimates, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
 
@@ -82,21 +82,29 @@ def record(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now
     """
     if not hit.is_engagement and hit.referrer and visit.medium == "direct":
         _explain(visit, hit)
+    view = seen(identity, hit, page, at=hit.began_at(now))
+    view.visit = visit
+    _insert.run(view)
+    if hit.source == PageView.Source.SERVER and not hit.is_bot:
+        estimates.estimate([visit.pk], first=now, last=now)
+    return view
+
+
+def seen(identity: Identity, hit: Hit, page: TrackedPage, *, at: datetime) -> PageView:
+    """The view of a hit without its visit, not saved."""
     totals = _bounded(hit, hit.visible_seconds)
-    view = PageView(
-        visit=visit,
+    return PageView(
         identity_id=identity.pk,
         visitor_id=identity.visitor_id,
         tracked_page=page,
         view_id=hit.view_id,
         query=urlsplit(hit.url).query[:2000],
-        at=hit.began_at(now),
+        at=at,
+        source=hit.source,
         engaged_seconds=totals.engaged,
         visible_seconds=totals.visible,
         scroll_percent=totals.scroll,
     )
-    _insert.run(view)
-    return view
 
 
 def grow(hit: Hit, *, now: datetime) -> bool:

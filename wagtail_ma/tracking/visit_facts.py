@@ -32,7 +32,7 @@ class VisitCount(Condition):
     icon = "calendar"
     parameters = (
         comparison,
-        Number(name="number", label=gettext_lazy("Number"), default=2, maximum=10_000),
+        Number(name="number", label=gettext_lazy("Times"), default=2, maximum=10_000),
         days,
     )
 

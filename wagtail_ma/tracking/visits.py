@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from wagtail_ma.conf import conf
 from wagtail_ma.core.prepared import Insert, Select, Slot, Update
 from wagtail_ma.people.models import Identity
-from wagtail_ma.tracking import sites
+from wagtail_ma.tracking import channel_rules, sites
 from wagtail_ma.tracking.channels import classify
 from wagtail_ma.tracking.devices import device
 from wagtail_ma.tracking.hits import Hit
@@ -79,7 +79,14 @@ def prolong(visit: Visit, *, now: datetime) -> None:
 
 
 def _begin(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> Visit:
-    visit = Visit(
+    visit = begun(identity, hit, page, now=now)
+    _insert.run(visit)
+    return visit
+
+
+def begun(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> Visit:
+    """A visit that begins with this hit, not saved."""
+    return Visit(
         identity_id=identity.pk,
         visitor_id=identity.visitor_id,
         started_at=hit.began_at(now),
@@ -90,14 +97,12 @@ def _begin(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) ->
         is_bot=hit.is_bot,
         **origin(hit),
     )
-    _insert.run(visit)
-    return visit
 
 
 def origin(hit: Hit) -> dict[str, str]:
     """Where a visit came from, as fields of Visit: channel and referring host."""
     ours = {*sites.hosts(), _host(hit.url)} - {""}
-    channel = classify(hit.url, hit.referrer, ours)
+    channel = channel_rules.apply(classify(hit.url, hit.referrer, ours), hit.url, hit.referrer)
     return {
         "referrer_host": _host(hit.referrer),
         "medium": channel.medium,

@@ -49,9 +49,7 @@ def hit(request: HttpRequest) -> HttpResponse:
     except Exception:
         logger.exception("a hit could not be recorded")
         return _empty(204)
-    response = _empty(503)
-    response["Retry-After"] = "1"
-    return response
+    return _busy()
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
@@ -68,7 +66,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
         is_anonymous=refuses,
     )
     found = from_message(message, sender=sender)
-    if _is_over_limit(sender) or _is_staff(request):
+    if _is_over_limit(sender) or is_staff(request):
         return _empty(204)
     recorded = flow.record_hit(found, now=timezone.now())
     queue.wake()
@@ -88,7 +86,7 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> HttpResponse:
     response = _empty(204)
     if not message["c"]:
         cookies.set_refused(response, request=request)
-    elif not (message.get("g") or _signals_refusal(request)) and not _is_staff(request):
+    elif not (message.get("g") or _signals_refusal(request)) and not is_staff(request):
         with write_facts():
             identity = browsers.recognise(cookies.browser_key(request), now=timezone.now())
         cookies.set_browser_key(response, identity.key, request=request)
@@ -139,7 +137,7 @@ def _is_over_limit(sender: Sender) -> bool:
     return sender.browser_key is not None and per_browser.is_over(sender.browser_key)
 
 
-def _is_staff(request: HttpRequest) -> bool:
+def is_staff(request: HttpRequest) -> bool:
     """Whether this is one of us: somebody who may enter the Wagtail admin.
 
     A visitor without a session costs nothing here and leaves the session untouched.
@@ -148,6 +146,15 @@ def _is_staff(request: HttpRequest) -> bool:
         return False
     user = getattr(request, "user", None)
     return user is not None and user.is_authenticated and user.has_perm("wagtailadmin.access_admin")
+
+
+def _busy() -> HttpResponse:
+    """Send again: the tracker does."""
+    response = _empty(503)
+    response["Retry-After"] = "1"
+    # Django would log each one as an error, and mail it to the site's administrators.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _empty(status: int, reason: str = "") -> HttpResponse:

@@ -1,0 +1,299 @@
+"""The editor's path through the Marketing menu of the running example site."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import uuid
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.editing import add_block, choose, field, publish, save, write_text
+from tests.browser.mail_sink import MailSink, body
+from tests.browser.people import Watched, editor, visitor
+from tests.browser.running_site import RunningSite
+from tests.browser.waiting import PATIENCE_SECONDS, eventually
+
+pytestmark = pytest.mark.browser
+
+ADMIN_EMAIL = "admin@sample-software.example"
+ROWS = "table.listing tbody tr"
+MENU = [
+    "Overview",
+    "Visitors and leads",
+    "Segments",
+    "Scoring rules",
+    "Forms",
+    "Gated documents",
+    "Senders",
+    "Scenarios",
+    "Mails",
+]
+
+
+def a_name(what: str) -> str:
+    """A name that no other run has used."""
+    return f"{what} {uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture
+def colleague(full_site: RunningSite, playing: Browser) -> Watched:
+    return editor(playing, full_site.admin)
+
+
+def test_visitor_list__searched_filtered_exported__shows_who_was_asked_for(
+    full_site: RunningSite, colleague: Watched
+) -> None:
+    page = colleague.page
+    page.get_by_role("button", name="Marketing").click()
+    for label in MENU:
+        expect(page.get_by_role("link", name=label, exact=True)).to_be_visible()
+    colleague.shot("editor-menu", full=False)
+    page.get_by_role("link", name="Visitors and leads", exact=True).click()
+    page.wait_for_url("**/marketing/visitors/")
+    scores = [float(text.replace(",", "")) for text in page.locator(f"{ROWS} td:nth-child(3)").all_inner_texts()]
+    assert len(scores) > 20
+    assert scores == sorted(scores, reverse=True), "the most likely buyers come first"
+
+    page.goto(f"{page.url}?who=lead")
+    named = page.locator(f"{ROWS} td.title a").all_inner_texts()
+    assert named
+    assert not [name for name in named if name.startswith("Anonymous")]
+    family_name = named[0].split()[0]
+    page.locator("header [name=q]").fill(family_name)
+    expect(page.locator(ROWS).first).to_contain_text(family_name)
+    page.wait_for_url(re.compile("q="))
+    found = page.locator(f"{ROWS} td.title a").all_inner_texts()
+    assert found
+    assert all(family_name in name for name in found)
+
+    page.goto(f"{full_site.admin}marketing/visitors/?who=lead")
+    page.locator("header").get_by_role("button", name="Actions").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    text = download.value.path().read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["Name"] for row in rows] == named
+    assert all("@" in row["E-mail address"] for row in rows)
+    assert colleague.problems == []
+
+
+def test_segment__made_from_a_rule__counts_live_and_can_be_previewed_in_a_page(
+    full_site: RunningSite, colleague: Watched
+) -> None:
+    page, name = colleague.page, a_name("Price readers")
+    page.goto(f"{full_site.admin}marketing/segments/new/")
+    page.fill("[name=name]", name)
+    condition = add_block(page, "rule", "Page viewed")
+    choose(page, f"{condition}-page", "料金")
+    count = page.locator(".ma-matches__count strong")
+    expect(count).not_to_have_text("0")
+    many = int(count.inner_text())
+    field(page, f"{condition}-number").fill("3")
+    expect(count).not_to_have_text(str(many))
+    few = int(count.inner_text())
+    assert 0 < few < many
+    expect(page.locator(".ma-matches__sentence")).to_contain_text("at least 3 times")
+    colleague.shot("editor-segment")
+    save(page)
+    row = page.locator(ROWS).filter(has_text=name)
+    expect(row).to_contain_text("Viewed “料金” at least 3 times")
+    row.get_by_role("link", name=str(few), exact=True).click()
+    expect(page.locator(ROWS)).to_have_count(few)
+
+    edit_faq(page, full_site)
+    personalised = add_block(page, "body", "Personalised")
+    variant = add_block(page, f"{personalised}-variants")
+    choose(page, f"{variant}-segments-0-value", name)
+    heading = add_block(page, f"{variant}-content", "Heading")
+    field(page, heading).fill("Words for readers of prices")
+    heading = add_block(page, f"{personalised}-default", "Heading")
+    field(page, heading).fill("Words for everybody else")
+    page.get_by_role("button", name="Toggle preview").click()
+    preview = page.frame_locator("iframe.w-preview__iframe")
+    expect(preview.get_by_text("Words for everybody else")).to_have_count(1)
+    page.select_option("#id_preview_mode", label=f"Segment: {name}")
+    expect(preview.get_by_text("Words for readers of prices")).to_have_count(1)
+    expect(preview.get_by_text("Words for everybody else")).to_have_count(0)
+    colleague.shot("editor-preview-as-segment", full=False)
+    assert colleague.problems == []
+
+
+def edit_faq(page: Page, site: RunningSite) -> None:
+    """Open the editor of the Japanese page of questions and answers."""
+    page.goto(f"{site.admin}pages/search/?q=よくあるご質問")
+    page.locator("table.listing a[href$='/edit/']").first.click()
+    expect(page.locator("input[name=body-count]")).to_be_attached()
+
+
+def test_scoring_rule__made__pays_for_what_is_already_recorded(
+    full_site: RunningSite, colleague: Watched
+) -> None:
+    page, name = colleague.page, a_name("Case studies")
+    page.goto(f"{full_site.admin}marketing/scoring/new/")
+    page.fill("[name=name]", name)
+    page.select_option("[name=kind]", label="A page is viewed")
+    choose(page, "id_page", "導入事例")
+    page.fill("[name=points]", "7")
+    colleague.shot("editor-scoring-rule")
+    save(page)
+    expect(page.locator(ROWS).filter(has_text=name)).to_contain_text("“導入事例” or a page below is viewed")
+
+    def is_paid() -> bool:
+        page.goto(f"{full_site.admin}marketing/visitors/")
+        page.locator(f"{ROWS} td.title a").first.click()
+        page.wait_for_load_state()
+        return page.locator("#score-section").get_by_text(name).count() > 0
+
+    assert eventually(is_paid), full_site.log("worker")
+    assert colleague.problems == []
+
+
+def test_mail_in_a_scenario__person_downloads__is_sent_clicked_and_unsubscribed(
+    full_site: RunningSite, colleague: Watched, playing: Browser, sink: MailSink
+) -> None:
+    page = colleague.page
+    mail, scenario = a_name("After the download"), a_name("Follow-up")
+    write_mail(colleague, full_site, mail, sink)
+    make_scenario(colleague, full_site, scenario, mail)
+    email = f"reader-{uuid.uuid4().hex[:8]}@example.com"
+    ask_for_paper(visitor(playing, "en"), full_site, email)
+
+    def has_entered() -> bool:
+        page.goto(f"{full_site.admin}marketing/scenarios/?q={scenario}")
+        return page.locator(ROWS).first.locator("td").nth(4).inner_text().strip() == "1"
+
+    assert eventually(has_entered), full_site.log("worker")
+    full_site.shell(LATER)
+    message = sink.wait(email, lambda found: "Good to have you" in str(found["Subject"]))
+    assert message["Subject"] == "Good to have you, Sam Sample"
+    assert "first ninety days" in body(message)
+
+    reader = visitor(playing, "en")
+    button = re.search(r"http://localhost:\d+/ma/m/c/[\w-]+", body(message, "html"))
+    assert button
+    reader.page.goto(button[0])
+    assert reader.page.url.startswith(f"{full_site.url}/en/case-studies/")
+    check_results(page, full_site, mail, scenario)
+    unsubscribe(reader, message)
+    page.goto(f"{full_site.admin}marketing/mails/?q={mail}")
+    page.locator(ROWS).get_by_role("link", name="1", exact=True).click()
+    expect(card(page, "unsubscribed")).to_have_text("1")
+    colleague.shot("editor-mail-results")
+    assert reader.problems == colleague.problems == []
+
+
+def write_mail(colleague: Watched, site: RunningSite, name: str, sink: MailSink) -> None:
+    """A mail with a sentence and a button, tested on oneself, published."""
+    page = colleague.page
+    page.goto(f"{site.admin}marketing/mails/add/")
+    page.fill("[name=name]", name)
+    page.select_option("[name=sender]", index=1)
+    page.fill("[name=subject]", "Good to have you, {{ lead.full_name }}")
+    add_block(page, "body", "Text")
+    write_text(page, "How firms spent their first ninety days.")
+    button = add_block(page, "body", "Button")
+    choose(page, f"{button}-page", "Case studies")
+    field(page, f"{button}-label").fill("Read the case studies")
+    colleague.shot("editor-mail")
+    publish(page)
+    page.goto(f"{site.admin}marketing/mails/?q={name}")
+    page.locator(f"{ROWS} td.title a").first.click()
+    expect(page.get_by_text("Nothing is missing.")).to_be_visible()
+    page.locator("header").get_by_role("button", name="Actions").first.click()
+    page.get_by_role("link", name="Send me a test").click()
+    page.locator("main form").get_by_role("button", name="Send me a test").click()
+    expect(page.locator(".messages .success")).to_contain_text(ADMIN_EMAIL)
+    test = sink.wait(ADMIN_EMAIL, lambda found: "Good to have you" in str(found["Subject"]))
+    assert "first ninety days" in body(test)
+    assert "{{" not in str(test["Subject"]) + body(test)
+
+
+def make_scenario(colleague: Watched, site: RunningSite, name: str, mail: str) -> None:
+    """Download → wait a minute → the mail → clicked? → end."""
+    page = colleague.page
+    page.goto(f"{site.admin}marketing/scenarios/add/")
+    page.fill("[name=name]", name)
+    page.select_option("[name=entry]", label="An activity happens")
+    page.fill("[name=activity_kind]", "download")
+    wait = add_block(page, "steps", "Wait")
+    field(page, f"{wait}-amount").fill("1")
+    page.select_option(f"[name={wait}-unit]", label="minutes")
+    send = add_block(page, "steps", "Send a mail")
+    page.select_option(f"[name={send}-mail]", label=mail)
+    clicked = add_block(page, "steps", "Branch: was the mail clicked?")
+    field(page, f"{clicked}-amount").fill("1")
+    for answer in ("yes", "no"):
+        add_block(page, f"{clicked}-{answer}", "End")
+    colleague.shot("editor-scenario")
+    publish(page)
+    page.goto(f"{site.admin}marketing/scenarios/?q={name}")
+    expect(page.locator(ROWS).first).to_contain_text("Running")
+
+
+def ask_for_paper(reader: Watched, site: RunningSite, email: str) -> None:
+    """Somebody asks for the whitepaper and agrees to get mail."""
+    page = reader.page
+    page.goto(f"{site.url}/en/whitepaper/")
+    form = "form[data-ma-form]"
+    page.fill(f"{form} [name=email]", email)
+    page.fill(f"{form} [name=company_name]", "Specimen Foods Inc.")
+    page.fill(f"{form} [name=family_name]", "Sample")
+    page.fill(f"{form} [name=given_name]", "Sam")
+    page.check(f"{form} [name=consent]")
+    page.wait_for_timeout(2_500)
+    with page.expect_download():
+        page.click(f"{form} button[type=submit]")
+
+
+# What the worker would do a few minutes later, without the waiting.
+LATER = """
+from datetime import timedelta
+from django.utils import timezone
+from wagtail_ma import flow
+later = timezone.now() + timedelta(minutes=2)
+for _round in range(3):
+    flow.run_due(now=later)
+"""
+
+
+def check_results(page: Page, site: RunningSite, mail: str, scenario: str) -> None:
+    """The click is on the page of the mail, and has sent the person the way of "yes"."""
+    page.goto(f"{site.admin}marketing/mails/?q={mail}")
+    page.locator(ROWS).get_by_role("link", name="1", exact=True).click()
+    assert eventually(lambda: page.reload() is not None and card(page, "people clicked").inner_text() == "1")
+    expect(page.locator(ROWS).filter(has_text="Case studies").or_(page.locator(ROWS))).not_to_have_count(0)
+
+    def has_gone_yes() -> bool:
+        page.goto(f"{site.admin}marketing/scenarios/?q={scenario}")
+        page.locator(f"{ROWS} td.title a").first.click()
+        return page.locator("#steps-section").get_by_text("Yes: 1").count() == 1
+
+    assert eventually(has_gone_yes), site.log("worker")
+
+
+def card(page: Page, label: str) -> object:
+    """The number in the card of that label."""
+    found = page.locator(".ma-card").filter(has=page.get_by_text(label, exact=True))
+    return found.locator(".ma-card__value")
+
+
+def unsubscribe(reader: Watched, message: object) -> None:
+    """By the link of the mail: looking changes nothing, the button does. By one click as well."""
+    header = str(message["List-Unsubscribe"])
+    found = re.search(r"<(http[^>]+)>", header)
+    assert found, header
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    page = reader.page
+    for _look in range(2):
+        page.goto(found[1])
+        expect(page.get_by_role("button", name="Unsubscribe")).to_be_visible()
+    page.get_by_role("button", name="Unsubscribe").click()
+    expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
+    reader.shot("visitor-unsubscribed")
+    answer = page.request.post(found[1], form={"List-Unsubscribe": "One-Click"})
+    assert answer.status == 200
+    page.goto(found[1])
+    expect(page.get_by_role("button", name="Unsubscribe")).to_have_count(0)
