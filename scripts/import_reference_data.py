@@ -11,8 +11,8 @@ SRC holds, unpacked:
 * ``mail_domains/disposable_email_blocklist.conf``: disposable-email-domains, CC0
 
 Written are ``bots.json``, ``channels.json`` and the licence notice in wagtail_ma/tracking/data/,
-the mail domains in wagtail_ma/people/data/, and the example user agents for the tests. Run it again when the lists have a new version, then
-run the tests: they hold the new names against real browsers.
+the mail domains in wagtail_ma/people/data/, and the example user agents for the tests. Run it
+again when the lists have a new version, then run the tests: they hold the new names against real browsers.
 """
 
 from __future__ import annotations

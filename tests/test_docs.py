@@ -16,3 +16,17 @@ def test_settings_page__every_key_and_no_other__is_described() -> None:
         name for name, value in vars(Conf).items() if isinstance(value, property) and name.isupper()
     }
     assert described == set(KEYS) == properties
+
+
+def test_tracking_tests_page__every_case__has_a_test_that_there_is() -> None:
+    text = (DOCS / "tracking-tests.md").read_text()
+    rows = re.findall(r"^\| (D\d\d) \|.*\| (`test_.*`) \|$", text, re.M)
+    assert [case for case, _names in rows] == [f"D{number:02}" for number in range(1, 53)]
+    browser = Path(__file__).resolve().parent / "browser"
+    written = {
+        name
+        for path in browser.glob("test_tracker*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(), re.M)
+    }
+    named = {name for _case, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert named - written == set()

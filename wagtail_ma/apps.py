@@ -23,7 +23,7 @@ class WagtailMAConfig(AppConfig):
     def ready(self) -> None:
         import_module("wagtail_ma.checks")
         for domain in DOMAINS:
-            for part in ("belongings", "checks", "facts", "steps"):
+            for part in ("belongings", "checks", "facts", "mails", "steps"):
                 _import_if_there(f"wagtail_ma.{domain}.{part}")
         autodiscover_modules("wagtail_ma_plugins")
 

@@ -40,6 +40,9 @@ def _check_values() -> list[CheckMessage]:
         found.append(Error("WAGTAIL_MA['CONSENT'] must be 'off' or 'opt-in'.", id="wagtail_ma.E004"))
     if conf.TRACKING not in ("script", "server"):
         found.append(Error("WAGTAIL_MA['TRACKING'] must be 'script' or 'server'.", id="wagtail_ma.E006"))
+    if conf.PERSONALISATION not in ("auto", "server", "slots"):
+        message = "WAGTAIL_MA['PERSONALISATION'] must be 'auto', 'server' or 'slots'."
+        found.append(Error(message, id="wagtail_ma.E007"))
     if conf.HALF_LIFE_DAYS < 7:
         found.append(Error("WAGTAIL_MA['HALF_LIFE_DAYS'] must be at least 7.", id="wagtail_ma.E005"))
     return found
@@ -74,7 +77,8 @@ def check_databases(app_configs: Any, databases: Any = None, **kwargs: Any) -> l
                 id="wagtail_ma.W020",
             )
         )
-    if not default.get("CONN_MAX_AGE", 0) and "pool" not in default.get("OPTIONS", {}):
+    # (None is for ever.)
+    if default.get("CONN_MAX_AGE", 0) == 0 and "pool" not in default.get("OPTIONS", {}):
         found.append(
             Warning(
                 "CONN_MAX_AGE is 0: every hit opens a new database connection (4 to 7 times slower).",

@@ -11,6 +11,15 @@ from typing import Any
 
 from django.conf import settings
 
+# Middleware and apps that keep whole pages for everybody.
+PAGE_CACHES = frozenset(
+    {
+        "django.middleware.cache.UpdateCacheMiddleware",
+        "wagtailcache",
+        "wagtailcache.cache.UpdateCacheMiddleware",
+    }
+)
+
 
 class Conf:
     """Typed view of ``settings.WAGTAIL_MA``."""
@@ -88,6 +97,19 @@ class Conf:
         return self._get("PAGE_PANEL", True)
 
     @property
+    def PERSONALISATION(self) -> str:
+        """How personalised blocks reach the visitor: ``"server"`` (in the page, which then is private),
+        ``"slots"`` (fetched by a script, so that caches can keep the page), or ``"auto"`` (the
+        default): slots where Django's page cache or wagtail-cache is set up, else server."""
+        return self._get("PERSONALISATION", "auto")
+
+    @property
+    def COUNTRY_HEADER(self) -> str:
+        """Name of the request header in which your proxy tells the visitor's country, for example
+        ``"CF-IPCountry"``; only where the proxy overwrites what visitors send. Empty: not known."""
+        return self._get("COUNTRY_HEADER", "")
+
+    @property
     def BASE_URL(self) -> str:
         """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
         return self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")).rstrip("/")
@@ -102,6 +124,20 @@ class Conf:
     def secrets(self) -> list[bytes]:
         """The signing keys as bytes, newest first."""
         return [str(secret).encode() for secret in self.SECRETS]
+
+    def uses_slots(self) -> bool:
+        """Whether personalised blocks are fetched by a script (see ``PERSONALISATION``)."""
+        if self.PERSONALISATION != "auto":
+            return self.PERSONALISATION == "slots"
+        return any(name in PAGE_CACHES for name in (*settings.MIDDLEWARE, *settings.INSTALLED_APPS))
+
+    def user_model(self) -> str:
+        """The model of people who log in, for foreign keys (``AUTH_USER_MODEL``)."""
+        return settings.AUTH_USER_MODEL
+
+    def staff_language(self) -> str:
+        """The language of mails to staff: the site's own (``LANGUAGE_CODE``)."""
+        return settings.LANGUAGE_CODE
 
 
 conf = Conf()
@@ -119,6 +155,8 @@ KEYS: dict[str, type] = {
     "FORM_MIN_SECONDS": int,
     "RETENTION_MONTHS": int,
     "PAGE_PANEL": bool,
+    "PERSONALISATION": str,
+    "COUNTRY_HEADER": str,
     "BASE_URL": str,
     "SECRETS": list,
 }

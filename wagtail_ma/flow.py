@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
@@ -22,10 +23,11 @@ from wagtail_ma.people import browsers, log_identities, merge, news
 from wagtail_ma.people.models import Identity
 from wagtail_ma.scenarios import entry, runner
 from wagtail_ma.scoring import award, rescore
+from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import activities, counts, page_classes, pages, retention, rollups, views, visits
 from wagtail_ma.tracking.hits import Hit
-from wagtail_ma.tracking.writing import write_facts
+from wagtail_ma.tracking.writing import Repeated, write_facts
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +63,23 @@ def record_hit(hit: Hit, *, now: datetime) -> Recorded:
         counts.count(hit, now=now)
         return Recorded(browser_key=None)
     try:
+        try:
+            return _record(hit, now=now)
+        except IntegrityError:
+            # A page that this process remembered has been deleted meanwhile.
+            pages.forget()
+            return _record(hit, now=now)
+    except Repeated:
+        return _record_again(hit, now=now)
+
+
+def _record_again(hit: Hit, *, now: datetime) -> Recorded:
+    """What remains to be done for a message whose view or act is stored already."""
+    if hit.is_engagement:
+        # The view came into being while this message made it too: it only grows.
         return _record(hit, now=now)
-    except IntegrityError:
-        # A page that this process remembered has been deleted meanwhile.
-        pages.forget()
-        return _record(hit, now=now)
+    # The answer got lost, and perhaps the first cookie with it.
+    return Recorded(None if hit.browser_key else views.browser_key_of(hit, now=now))
 
 
 def _record(hit: Hit, *, now: datetime) -> Recorded:
@@ -144,5 +158,5 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     steps = runner.run_due(now=now, limit=limit)
     deliveries = sending.drain(now=now, limit=limit)
     rollups.roll_up(now=now)
-    retention.prune(now=now)
+    retention.prune(now=now, carry=partial(carry_forward, now=now))
     return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored)

@@ -14,8 +14,15 @@ from wagtail_ma.messaging.models import (
 )
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
-from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
-from wagtail_ma.segments.models import Membership, Segment
+from wagtail_ma.scoring.models import (
+    CarriedCounts,
+    CarriedPoints,
+    ScoreEntry,
+    ScoringModel,
+    ScoringRule,
+    Standing,
+)
+from wagtail_ma.segments.models import Membership, Segment, SegmentDay, SegmentDecision
 from wagtail_ma.tracking.models import (
     Activity,
     ChannelRule,
@@ -32,6 +39,8 @@ from wagtail_ma.tracking.models import (
 )
 
 __all__ = [
+    "CarriedCounts",
+    "CarriedPoints",
     "Activity",
     "ChannelRule",
     "Consent",
@@ -61,6 +70,8 @@ __all__ = [
     "ScoringModel",
     "ScoringRule",
     "Segment",
+    "SegmentDay",
+    "SegmentDecision",
     "SenderProfile",
     "SiteDay",
     "Standing",

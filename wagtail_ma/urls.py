@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from wagtail_ma.web import downloads, forms, hits, mail
+from wagtail_ma.web import confirmations, downloads, forms, hits, mail
 
 app_name = "wagtail_ma"
 
@@ -13,6 +13,8 @@ urlpatterns = [
     path("e/", hits.hit, name="hit"),
     # A form as a page of its own (also the gate of documents), and where it is posted.
     path("form/<int:form_id>/", forms.form_page, name="form"),
+    # The button by which the sender of a form confirms the address.
+    path("form/confirm/<str:token>/", confirmations.confirm, name="form_confirm"),
     # A gated document by signed link.
     path("download/<str:token>/", downloads.download, name="download"),
     # Mail: a tracked link, unsubscribing.

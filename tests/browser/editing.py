@@ -6,6 +6,8 @@ block of ``body`` is ``body-1-value``.
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 CONTAINER = ":is([data-streamfield-stream-container], [data-streamfield-list-container])"
@@ -60,7 +62,11 @@ def save(page: Page) -> None:
 
 
 def publish(page: Page) -> None:
-    """Open the list beside the first button and press "Publish"."""
+    """Once Wagtail has saved the draft by itself, open the list beside the first button and press
+    "Publish". (Pressed while a new draft is being saved for the first time, it would make two.)"""
+    page.wait_for_url(re.compile("/edit/"))
+    page.wait_for_timeout(1_000)
+    expect(page.locator(".w-autosave-indicator__state--saved")).to_be_visible()
     page.locator("footer [data-w-dropdown-target=toggle]:visible").first.click()
     page.locator("button[name=action-publish]").click()
     expect(page.locator(".messages .success").first).to_be_visible()

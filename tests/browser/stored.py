@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 VIEWS = """
 SELECT v.view_id, p.url, v.query, p.key, p.title, v.at, v.engaged_seconds, v.visible_seconds, v.scroll_percent,
-    v.visit_id, v.identity_id, t.referrer_host, t.is_bot
+    v.visit_id, v.identity_id, t.is_bot, v.is_doubtful
 FROM wagtail_ma_pageview v
 JOIN wagtail_ma_trackedpage p ON p.id = v.tracked_page_id
 JOIN wagtail_ma_visit t ON t.id = v.visit_id
@@ -42,8 +42,8 @@ class View:
     scroll: int
     visit: int
     identity: int
-    referrer: str
     is_bot: bool
+    is_doubtful: bool
 
 
 @dataclass
@@ -88,10 +88,8 @@ class Server:
         return {table: self.rows(f"SELECT * FROM wagtail_ma_{table} ORDER BY id") for table in tables}
 
 
-def _view(
-    view_id: str, url: str, query: str, key: str, title: str, at: str, *rest: Any
-) -> View:
-    engaged, visible, scroll, visit, identity, referrer, is_bot = rest
+def _view(view_id: str, url: str, query: str, key: str, title: str, at: str, *rest: Any) -> View:
+    engaged, visible, scroll, visit, identity, is_bot, is_doubtful = rest
     return View(
         id=str(UUID(view_id)),
         url=f"{url}?{query}" if query else url,
@@ -103,8 +101,8 @@ def _view(
         scroll=scroll,
         visit=visit,
         identity=identity,
-        referrer=referrer,
         is_bot=bool(is_bot),
+        is_doubtful=bool(is_doubtful),
     )
 
 

@@ -168,7 +168,7 @@ def test_mail_in_a_scenario__person_downloads__is_sent_clicked_and_unsubscribed(
     assert eventually(has_entered), full_site.log("worker")
     full_site.shell(LATER)
     message = sink.wait(email, lambda found: "Good to have you" in str(found["Subject"]))
-    assert message["Subject"] == "Good to have you, Sam Sample"
+    assert message["Subject"] == "Good to have you, Pat Placeholder"
     assert "first ninety days" in body(message)
 
     reader = visitor(playing, "en")
@@ -191,6 +191,7 @@ def write_mail(colleague: Watched, site: RunningSite, name: str, sink: MailSink)
     page.goto(f"{site.admin}marketing/mails/add/")
     page.fill("[name=name]", name)
     page.select_option("[name=sender]", index=1)
+    page.select_option("[name=language]", "en")
     page.fill("[name=subject]", "Good to have you, {{ lead.full_name }}")
     add_block(page, "body", "Text")
     write_text(page, "How firms spent their first ninety days.")
@@ -240,8 +241,8 @@ def ask_for_paper(reader: Watched, site: RunningSite, email: str) -> None:
     form = "form[data-ma-form]"
     page.fill(f"{form} [name=email]", email)
     page.fill(f"{form} [name=company_name]", "Specimen Foods Inc.")
-    page.fill(f"{form} [name=family_name]", "Sample")
-    page.fill(f"{form} [name=given_name]", "Sam")
+    page.fill(f"{form} [name=family_name]", "Placeholder")
+    page.fill(f"{form} [name=given_name]", "Pat")
     page.check(f"{form} [name=consent]")
     page.wait_for_timeout(2_500)
     with page.expect_download():

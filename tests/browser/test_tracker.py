@@ -485,6 +485,22 @@ def test_alert__open_for_a_time__adds_two_seconds_at_most(site: Site, tab: Tab) 
     assert left(tab, site)[0].engaged <= 4000 + watch.lost() * 1000
 
 
+def test_print_dialog__open_for_a_time__adds_two_seconds_at_most(
+    site: Site, browser: Browser, tab: Tab
+) -> None:  # D49
+    tab.go(site.url + "/a")
+    read(tab, 1)
+    known = {target["targetId"] for target in browser.command("Target.getTargets")["targetInfos"]}
+    tab.browser.send("Runtime.evaluate", tab.session, expression="print()")
+    pause(5)
+    new = [t for t in browser.command("Target.getTargets")["targetInfos"] if t["targetId"] not in known]
+    print("TARGETS", new)
+    for target in new:
+        browser.command("Target.closeTarget", targetId=target["targetId"])
+    read(tab, 1)
+    assert left(tab, site)[0].engaged <= 4000 + watch.lost() * 1000
+
+
 def test_script__loaded_twice__has_one_clock(site: Site, tab: Tab) -> None:  # D51
     site.page("/twice", tag=MARK + MARK)
     tab.go(site.url + "/twice")

@@ -88,7 +88,7 @@ def test_collector__slow__gets_both_views_whole(site: Site, tab: Tab) -> None:  
     assert sorted(sent) == ["e", "e", "p", "p"]
 
 
-@pytest.mark.parametrize("status", [500, 503, 0])  # D14, D44
+@pytest.mark.parametrize("status", [500, 503, 0])  # D14
 def test_last_message__failed__is_sent_again_by_the_next_page(site: Site, tab: Tab, status: int) -> None:
     tab.go(site.url + "/a")
     time.sleep(1)
@@ -100,6 +100,26 @@ def test_last_message__failed__is_sent_again_by_the_next_page(site: Site, tab: T
     site.answer = lambda body: (204, 0)
     site.wait(lambda: site.accepted("e"))
     assert [view.engaged >= 700 for view in site.views() if view.id == first] == [True]
+
+
+def test_browser__offline_when_leaving__sends_it_with_the_next_page(site: Site, tab: Tab) -> None:  # D44
+    tab.command("Network.enable")
+    tab.go(site.url + "/a")
+    site.wait(site.views)
+    time.sleep(1)
+    conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    tab.command("Network.emulateNetworkConditions", offline=True, **conditions)
+    tab.command("Page.navigate", url=site.url + "/b")
+    time.sleep(1)
+    assert site.accepted("e") == []
+    tab.command("Network.emulateNetworkConditions", offline=False, **conditions)
+    tab.go(site.url + "/b")
+    site.wait(lambda: site.accepted("e"))
+    site.wait(lambda: len(site.views()) == 2)
+    first, second = site.views()
+    assert (first.url, second.url) == (site.url + "/a", site.url + "/b")
+    assert first.engaged >= 700
+    assert site.server.count("visit") == 1
 
 
 @pytest.mark.parametrize("status", [503, 0])

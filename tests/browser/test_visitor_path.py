@@ -38,7 +38,7 @@ def fill(page: Page, email: str) -> None:
     """The whitepaper form, as a person fills it in: slower than a robot."""
     page.fill(f"{FORM} [name=email]", email)
     page.fill(f"{FORM} [name=company_name]", "例示商事株式会社")
-    page.fill(f"{FORM} [name=family_name]", "試験")
+    page.fill(f"{FORM} [name=family_name]", "架空")
     page.wait_for_timeout(2_500)
 
 
@@ -153,7 +153,7 @@ def check_row(page: Page, site: RunningSite, address: str, email: str) -> None:
     def is_named() -> bool:
         page.goto(f"{site.admin}marketing/visitors/?q={email}")
         links = page.locator("table.listing tbody td.title a")
-        return links.count() == 1 and "試験" in links.inner_text()
+        return links.count() == 1 and "架空" in links.inner_text()
 
     assert eventually(is_named), site.log("worker")
     row = page.locator("table.listing tbody tr")

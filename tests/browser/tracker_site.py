@@ -63,8 +63,12 @@ class Site:
     # Status and delay of the answer; messages that get 204 are passed on to the server, whose own
     # answer counts then.
     answer: Callable[[dict[str, Any]], tuple[int, float]] = lambda body: (204, 0.0)
+    # How long a message is held up on its way to the server (seconds).
+    hold: Callable[[dict[str, Any]], float] = lambda body: 0.0
     # How many times a message is passed on.
     copies: int = 1
+    # What all requests get on their way, as from a browser that sends it by itself.
+    headers: dict[str, str] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     on_get: Callable[[str], object] = lambda path: None
     is_over: bool = False
@@ -130,7 +134,7 @@ class Site:
         connection = HTTPConnection("127.0.0.1", self.server.port, timeout=20)
         try:
             kept = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
-            connection.request(method, path, body or None, kept)
+            connection.request(method, path, body or None, {**kept, **self.headers})
             answer = connection.getresponse()
             return answer, answer.read()
         finally:
@@ -153,10 +157,12 @@ class Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         message = Message(json.loads(raw), raw, dict(self.headers), time.monotonic())
         if self.site.is_over:
+            self.close_connection = True
             return
         self.site.messages.append(message)
         status, delay = self.site.answer(message.body)
         answer, content = None, b""
+        time.sleep(self.site.hold(message.body))
         if status == 204:
             for _ in range(self.site.copies):
                 answer, content = self.site.send("POST", self.path, message.headers, raw)
@@ -164,7 +170,9 @@ class Handler(BaseHTTPRequestHandler):
         message.status = status
         if delay:
             time.sleep(delay)
-        if answer is not None:
+        if self.site.is_over:  # its cookie would be the next test's
+            self.close_connection = True
+        elif answer is not None:
             self.reply(answer, content)
         elif status:
             self.refuse(status)

@@ -39,7 +39,8 @@ def questions(*rows, initial=0):
     return data
 
 
-BASICS = {"name": "New", "heading": "", "intro": "", "consent_text": "", "submit_label": "", "thanks": ""}
+BASICS = {"name": "New", "purpose": "contact", "free_mail": "allow"}
+GATE = {"for_blocked": "hold"}
 
 
 def test_add__new_form__begins_with_the_usual_questions(admin_client, site):
@@ -118,7 +119,7 @@ def test_delete__form_in_front_of_a_document__not_possible(admin_client, form, m
 
 def test_gated__add__document_kept_by_id(admin_client, form, media):
     document = factories.document()
-    data = {"document": document.pk, "form": form.pk}
+    data = {**GATE, "document": document.pk, "form": form.pk}
     assert admin_client.post(reverse("wagtail_ma_gated:add"), data).status_code == 302
     assert GatedDocument.objects.get().document_id == document.pk
     again = admin_client.post(reverse("wagtail_ma_gated:add"), data)
@@ -130,7 +131,7 @@ def test_gated__edit__shows_the_chosen_document(admin_client, form, media):
     text = admin_client.get(reverse("wagtail_ma_gated:edit", args=[gate.pk])).content.decode()
     assert "The paper" in text
     form_two = factories.lead_form(name="Two")
-    data = {"document": gate.document_id, "form": form_two.pk}
+    data = {**GATE, "document": gate.document_id, "form": form_two.pk}
     assert admin_client.post(reverse("wagtail_ma_gated:edit", args=[gate.pk]), data).status_code == 302
     gate.refresh_from_db()
     assert gate.form == form_two

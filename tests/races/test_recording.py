@@ -90,6 +90,20 @@ def test_same_message__at_once__one_row(home: Any, now: datetime) -> None:
     assert PageView.objects.filter(view_id=hit.view_id).count() == 1
 
 
+def test_first_messages_of_a_view__at_once_and_without_cookie__one_visitor(home: Any, now: datetime) -> None:
+    for _ in range(8):
+        view_id = uuid4()
+        hits = [
+            page_hit(home, view_id=view_id, referrer="https://www.bing.com/"),
+            engagement_hit(view_id, 3, page=home),
+            engagement_hit(view_id, 4, page=home),
+        ]
+        together(*[lambda hit=hit: record(hit, now + timedelta(seconds=4)) for hit in hits])
+    assert (Visitor.objects.count(), Identity.objects.count(), Visit.objects.count()) == (8, 8, 8)
+    assert set(PageView.objects.values_list("engaged_seconds", flat=True)) == {4}
+    assert set(Visit.objects.values_list("medium", flat=True)) == {"organic"}
+
+
 def test_totals_of_one_view__at_once__largest_wins(home: Any, now: datetime) -> None:
     view_id = uuid4()
     key = flow.record_hit(page_hit(home, view_id=view_id), now=now).browser_key

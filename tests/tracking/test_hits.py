@@ -147,7 +147,7 @@ def test_parse__forged_page__dropped_with_204(token: str) -> None:
     assert refusal.value.status == 204
 
 
-@pytest.mark.parametrize("name", ["download", "mail_click", "FORM_SUBMIT"])
+@pytest.mark.parametrize("name", ["download", "form_confirm", "mail_click", "FORM_SUBMIT"])
 def test_parse__act_that_only_the_server_records__dropped_with_204(name: str) -> None:
     with pytest.raises(BadHit) as refusal:
         read(activity(n=name))

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
 from django.test import override_settings
 
 from tests.factories import CHROME, page_hit
@@ -70,7 +69,9 @@ def visits() -> list[dict[str, Any]]:
     return found
 
 
-def test_replay__two_pages__one_visit_with_estimated_time(home: Any, site: Any, now: datetime, tmp_path: Path) -> None:
+def test_replay__two_pages__one_visit_with_estimated_time(
+    home: Any, site: Any, now: datetime, tmp_path: Path
+) -> None:
     path = written(
         tmp_path,
         line(now, "/?utm_source=x&utm_medium=email", referrer="https://www.google.com/"),
@@ -236,7 +237,7 @@ def test_replay__failure_in_a_chunk__leaves_neither_views_nor_offset(
 
     monkeypatch.setattr(replaying.estimates, "estimate", fail)
     path = written(tmp_path, line(now))
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with pytest.raises(RuntimeError):
         run(path, site, now)
     assert not PageView.objects.exists()
     monkeypatch.undo()
@@ -362,7 +363,6 @@ def test_replay__statements__do_not_grow_with_the_lines(
     many = [line(now + timedelta(seconds=n), address=f"203.0.113.{n}") for n in range(1, 200)]
     with django_assert_max_num_queries(40):
         run(written(tmp_path, *many, name="b.log"), site, now)
-    assert connection.queries_log is not None
 
 
 def test_command__file__says_what_it_did(home: Any, site: Any, now: datetime, tmp_path: Path) -> None:
@@ -370,7 +370,14 @@ def test_command__file__says_what_it_did(home: Any, site: Any, now: datetime, tm
     out = StringIO()
     call_command("ma_replay_log", path, host="example.com", stdout=out)
     text = out.getvalue()
-    for expected in ("100%", "Lines read: 4", "Page views recorded: 1", "file: 1", "malformed: 1", "own address: 1"):
+    for expected in (
+        "100%",
+        "Lines read: 4",
+        "Page views recorded: 1",
+        "file: 1",
+        "malformed: 1",
+        "own address: 1",
+    ):
         assert expected in text
     assert SiteDay.objects.get(day=rollups.local_day(now)).views == 1
     again = StringIO()

@@ -34,6 +34,11 @@ class ChannelRuleForm(WagtailAdminModelForm):
             raise forms.ValidationError(_("Say which text to look for."))
         return value
 
+    def clean_source_name(self) -> str:
+        # As those that are recognised: one name in two spellings would be two rows in a report.
+        name: str = self.cleaned_data["source_name"]
+        return name.strip().lower()
+
 
 class ForgetMixin:
     """A change applies at once in this process, and within a minute in all others."""
@@ -134,7 +139,9 @@ class ChannelRuleViewSet(ModelViewSet):
                     FieldPanel("medium"),
                     FieldPanel(
                         "source_name",
-                        help_text=gettext_lazy("As reports will name it. Empty: as recognised."),
+                        help_text=gettext_lazy(
+                            "As reports will name it, in lower case. Empty: as recognised."
+                        ),
                     ),
                 ],
                 heading=gettext_lazy("… the visit came by"),

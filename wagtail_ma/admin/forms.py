@@ -1,52 +1,176 @@
-"""The screens of lead forms, of what was sent with them, and of gated documents."""
+"""The screens of lead forms."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import urlencode
 
+import swapper
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import CharField, Count, DateTimeField, IntegerField, Max, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Cast, Coalesce
-from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
+from django.db.models import Count, Max, Q, QuerySet
 from django.urls import path, reverse
+from django.utils import translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.generic import TemplateView
 from wagtail.admin.forms import WagtailAdminModelForm
-from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, InlinePanel, ObjectList
-from wagtail.admin.ui.tables import Column, DateColumn, NumberColumn, TitleColumn
+from wagtail.admin.panels import (
+    FieldPanel,
+    FieldRowPanel,
+    HelpPanel,
+    InlinePanel,
+    MultiFieldPanel,
+    ObjectList,
+    TabbedInterface,
+)
+from wagtail.admin.ui.tables import Column, DateColumn, NumberColumn
 from wagtail.admin.views import generic
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.model import ModelViewSet
+from wagtail.admin.widgets import AdminPageChooser
 from wagtail.admin.widgets.button import Button, ListingButton
+from wagtail.coreutils import get_content_languages
 from wagtail.documents import get_document_model
 from wagtail.documents.widgets import AdminDocumentChooser
 from wagtail.permissions import policy_registry
 
-from wagtail_ma.admin.exports import SafeExportMixin
+from wagtail_ma.admin.consents import ConsentIndexView
+from wagtail_ma.admin.form_results import FormResultsView, results_url
+from wagtail_ma.admin.form_submissions import ReviewView, SubmissionIndexView, submissions_url
 from wagtail_ma.admin.permissions import may
-from wagtail_ma.forms import downloads
-from wagtail_ma.forms.models import GatedDocument, LeadForm, LeadFormField, Submission
+from wagtail_ma.core.text import normalise_email, split_lines
+from wagtail_ma.forms import downloads, starters
+from wagtail_ma.forms.answers import FIXED
+from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
+from wagtail_ma.forms.public_form import CONSENT, OWN_NAMES
 from wagtail_ma.people.models import Lead
-from wagtail_ma.tracking.models import Activity
 
 MapsTo = LeadFormField.MapsTo
+Kind = LeadFormField.Kind
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+RESERVED = {*MapsTo.values, *OWN_NAMES, CONSENT, "at", "state", "confirmed_at", "revision"}
 
 
 class LeadFormForm(WagtailAdminModelForm):
-    """A form whose questions are asked once each."""
+    """A form whose questions are asked once each and refer to each other rightly."""
+
+    thanks_page = forms.ModelChoiceField(
+        label=gettext_lazy("Thank-you page"),
+        queryset=None,
+        required=False,
+        widget=AdminPageChooser(),
+        help_text=gettext_lazy(
+            "Shown after the form was sent, in the visitor's language; after a download, a link to it."
+        ),
+    )
+    document = forms.ModelChoiceField(
+        label=gettext_lazy("Document"),
+        queryset=None,
+        required=False,
+        widget=AdminDocumentChooser(),
+        help_text=gettext_lazy("Handed out after the form, and sent as a link by mail."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        pages = swapper.load_model("wagtailcore", "Page").objects
+        self.fields["thanks_page"].queryset = pages.all()
+        self.fields["document"].queryset = get_document_model().objects.all()
+        if self.instance.thanks_page_key:
+            same = pages.filter(translation_key=self.instance.thanks_page_key)
+            self.fields["thanks_page"].initial = same.order_by("pk").first()
+        if self.instance.document_id:
+            self.fields["document"].initial = downloads.find_document(self.instance.document_id)
+
+    def clean_notify(self) -> str:
+        addresses = []
+        for line in split_lines(self.cleaned_data["notify"]):
+            try:
+                addresses.append(normalise_email(line))
+            except ValueError as error:
+                message = _("“%(text)s” is not an e-mail address.") % {"text": line}
+                raise ValidationError(message) from error
+        return "\n".join(addresses)
 
     def is_valid(self) -> bool:
         # The questions are a formset of their own: they are known only after its validation.
         if not super().is_valid():
             return False
-        asked = [row.get("maps_to") for row in self.formsets["fields"].cleaned_data if not row.get("DELETE")]
-        doubled = {key for key in asked if asked.count(key) > 1}
-        for key in sorted(doubled):
-            label = MapsTo(key).label
-            self.add_error(None, ValidationError(_("“%(question)s” is asked twice.") % {"question": label}))
-        return not doubled
+        kept = [form for form in self.formsets["fields"].ordered_forms if form.cleaned_data]
+        rows = [form.instance for form in kept]
+        name_questions(rows)
+        problems = [problem for index in range(len(rows)) for problem in problems_of(rows, index)]
+        for problem in dict.fromkeys(problems):
+            self.add_error(None, ValidationError(problem))
+        return not problems
+
+    def save(self, commit: bool = True) -> LeadForm:
+        page, document = self.cleaned_data.get("thanks_page"), self.cleaned_data.get("document")
+        self.instance.thanks_page_key = page.translation_key if page else None
+        self.instance.document_id = document.pk if document else None
+        return super().save(commit=commit)
+
+
+def name_questions(rows: list[LeadFormField]) -> None:
+    """Give every question of the editor's own that has none a short name (``q1``, ``q2`` …)."""
+    taken = {row.key for row in rows}
+    number = 1
+    for row in rows:
+        row.key = row.key.strip()
+        if row.maps_to in (MapsTo.QUESTION, MapsTo.ATTRIBUTE):
+            if row.maps_to == MapsTo.QUESTION and not row.key:
+                while f"q{number}" in taken:
+                    number += 1
+                row.key = f"q{number}"
+                taken.add(row.key)
+        else:
+            row.key = ""
+
+
+def problems_of(rows: list[LeadFormField], index: int) -> list[str]:
+    """What is wrong with one question among the others, in sentences."""
+    row = rows[index]
+    problems = []
+    words = {"question": str(row), "name": row.key}
+    if [other.name for other in rows].count(row.name) > 1:
+        problems.append(_("“%(question)s” is asked twice.") % words)
+    if row.maps_to in (MapsTo.QUESTION, MapsTo.ATTRIBUTE) and not _KEY.match(row.key):
+        problems.append(
+            _("“%(question)s”: a short name has small letters, digits and _, and begins with a letter.")
+            % words
+        )
+    if row.maps_to == MapsTo.QUESTION and (row.key in RESERVED or row.key.startswith("attribute_")):
+        problems.append(_("“%(question)s”: the short name “%(name)s” is taken; choose another.") % words)
+    if row.maps_to in (MapsTo.QUESTION, MapsTo.ATTRIBUTE) and not row.label:
+        problems.append(_("“%(name)s”: a question of your own needs a label.") % words)
+    if row.kind in LeadFormField.CHOICE_KINDS and row.maps_to not in FIXED and not row.choice_list:
+        problems.append(_("“%(question)s”: write down the choices.") % words)
+    return problems + _condition_problems(rows[:index], row)
+
+
+def _condition_problems(earlier: list[LeadFormField], row: LeadFormField) -> list[str]:
+    row.show_if = row.show_if.strip()
+    words = {"question": str(row), "name": row.show_if}
+    if not row.show_if:
+        return []
+    if row.maps_to == MapsTo.EMAIL:
+        return [_("The e-mail address is always asked for.")]
+    other = next((other for other in earlier if other.name == row.show_if), None)
+    if other is None:
+        known = ", ".join(other.name for other in earlier)
+        words["known"] = known
+        return [_("“%(question)s”: “%(name)s” is none of the earlier questions (%(known)s).") % words]
+    if not row.wanted_values:
+        return [_("“%(question)s”: say for which answers it is asked.") % words]
+    unknown = [value for value in row.wanted_values if value not in other.choice_list]
+    if other.kind in LeadFormField.CHOICE_KINDS and unknown:
+        words["value"] = unknown[0]
+        return [_("“%(question)s”: “%(value)s” is no answer to choose in “%(name)s”.") % words]
+    return []
 
 
 class EmbedPanel(HelpPanel):
@@ -67,125 +191,65 @@ class QuestionsColumn(Column):
         return ", ".join(str(question) for question in instance.fields.all())
 
 
-def submissions_url(form: LeadForm) -> str:
-    """The list of what was sent with a form."""
-    return reverse("wagtail_ma_forms:submissions", args=[form.pk])
-
-
 class LeadFormIndexView(generic.IndexView):
     """All forms."""
 
     results_template_name = "wagtail_ma/admin/forms/index_results.html"
     default_ordering = "name"
+    list_filter = ["purpose"]
 
     @cached_property
     def columns(self) -> list[Column]:
         return [
             self._get_title_column("name"),
+            Column("purpose", label=_("Purpose"), accessor="get_purpose_display", sort_key="purpose"),
             QuestionsColumn("questions", label=_("Asks for")),
             NumberColumn("submission_count", label=_("Sent"), sort_key="submission_count"),
+            NumberColumn("waiting_count", label=_("To review"), sort_key="waiting_count"),
             DateColumn("last_sent_at", label=_("Last sent"), sort_key="last_sent_at"),
         ]
 
     def get_base_queryset(self) -> QuerySet[LeadForm]:
         queryset: QuerySet[LeadForm] = super().get_base_queryset()
+        waiting = Q(submissions__state__in=[Submission.State.SUSPECT, Submission.State.HELD])
         return queryset.annotate(
-            submission_count=Count("submissions"), last_sent_at=Max("submissions__at")
+            submission_count=Count("submissions"),
+            waiting_count=Count("submissions", filter=waiting),
+            last_sent_at=Max("submissions__at"),
         ).prefetch_related("fields")
 
-    def get_list_more_buttons(self, instance: LeadForm) -> list[Any]:
-        buttons = list(super().get_list_more_buttons(instance))
-        if may(self.request, Lead, "view"):
-            buttons.append(
-                ListingButton(
-                    _("What was sent"), url=submissions_url(instance), icon_name="list-ul", priority=40
-                )
-            )
-        return buttons
-
-
-class LeadFormAddView(generic.CreateView):
-    """A new form begins with the questions that nearly every form asks."""
-
-    def get_initial_form_instance(self) -> LeadForm:
-        form = LeadForm()
-        for maps_to in (MapsTo.FAMILY_NAME, MapsTo.COMPANY, MapsTo.EMAIL):
-            form.fields.add(LeadFormField(maps_to=maps_to))
-        return form
-
-
-class LeadFormEditView(generic.EditView):
-    """A form, with the way to what was sent with it."""
+    def get_add_url(self) -> str | None:
+        return reverse("wagtail_ma_forms:starters") if super().get_add_url() else None
 
     @cached_property
     def header_more_buttons(self) -> list[Any]:
         buttons = list(super().header_more_buttons)
         if may(self.request, Lead, "view"):
-            buttons.append(
-                Button(_("What was sent"), url=submissions_url(self.object), icon_name="list-ul", priority=40)
-            )
+            url = reverse("wagtail_ma_forms:consents")
+            buttons.append(Button(_("Consents"), url=url, icon_name="check", priority=50))
+        return buttons
+
+    def get_list_more_buttons(self, instance: LeadForm) -> list[Any]:
+        buttons = list(super().get_list_more_buttons(instance))
+        url = results_url(instance)
+        buttons.append(ListingButton(_("Results"), url=url, icon_name="wagtail-ma", priority=35))
+        if may(self.request, Lead, "view"):
+            url = submissions_url(instance)
+            buttons.append(ListingButton(_("What was sent"), url=url, icon_name="list-ul", priority=40))
         return buttons
 
 
-class AnswersColumn(Column):
-    """All that was typed beside name and address, shortened."""
+class StartersView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
+    """What a new form may begin with."""
 
-    def get_value(self, instance: Submission) -> str:
-        labels = dict(MapsTo.choices)
-        hidden = ("family_name", "given_name", "email")
-        parts = [
-            f"{labels[key]}: {value}"
-            for key, value in instance.data.items()
-            if key in labels and key not in hidden
-        ]
-        text = " · ".join(parts)
-        return text if len(text) <= 300 else f"{text[:299]}…"
-
-
-class SubmissionIndexView(SafeExportMixin, generic.IndexView):
-    """What was sent with one form, newest first. Personal data: needs the right to see leads."""
-
-    model = Submission
+    template_name = "wagtail_ma/admin/forms/starters.html"
+    page_title = gettext_lazy("New form")
     header_icon = "form"
-    results_template_name = "wagtail_ma/admin/forms/submissions_results.html"
-    default_ordering = "-at"
-    paginate_by = 50
-    any_permission_required = ["view"]
-    export_permission = "wagtail_ma.export_lead"
-    list_export = ["at", *MapsTo.values]
-    export_filename = "submissions"
+    permission_required = "add"
 
     @property
     def permission_policy(self) -> Any:
-        return policy_registry.get_by_type(Lead)
-
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        self.form = get_object_or_404(LeadForm, pk=kwargs["form_id"])
-        super().setup(request, *args, **kwargs)
-
-    @cached_property
-    def columns(self) -> list[Column]:
-        return [
-            TitleColumn("sender", label=_("Sent by"), get_url=self.get_visitor_url),
-            Column("data.email", label=_("E-mail address"), accessor=lambda row: row.data.get("email", "")),
-            AnswersColumn("answers", label=_("Answers")),
-            DateColumn("at", label=_("When"), sort_key="at"),
-        ]
-
-    def get_visitor_url(self, instance: Submission) -> str:
-        return reverse("wagtail_ma_visitors:visitor", args=[instance.visitor_id])
-
-    def get_edit_url(self, instance: Submission) -> None:
-        return None
-
-    def get_index_url(self) -> str:
-        return submissions_url(self.form)
-
-    def get_index_results_url(self) -> str:
-        return reverse("wagtail_ma_forms:submissions_results", args=[self.form.pk])
-
-    def get_page_title(self) -> str:
-        return _("Sent with “%(form)s”") % {"form": self.form.name}
+        return policy_registry.get_by_type(LeadForm)
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
         return [
@@ -194,11 +258,133 @@ class SubmissionIndexView(SafeExportMixin, generic.IndexView):
             {"url": "", "label": self.get_page_title()},
         ]
 
-    def get_base_queryset(self) -> QuerySet[Submission]:
-        return Submission.objects.filter(form=self.form)
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        add_url = reverse("wagtail_ma_forms:add")
+        mine = translation.get_language()
+        # The editor's own language first.
+        languages = sorted(get_content_languages().items(), key=lambda item: item[0] != mine)
+        cards = []
+        for starter in starters.STARTERS:
+            queries = [
+                (label, urlencode({"from": starter.purpose, "language": code})) for code, label in languages
+            ]
+            cards.append(
+                {
+                    "name": starter.name,
+                    "description": starter.description,
+                    "choices": [{"label": label, "url": f"{add_url}?{query}"} for label, query in queries],
+                }
+            )
+        return super().get_context_data(**kwargs) | {"starters": cards, "empty_url": add_url}
 
-    def to_row_dict(self, item: Submission) -> dict[str, Any]:
-        return {"at": item.at, **{key: str(item.data.get(key, "")) for key in MapsTo.values}}
+
+class LeadFormAddView(generic.CreateView):
+    """A new form begins with a starter, or with the questions that nearly every form asks."""
+
+    def get_initial_form_instance(self) -> LeadForm:
+        starter = starters.find(self.request.GET.get("from"))
+        language = self.request.GET.get("language", "")
+        if starter is not None:
+            known = language if language in get_content_languages() else translation.get_language()
+            return starters.new_form(starter, language=known or "en")
+        form = LeadForm()
+        for maps_to in (MapsTo.FAMILY_NAME, MapsTo.COMPANY, MapsTo.EMAIL):
+            form.fields.add(LeadFormField(maps_to=maps_to))
+        return form
+
+
+class LeadFormEditView(generic.EditView):
+    """A form, with the ways to its results and to what was sent with it."""
+
+    @cached_property
+    def header_more_buttons(self) -> list[Any]:
+        buttons = list(super().header_more_buttons)
+        buttons.append(
+            Button(_("Results"), url=results_url(self.object), icon_name="wagtail-ma", priority=35)
+        )
+        if may(self.request, Lead, "view"):
+            buttons.append(
+                Button(_("What was sent"), url=submissions_url(self.object), icon_name="list-ul", priority=40)
+            )
+        return buttons
+
+
+QUESTION_PANELS = [
+    FieldRowPanel([FieldPanel("maps_to"), FieldPanel("kind")]),
+    FieldRowPanel([FieldPanel("label"), FieldPanel("is_required")]),
+    MultiFieldPanel(
+        [
+            FieldRowPanel([FieldPanel("choices"), FieldPanel("help_text")]),
+            FieldRowPanel([FieldPanel("key"), FieldPanel("default")]),
+            FieldRowPanel([FieldPanel("show_if"), FieldPanel("show_if_values")]),
+        ],
+        heading=gettext_lazy("Choices, short name, condition"),
+        classname="collapsed",
+    ),
+]
+
+FORM_PANELS = TabbedInterface(
+    [
+        ObjectList(
+            [
+                HelpPanel(
+                    content=gettext_lazy(
+                        "Whoever sends this form becomes a lead, with everything that their browser did "
+                        "before. An e-mail address is always asked for."
+                    )
+                ),
+                FieldRowPanel(
+                    [
+                        FieldPanel("name", help_text=gettext_lazy("For you; visitors see the heading.")),
+                        FieldPanel("purpose"),
+                    ]
+                ),
+                FieldPanel("heading"),
+                FieldPanel("intro"),
+                InlinePanel(
+                    "fields",
+                    panels=QUESTION_PANELS,
+                    heading=gettext_lazy("Questions"),
+                    label=gettext_lazy("Question"),
+                ),
+                FieldPanel("consent_text"),
+                FieldPanel("submit_label"),
+            ],
+            heading=gettext_lazy("Form"),
+        ),
+        ObjectList(
+            [
+                MultiFieldPanel(
+                    [FieldPanel("thanks"), FieldPanel("thanks_page"), FieldPanel("document")],
+                    heading=gettext_lazy("For the sender"),
+                ),
+                FieldPanel("asks_confirmation"),
+                FieldPanel("notify"),
+            ],
+            heading=gettext_lazy("After sending"),
+        ),
+        ObjectList(
+            [
+                FieldPanel("free_mail"),
+                MultiFieldPanel(
+                    [FieldPanel("asks_only_unknown"), FieldPanel("max_questions")],
+                    heading=gettext_lazy("Ask little at a time"),
+                ),
+            ],
+            heading=gettext_lazy("What is asked"),
+        ),
+        ObjectList(
+            [
+                EmbedPanel(
+                    template="wagtail_ma/admin/forms/embed.html",
+                    heading=gettext_lazy("Put it on the site"),
+                ),
+            ],
+            heading=gettext_lazy("On the site"),
+        ),
+    ],
+    base_form_class=LeadFormForm,
+)
 
 
 class LeadFormViewSet(ModelViewSet):
@@ -216,131 +402,17 @@ class LeadFormViewSet(ModelViewSet):
     copy_view_enabled = False
     search_fields = ["name", "heading"]
     search_backend_name = None
-    edit_handler = ObjectList(
-        [
-            HelpPanel(
-                content=gettext_lazy(
-                    "Whoever sends this form becomes a lead, with everything that their browser did before. "
-                    "An e-mail address is always asked for."
-                )
-            ),
-            FieldPanel("name", help_text=gettext_lazy("For you; visitors see the heading.")),
-            FieldPanel("heading"),
-            FieldPanel("intro"),
-            InlinePanel("fields", heading=gettext_lazy("Questions"), label=gettext_lazy("Question")),
-            FieldPanel("consent_text"),
-            FieldRowPanel([FieldPanel("submit_label"), FieldPanel("thanks")]),
-            EmbedPanel(
-                template="wagtail_ma/admin/forms/embed.html",
-                heading=gettext_lazy("Put it on the site"),
-            ),
-        ],
-        base_form_class=LeadFormForm,
-    )
+    edit_handler = FORM_PANELS
 
     def get_urlpatterns(self) -> list[Any]:
         results = SubmissionIndexView.as_view(results_only=True)
         return [
             *super().get_urlpatterns(),
+            path("starters/", StartersView.as_view(), name="starters"),
             path("<int:form_id>/submissions/", SubmissionIndexView.as_view(), name="submissions"),
             path("<int:form_id>/submissions/results/", results, name="submissions_results"),
+            path("<int:form_id>/funnel/", FormResultsView.as_view(), name="results"),
+            path("review/<int:pk>/", ReviewView.as_view(), name="review"),
+            path("consents/", ConsentIndexView.as_view(), name="consents"),
+            path("consents/results/", ConsentIndexView.as_view(results_only=True), name="consents_results"),
         ]
-
-
-class GatedDocumentForm(WagtailAdminModelForm):
-    """The document is chosen with Wagtail's own chooser and kept by its id."""
-
-    document = forms.ModelChoiceField(
-        label=gettext_lazy("Document"), queryset=None, widget=AdminDocumentChooser()
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["document"].queryset = get_document_model().objects.all()
-        if self.instance.document_id:
-            self.fields["document"].initial = downloads.find_document(self.instance.document_id)
-
-    def clean_document(self) -> Any:
-        document = self.cleaned_data["document"]
-        others = GatedDocument.objects.exclude(pk=self.instance.pk)
-        if others.filter(document_id=document.pk).exists():
-            raise ValidationError(_("This document is gated already."))
-        return document
-
-    def save(self, commit: bool = True) -> GatedDocument:
-        self.instance.document_id = self.cleaned_data["document"].pk
-        return super().save(commit=commit)
-
-
-class DocumentColumn(TitleColumn):
-    """The document's title; a gate may outlive its document."""
-
-    def get_value(self, instance: Any) -> str:
-        return instance.document_title or _("Deleted document")
-
-
-class GatedDocumentIndexView(generic.IndexView):
-    """All gates, and how often each document was taken."""
-
-    results_template_name = "wagtail_ma/admin/forms/gated_results.html"
-    default_ordering = "document_title"
-
-    @cached_property
-    def columns(self) -> list[Column]:
-        return [
-            DocumentColumn(
-                "document_title", label=_("Document"), get_url=self.get_edit_url, sort_key="document_title"
-            ),
-            Column("form", label=_("Form"), sort_key="form__name"),
-            NumberColumn("download_count", label=_("Downloads"), sort_key="download_count"),
-            DateColumn("last_download_at", label=_("Last download"), sort_key="last_download_at"),
-        ]
-
-    def get_base_queryset(self) -> QuerySet[GatedDocument]:
-        titles = get_document_model().objects.filter(pk=OuterRef("document_id")).values("title")[:1]
-        taken = (
-            Activity.objects.filter(
-                kind=downloads.KIND,
-                object_kind="document",
-                object_key=Cast(OuterRef("document_id"), CharField()),
-            )
-            .order_by()
-            .values("object_key")
-        )
-        queryset: QuerySet[GatedDocument] = super().get_base_queryset()
-        return queryset.select_related("form").annotate(
-            document_title=Subquery(titles),
-            download_count=Coalesce(
-                Subquery(taken.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0
-            ),
-            last_download_at=Subquery(
-                taken.annotate(last=Max("at")).values("last"), output_field=DateTimeField()
-            ),
-        )
-
-
-class GatedDocumentViewSet(ModelViewSet):
-    """Gated documents in the Marketing menu."""
-
-    model = GatedDocument
-    name = "wagtail_ma_gated"
-    url_prefix = "marketing/gated-documents"
-    icon = "wagtail-ma-gate"
-    menu_label = gettext_lazy("Gated documents")
-    menu_name = "wagtail-ma-gated"
-    index_view_class = GatedDocumentIndexView
-    copy_view_enabled = False
-    add_to_reference_index = True
-    edit_handler = ObjectList(
-        [
-            HelpPanel(
-                content=gettext_lazy(
-                    "The document can be had only after the form was sent: links to it lead to the form, "
-                    "the sender gets the document at once and a link to it by mail."
-                )
-            ),
-            FieldPanel("document"),
-            FieldPanel("form"),
-        ],
-        base_form_class=GatedDocumentForm,
-    )

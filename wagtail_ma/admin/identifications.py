@@ -30,18 +30,11 @@ from wagtail_ma.forms.models import LeadForm
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import merge
 from wagtail_ma.people.models import Identity, IdentityLink, Lead
+from wagtail_ma.reports.timeline import METHOD_LABELS
 
 NAMED = Q(identity__kind=Identity.Kind.EMAIL)
 SHARED = Q(evidence__conflict_with__isnull=False)
 JOINED = Q(from_visitor__isnull=False)
-
-METHODS = {
-    "form": gettext_lazy("Form"),
-    "login": gettext_lazy("Log-in"),
-    "mail_link": gettext_lazy("Link in a mail"),
-    "import": gettext_lazy("Import"),
-    "manual": gettext_lazy("By hand"),
-}
 
 
 def what_happened(link: IdentityLink) -> str:
@@ -139,7 +132,7 @@ def _decorated(links: list[IdentityLink]) -> list[IdentityLink]:
     for link in links:
         link.person = str(getattr(link.to_visitor, "lead", None) or link.to_visitor)
         link.happened = what_happened(link)
-        link.how = METHODS.get(link.method, link.method)
+        link.how = METHOD_LABELS.get(link.method, link.method)
         places = (forms.get(link.evidence.get("form")), titles.get(link.evidence.get("page")))
         link.where = ", ".join(place for place in places if place)
     return links

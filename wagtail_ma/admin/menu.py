@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.viewsets.base import ViewSetGroup
 
 from wagtail_ma.admin.channels import ChannelRuleViewSet
-from wagtail_ma.admin.forms import GatedDocumentViewSet, LeadFormViewSet
+from wagtail_ma.admin.forms import LeadFormViewSet
+from wagtail_ma.admin.gates import GatedDocumentViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
 from wagtail_ma.admin.overview import OverviewViewSet

@@ -26,7 +26,7 @@ from wagtail.snippets.views.snippets import EditView, InspectView, SnippetViewSe
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.scenarios import queries, switch
+from wagtail_ma.scenarios import queries, reasons, switch
 from wagtail_ma.scenarios.diagram import draw
 from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario
@@ -34,13 +34,6 @@ from wagtail_ma.scenarios.publish import problems, walk
 from wagtail_ma.tracking.facts import ACTIVITY_KINDS
 
 PEOPLE_PER_PAGE = 50
-
-LEFT_REASONS = {
-    "completed": gettext_lazy("went through to the end"),
-    "merged": gettext_lazy("turned out to be somebody who is in this scenario already"),
-    "stopped": gettext_lazy("the scenario was stopped by hand"),
-    "failed": gettext_lazy("a step failed again and again"),
-}
 
 
 class ScenarioForm(WagtailAdminModelForm):
@@ -182,7 +175,7 @@ def _person_row(enrolment: Enrolment, labels: dict[str, str]) -> dict[str, Any]:
         "step": labels.get(enrolment.step_id, _("a step of an older version")),
         "enrolment": enrolment,
         "is_active": enrolment.status == Enrolment.Status.ACTIVE,
-        "left_reason": LEFT_REASONS.get(enrolment.left_reason, enrolment.left_reason),
+        "left_reason": reasons.label(enrolment.left_reason),
     }
 
 

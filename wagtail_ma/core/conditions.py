@@ -17,6 +17,7 @@ from django.db.models import Aggregate, Count, Q, QuerySet
 
 from wagtail_ma.core.parameters import Parameter
 from wagtail_ma.core.registry import Registry
+from wagtail_ma.core.request_facts import RequestFacts
 
 
 class Scope:
@@ -68,13 +69,24 @@ class Where:
     stranger: bool = False
 
 
-Test = Rows | Where
+@dataclass(frozen=True)
+class Asks:
+    """True for whoever sends a request that ``holds``, whether or not we have a row of them.
+
+    Only for conditions marked ``is_live``.
+    """
+
+    holds: Callable[[RequestFacts], bool]
+
+
+Test = Rows | Where | Asks
 
 
 class Condition:
     """One kind of condition. Subclass it, register an instance: that is all.
 
     :cvar key: stored in rules for ever; never rename it.
+    :cvar is_live: asks for facts of the request: can only be decided while a page is rendered.
     :cvar parameters: declared once: the form, the validation and the sentence come from them.
     """
 
@@ -82,6 +94,7 @@ class Condition:
     label: ClassVar[Any]
     group: ClassVar[Any] = ""
     icon: ClassVar[str] = "placeholder"
+    is_live: ClassVar[bool] = False
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
@@ -100,6 +101,21 @@ class Text(Parameter):
         if not isinstance(raw, str) or not raw.strip() or len(raw) > self.max_length or "\x00" in raw:
             raise self.bad()
         return raw.strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneName(Text):
+    """The name of a time zone, such as ``Asia/Tokyo``."""
+
+    max_length: int = 64
+
+    def convert(self, raw: Any) -> str:
+        name = super().convert(raw)
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError) as error:
+            raise self.bad() from error
+        return name
 
 
 @dataclass(frozen=True, kw_only=True)

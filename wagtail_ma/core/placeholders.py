@@ -7,13 +7,20 @@ run, so it is compiled once per version of the rules, with these in place of the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections
 from django.db.models import BooleanField, DateTimeField, Expression, F
+
+from wagtail_ma.core.errors import MarketingError
+from wagtail_ma.core.request_facts import RequestFacts
+
+
+class NoRequest(MarketingError):
+    """A condition about the request was to be decided outside of one."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,23 @@ class MomentSlot:
 @dataclass(frozen=True)
 class IdsSlot:
     """A parameter that becomes the list of visitor ids."""
+
+
+@dataclass(frozen=True)
+class VisitorSlot:
+    """A parameter that becomes one visitor id, or NULL."""
+
+
+@dataclass(frozen=True)
+class TextSlot:
+    """A parameter that becomes the given text."""
+
+
+@dataclass(frozen=True)
+class FactSlot:
+    """A parameter that becomes 1 if the facts of the request fulfil ``holds``, else 0."""
+
+    holds: Callable[[RequestFacts], bool]
 
 
 class Moment(Expression):
@@ -66,6 +90,64 @@ class OneOfThese(Expression):
         return f"{column} IN (SELECT value FROM json_each(%s))", [*parameters, IdsSlot()]  # noqa: S608
 
 
+class AskedNow(Expression):
+    """Whether the facts of the request fulfil ``holds``, known only when the statement is executed."""
+
+    conditional = True
+
+    def __init__(self, holds: Callable[[RequestFacts], bool]) -> None:
+        super().__init__(output_field=BooleanField())
+        self.holds = holds
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "CAST(%s AS integer) = 1", [FactSlot(self.holds)]
+
+
+class GivenText(Expression):
+    """A text given when the statement is executed."""
+
+    def __init__(self, output_field: Any) -> None:
+        super().__init__(output_field=output_field)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [TextSlot()]
+
+
+class IsNobody(Expression):
+    """True in the row of somebody of whom we have none (an outer join found nothing).
+
+    Not ``pk__isnull``: the ORM knows that a primary key is never NULL.
+    """
+
+    conditional = True
+
+    def __init__(self, field: str = "pk", *, negated: bool = False) -> None:
+        super().__init__(output_field=BooleanField())
+        self.column: Any = F(field)
+        self.negated = negated
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.column]
+
+    def set_source_expressions(self, expressions: Any) -> None:
+        (self.column,) = expressions
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, parameters = compiler.compile(self.column)
+        return f"{column} IS {'NOT ' if self.negated else ''}NULL", parameters
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the slots of a statement are filled with."""
+
+    now: datetime
+    ids: list[int]
+    visitor_id: int | None
+    facts: RequestFacts | None
+    text: str
+
+
 @dataclass(frozen=True)
 class Statement:
     """A compiled statement with slots."""
@@ -74,11 +156,22 @@ class Statement:
     parameters: tuple[Any, ...]
     using: str
 
-    def rows(self, *, now: datetime, ids: Iterable[int] = ()) -> list[tuple[Any, ...]]:
-        """Execute it for this moment and these ids, and fetch everything."""
+    def rows(
+        self,
+        *,
+        now: datetime,
+        ids: Iterable[int] = (),
+        visitor_id: int | None = None,
+        facts: RequestFacts | None = None,
+        text: str = "",
+    ) -> list[tuple[Any, ...]]:
+        """Execute it for this moment and what else it asks for, and fetch everything.
+
+        :raises NoRequest: it asks for facts of a request and none are given.
+        """
         connection = connections[self.using]
-        listed = list(ids)
-        filled = [_fill(parameter, now, listed, connection) for parameter in self.parameters]
+        call = Call(now, list(ids), visitor_id, facts, text)
+        filled = [_fill(parameter, call, connection) for parameter in self.parameters]
         with connection.cursor() as cursor:
             cursor.execute(self.sql, filled)
             return cursor.fetchall()
@@ -94,9 +187,17 @@ def compile_statement(queryset: Any) -> Statement:
     return Statement(sql, tuple(parameters), queryset.db)
 
 
-def _fill(parameter: Any, now: datetime, ids: list[int], connection: Any) -> Any:
+def _fill(parameter: Any, call: Call, connection: Any) -> Any:
     if isinstance(parameter, MomentSlot):
-        return connection.ops.adapt_datetimefield_value(now - parameter.before)
+        return connection.ops.adapt_datetimefield_value(call.now - parameter.before)
     if isinstance(parameter, IdsSlot):
-        return ids if connection.vendor == "postgresql" else json.dumps(ids)
+        return call.ids if connection.vendor == "postgresql" else json.dumps(call.ids)
+    if isinstance(parameter, VisitorSlot):
+        return call.visitor_id
+    if isinstance(parameter, TextSlot):
+        return call.text
+    if isinstance(parameter, FactSlot):
+        if call.facts is None:
+            raise NoRequest("a condition about the request cannot be decided outside of one")
+        return 1 if parameter.holds(call.facts) else 0
     return parameter

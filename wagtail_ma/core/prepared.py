@@ -103,24 +103,33 @@ class Insert:
 
     :param unique: names of fields; a row that has the same values there is kept as it is, and its
         id is found. (An "update" that sets them to themselves: unlike "do nothing" it tells the id.)
+    :param tell: names of fields by which a row that was there already is told from the given one.
     """
 
-    def __init__(self, model: type[Model], *, unique: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, model: type[Model], *, unique: tuple[str, ...] = (), tell: tuple[str, ...] = ()
+    ) -> None:
         self._model = model
         self._unique = unique
+        self._tell = tell
         self._sql: dict[str, str] = {}
 
-    def run(self, row: Any) -> None:
-        """Write it and set its primary key. Like ``bulk_create``, it sends no signal."""
+    def run(self, row: Any) -> bool:
+        """Write it and set its primary key. Like ``bulk_create``, it sends no signal.
+
+        :returns: False if the row in the table has other values in ``tell``: it was there before.
+        """
         connection = connections[DEFAULT_DB_ALIAS]
         if connection.vendor not in self._sql:
             self._sql[connection.vendor] = self._write(connection)
         values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in self._fields]
+        told = [value for field, value in zip(self._fields, values, strict=True) if field.name in self._tell]
         with connection.cursor() as cursor:
-            cursor.execute(self._sql[connection.vendor], values)
-            row.pk = cursor.fetchone()[0]
+            cursor.execute(self._sql[connection.vendor], values + told)
+            row.pk, *same = cursor.fetchone()
         row._state.adding = False
         row._state.db = DEFAULT_DB_ALIAS
+        return all(same)
 
     @cached_property
     def _fields(self) -> list[Any]:
@@ -135,9 +144,11 @@ class Insert:
         if self._unique:
             names = [quote(meta.get_field(name).column) for name in self._unique]
             conflict = f" ON CONFLICT ({', '.join(names)}) DO UPDATE SET {names[0]} = EXCLUDED.{names[0]}"
+        told = [f"{quote(field.column)} = %s" for field in self._fields if field.name in self._tell]
+        returned = ", ".join([quote(meta.pk.column), *told])
         return (
             f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({gaps}){conflict} "  # noqa: S608
-            f"RETURNING {quote(meta.pk.column)}"
+            f"RETURNING {returned}"
         )
 
 

@@ -183,7 +183,9 @@ USUAL = {
     MapsTo.DEPARTMENT: Usual("off", 120),
     MapsTo.TITLE: Usual("organization-title", 120),
     MapsTo.PHONE: Usual("tel", 40, PhoneField, "tel", "width", r"[0-9+() .\-\/x#]{5,40}"),
-    MapsTo.POSTAL_CODE: Usual("postal-code", 20, PostalCodeField, "numeric", "width", "〒?[0-9]{3}-?[0-9]{4}"),
+    MapsTo.POSTAL_CODE: Usual(
+        "postal-code", 20, PostalCodeField, "numeric", "width", "〒?[0-9]{3}-?[0-9]{4}"
+    ),
     MapsTo.ADDRESS: Usual("street-address", 255),
 }
 # Their answers have one notation; an editor cannot make lists of them.
@@ -251,9 +253,7 @@ def _line(row: LeadFormField, options: dict[str, Any]) -> forms.Field:
 
 def _number(row: LeadFormField, options: dict[str, Any]) -> forms.Field:
     # Not type="number": it drops full-width digits without a word.
-    widget = forms.TextInput(
-        attrs={"autocomplete": "off", "inputmode": "decimal", "data-ma-repair": "width"}
-    )
+    widget = forms.TextInput(attrs={"autocomplete": "off", "inputmode": "decimal", "data-ma-repair": "width"})
     return NumberField(widget=widget, max_digits=18, decimal_places=4, **options)
 
 

@@ -40,7 +40,9 @@ def ask(submission: Submission, lead: Lead, *, now: datetime, language: str = ""
     :returns: the planned mail, None when none is sent.
     """
     email = str(submission.data.get("email", ""))
-    today = Delivery.objects.filter(builtin=mails.CONFIRM, email=email, created_at__gt=now - timedelta(days=1))
+    today = Delivery.objects.filter(
+        builtin=mails.CONFIRM, email=email, created_at__gt=now - timedelta(days=1)
+    )
     if today.count() >= MAILS_PER_DAY:
         return None
     submission.asked_at = now

@@ -14,6 +14,7 @@ from wagtail.documents import get_document_model
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core import tokens
+from wagtail_ma.forms.gates import Gate, gate_of
 from wagtail_ma.forms.models import GatedDocument, LeadForm, Submission
 from wagtail_ma.people import merge
 from wagtail_ma.people.visitors import BrowserVisitor
@@ -42,14 +43,13 @@ class Ticket:
     is_by_mail: bool
 
 
-def gated(document_id: int) -> GatedDocument | None:
-    """The gate in front of a document, or None (one statement)."""
-    return GatedDocument.objects.select_related("form").filter(document_id=document_id).first()
-
-
 def document_of(form: LeadForm) -> int | None:
-    """The document that a form hands out when nothing else is said: the one it is the gate of."""
-    ids = list(GatedDocument.objects.filter(form=form).values_list("document_id", flat=True)[:2])
+    """The document that a form hands out when nothing else is said: its own, or the only one that
+    it is the gate of."""
+    if form.document_id:
+        return form.document_id
+    rules = GatedDocument.objects.filter(form=form).values_list("document_id", flat=True)
+    ids = list(rules[:2])
     return ids[0] if len(ids) == 1 else None
 
 
@@ -69,14 +69,14 @@ def read_link(token: str, *, now: datetime) -> Ticket:
     """What :func:`make_link` signed.
 
     :raises wagtail_ma.core.tokens.ExpiredToken: too old.
-    :raises wagtail_ma.core.tokens.BadToken: forged, or the person has been erased since.
+    :raises wagtail_ma.core.tokens.BadToken: forged, not accepted, or the person has been erased.
     """
     by_mail, payload = _read(token, now=now)
     match payload:
         case (int(document_id), int(submission_id)):
             submission = (
                 Submission.objects.select_related("identity", "form")
-                .filter(pk=submission_id, document_id=document_id)
+                .filter(pk=submission_id, document_id=document_id, state=Submission.State.ACCEPTED)
                 .first()
             )
             if submission is not None:
@@ -94,20 +94,20 @@ def _read(token: str, *, now: datetime) -> tuple[bool, tokens.Payload]:
         return True, tokens.loads(PURPOSES["mail"], token, now=now, max_age_seconds=age)
 
 
-def likely_gate(token: str) -> GatedDocument | None:
+def likely_gate(token: str) -> Gate | None:
     """The gate that a broken or expired link once belonged to, to offer its form again.
 
     What the token says is *not* verified: it chooses a form that anybody may open anyway.
     """
     try:
         payload = json.loads(_TUPLE.search(_decoded(token))[0])  # type: ignore[index]
-        found = gated(payload[0]) if isinstance(payload[0], int) and 0 < payload[0] < 2**63 else None
+        found = gate_of(payload[0]) if isinstance(payload[0], int) and 0 < payload[0] < 2**63 else None
     except (ValueError, TypeError, IndexError):
         found = None
     if found is not None:
         return found
-    every = list(GatedDocument.objects.select_related("form")[:2])
-    return every[0] if len(every) == 1 else None
+    every = list(GatedDocument.objects.select_related("form").filter(document_id__isnull=False)[:2])
+    return Gate(every[0].document_id, every[0]) if len(every) == 1 else None
 
 
 def _decoded(token: str) -> bytes:
@@ -125,6 +125,7 @@ def passport(document_id: int, browser: BrowserVisitor | None, *, now: datetime)
         Submission.objects.filter(
             browser_id=browser.identity_id,
             document_id=document_id,
+            state=Submission.State.ACCEPTED,
             at__gt=now - timedelta(days=conf.DOWNLOAD_LINK_DAYS),
         )
         .order_by("-at")

@@ -23,12 +23,11 @@ ASKED = (
     "phone",
     "email",
 )
-WORDS = frozenset(
-    """
+_WORDS = """
     test testing tests dummy sample asdf asdfg asdfgh asdfghjk qwerty qwertyuiop hoge fuga piyo foobar
     テスト てすと 試験 ダミー だみー サンプル さんぷる ホゲ ほげ
-    """.split()
-)
+"""
+WORDS = frozenset(_WORDS.split())
 # One character and nothing else, four times or more, is nobody's name; three times may be (AAA).
 _SURELY = re.compile(r"(.)\1{3,}\Z")
 _PERHAPS = re.compile(r"(.)\1{2}\Z")

@@ -59,9 +59,7 @@ def verdict(document_id: int | None, email: str) -> str:
 def is_blocked(rule: GatedDocument, email: str) -> bool:
     """Whether an address belongs to a domain (or a sub-domain of one) that the gate is closed to."""
     domain = email.rpartition("@")[2].lower()
-    return any(
-        domain == blocked or domain.endswith(f".{blocked}") for blocked in blocked_domains(rule)
-    )
+    return any(domain == blocked or domain.endswith(f".{blocked}") for blocked in blocked_domains(rule))
 
 
 def blocked_domains(rule: GatedDocument) -> list[str]:

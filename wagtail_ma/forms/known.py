@@ -11,7 +11,7 @@ from typing import Any
 
 from wagtail_ma.forms.answers import Kind, MapsTo
 from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
-from wagtail_ma.forms.public_form import CONSENT, questions_of
+from wagtail_ma.forms.public_form import CONSENT, as_text, questions_of
 
 # Enough to cover what one person answers; bounds the read for a browser of many.
 LATEST = 30
@@ -72,4 +72,4 @@ def _is_due(row: LeadFormField, known: Mapping[str, Any]) -> bool:
         return True
     given = known.get(row.show_if)
     answers = given if isinstance(given, list) else [given]
-    return any(str(answer) in row.wanted_values for answer in answers)
+    return any(as_text(answer) in row.wanted_values for answer in answers)

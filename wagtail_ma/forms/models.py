@@ -32,9 +32,7 @@ class LeadForm(ClusterableModel):
         REFUSE = "refuse", _("Refuse them")
 
     name = models.CharField(_("name"), max_length=120)
-    purpose = models.CharField(
-        _("purpose"), max_length=12, choices=Purpose.choices, default=Purpose.CONTACT
-    )
+    purpose = models.CharField(_("purpose"), max_length=12, choices=Purpose.choices, default=Purpose.CONTACT)
     heading = models.CharField(_("heading"), max_length=160, blank=True)
     intro = models.TextField(_("introduction"), blank=True)
     submit_label = models.CharField(_("label of the button"), max_length=60, blank=True)
@@ -55,7 +53,8 @@ class LeadForm(ClusterableModel):
         _("confirm the address by mail"),
         default=False,
         help_text=_(
-            "The sender gets a mail with a button. Only after it was pressed the consent counts (double opt-in)."
+            "The sender gets a mail with a button. Only after it was pressed the consent counts "
+            "(double opt-in)."
         ),
     )
     free_mail = models.CharField(
@@ -146,8 +145,8 @@ class LeadFormField(models.Model):
         max_length=40,
         blank=True,
         help_text=_(
-            "For a question of your own: its name in exports and conditions, e.g. budget. For a lead field of "
-            "your own: the short name of that field."
+            "For a question of your own: its name in exports and conditions, e.g. budget. For a lead field "
+            "of your own: the short name of that field."
         ),
     )
     choices = models.TextField(_("choices"), blank=True, help_text=_("One per line."))

@@ -134,7 +134,7 @@ class PublicForm(forms.Form):
     def _holds(self, row: LeadFormField, cleaned: dict[str, Any]) -> bool:
         given = cleaned.get(row.show_if)
         answers = given if isinstance(given, list) else [given]
-        return any(_as_text(answer) in row.wanted_values for answer in answers)
+        return any(as_text(answer) in row.wanted_values for answer in answers)
 
     def values(self) -> dict[str, Any]:
         """The answers by the names of their questions as JSON values, and ``consent`` when it was
@@ -181,7 +181,7 @@ class Question:
         return self.field.as_widget(attrs={"aria-describedby": described})
 
 
-def _as_text(answer: Any) -> str:
+def as_text(answer: Any) -> str:
     """An answer as an editor writes it into a condition; a ticked box is :data:`YES`."""
     if answer is True:
         return YES

@@ -12,16 +12,18 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.forms import downloads, limits
+from wagtail_ma.forms import confirm, downloads, dummies, gates, limits, mails, versions
 from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
 from wagtail_ma.forms.public_form import CONSENT
 from wagtail_ma.messaging import consents, transactional
+from wagtail_ma.people import browsers
 from wagtail_ma.people.identify import FIELDS, Identified, identify_browser
 from wagtail_ma.people.models import Identity, Lead
 from wagtail_ma.tracking import activities, visits
 
 KIND = "form_submit"
 EMAIL = LeadFormField.MapsTo.EMAIL.value
+State = Submission.State
 
 
 class TooMany(MarketingError):
@@ -31,7 +33,8 @@ class TooMany(MarketingError):
 @dataclass(frozen=True)
 class Submitted:
     """The outcome. ``identity`` is where the facts went; when ``is_new_browser``, the cookie must
-    be changed to its key. ``is_repeat``: it had been sent before, nothing was done."""
+    be changed to its key. ``is_repeat``: it had been sent before, nothing was done. ``lead`` is
+    None when the answers were set aside as dummies."""
 
     submission: Submission
     lead: Lead | None
@@ -54,8 +57,8 @@ def submit(
 ) -> Submitted:
     """Take the answers of one person; one transaction, harmless when repeated.
 
-    :param values: validated answers by ``maps_to`` (``PublicForm.values()``), with ``email``, and
-        ``consent`` when it was asked for.
+    :param values: validated answers by the names of the questions (``PublicForm.values()``), with
+        ``email``, and ``consent`` when it was asked for.
     :param browser_identity: from ``browsers.recognise``; None when the browser must not be known.
     :param nonce: of the showing of the form; the same answers with it again are the same act.
     :param document_id: the document asked for.
@@ -70,26 +73,19 @@ def submit(
             return repeated
         if limits.is_exceeded(network=network, email=values[EMAIL], now=now):
             raise TooMany
-        who = identify_browser(
-            browser_identity,
-            email=values[EMAIL],
-            now=now,
-            method="form",
-            evidence=_evidence(form, page_id=page_id, document_id=document_id),
-            language=language,
-            **{name: values[name] for name in FIELDS if values.get(name)},
-        )
         submission = Submission(
             form=form,
-            identity=who.identity,
-            visitor_id=who.identity.visitor_id,
-            browser=who.identity if who.is_new_browser else browser_identity,
-            data={name: value for name, value in values.items() if value not in ("", None)},
+            version=versions.current_version(form, now=now),
+            browser=browser_identity,
+            data={name: value for name, value in values.items() if value not in ("", None, [])},
             document_id=document_id,
+            page_id=page_id,
+            language=language,
             at=now,
             nonce=key,
             network=network,
         )
+        who = _identify(submission, browser_identity, now=now)
         try:
             with transaction.atomic():
                 submission.save()
@@ -99,33 +95,55 @@ def submit(
             if repeated is None:
                 raise
             return repeated
-        _follow_up(submission, who, values, page_id=page_id, language=language, now=now)
+        if who is None:
+            return Submitted(submission, None, submission.identity)
+        follow_up(submission, who, now=now)
     return Submitted(submission, who.lead, who.identity, is_new_browser=who.is_new_browser)
 
 
-def _follow_up(
-    submission: Submission,
-    who: Identified,
-    values: Mapping[str, Any],
-    *,
-    page_id: int | None,
-    language: str,
-    now: datetime,
-) -> None:
-    """What a new submission entails: consent, the act on the timeline, the document."""
+def _identify(submission: Submission, browser: Identity | None, *, now: datetime) -> Identified | None:
+    """Name the sender and say what becomes of the submission; None when it is set aside."""
+    if dummies.looks_like_dummy(submission.data):
+        submission.state = State.SUSPECT
+        # Nobody is named: the fact stays with the browser, or with one that nobody has.
+        submission.identity = browser or browsers.recognise(None, now=now)
+        submission.visitor_id = submission.identity.visitor_id
+        return None
+    who = identify_sender(submission, browser, now=now)
+    submission.identity = who.identity
+    submission.visitor_id = who.identity.visitor_id
+    if who.is_new_browser:
+        submission.browser = who.identity
+    submission.state = gates.verdict(submission.document_id, submission.data[EMAIL])
+    return who
+
+
+def identify_sender(submission: Submission, browser: Identity | None, *, now: datetime) -> Identified:
+    """Tie the typed address, and what was typed about its owner, to a browser."""
+    data = submission.data
+    evidence = {
+        "form": submission.form_id,
+        "page": submission.page_id,
+        "document": submission.document_id,
+    }
+    return identify_browser(
+        browser,
+        email=data[EMAIL],
+        now=now,
+        method="form",
+        evidence={name: value for name, value in evidence.items() if value},
+        language=submission.language,
+        **{name: data[name] for name in FIELDS if data.get(name)},
+    )
+
+
+def follow_up(submission: Submission, who: Identified, *, now: datetime) -> None:
+    """What a new submission entails: consent, the act on the timeline, mails, the document."""
     form = submission.form
     if form is None:
         return
-    if values.get(CONSENT):
-        consents.record(
-            who.lead.visitor,
-            email=values[EMAIL],
-            is_granted=True,
-            text=form.consent_text,
-            source_kind="form",
-            source_key=str(submission.pk),
-            now=now,
-        )
+    _ask_or_record_consent(submission, who, now=now)
+    page = {"page": submission.page_id} if submission.page_id else {}
     activities.add(
         who.identity,
         kind=KIND,
@@ -134,17 +152,43 @@ def _follow_up(
         visit=visits.open_visit(who.identity, now=now),
         object_kind="form",
         object_key=str(form.pk),
-        data={"form": form.name} | ({"page": page_id} if page_id else {}),
+        data={"form": form.name} | page,
     )
+    mails.send_notices(submission, who.lead, now=now)
+    if submission.state == State.ACCEPTED:
+        send_document(submission, who.lead, now=now)
+
+
+def send_document(submission: Submission, lead: Lead, *, now: datetime) -> None:
+    """Mail the link to the document that was asked for; once per submission."""
     document = downloads.find_document(submission.document_id)
     if document is not None:
         transactional.send_download_link(
-            who.lead,
+            lead,
             document.title,
             downloads.make_link(submission, now=now, by_mail=True),
             now=now,
             occurrence=f"submission:{submission.pk}",
-            language=language,
+            language=submission.language,
+        )
+
+
+def _ask_or_record_consent(submission: Submission, who: Identified, *, now: datetime) -> None:
+    """A ticked box counts at once, unless the form or an earlier refusal wants proof first:
+    anybody can type the address of somebody who has unsubscribed."""
+    form, email = submission.form, submission.data[EMAIL]
+    has_agreed = bool(submission.data.get(CONSENT))
+    if form.asks_confirmation or (has_agreed and consents.needs_proof(email)):
+        confirm.ask(submission, who.lead, now=now, language=submission.language)
+    elif has_agreed:
+        consents.record(
+            who.lead.visitor,
+            email=email,
+            is_granted=True,
+            text=form.consent_text,
+            source_kind="form",
+            source_key=str(submission.pk),
+            now=now,
         )
 
 
@@ -161,8 +205,3 @@ def _key(form: LeadForm, nonce: str, values: Mapping[str, Any]) -> str:
     write twice from one page."""
     content = json.dumps([form.pk, nonce, values], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:40]
-
-
-def _evidence(form: LeadForm, *, page_id: int | None, document_id: int | None) -> dict[str, Any]:
-    found = {"form": form.pk, "page": page_id, "document": document_id}
-    return {name: value for name, value in found.items() if value}

@@ -44,9 +44,7 @@ def recognise_all(first_seen: Mapping[str, datetime]) -> dict[str, Identity]:
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("identities are recognised inside of a transaction")
     # In one order, so that two of these never wait for each other.
-    rows = Identity.objects.select_for_update(no_key=True).filter(
-        kind=Identity.Kind.LOG, key__in=first_seen
-    )
+    rows = Identity.objects.select_for_update(no_key=True).filter(kind=Identity.Kind.LOG, key__in=first_seen)
     known = {identity.key: identity for identity in rows.order_by("pk")}
     for key, identity in known.items():
         if first_seen[key] < identity.created_at:

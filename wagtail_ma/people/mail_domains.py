@@ -16,24 +16,22 @@ PROVIDER = "provider"
 DISPOSABLE = "disposable"
 
 # Offered by Japanese portals and mobile carriers, or old names of the big ones.
-FREE_IN_JAPAN = frozenset(
-    """
+_FREE = """
     gmail.com googlemail.com yahoo.co.jp yahoo.ne.jp ymail.ne.jp outlook.jp outlook.com hotmail.co.jp
     hotmail.com live.jp msn.com icloud.com me.com mac.com excite.co.jp goo.jp livedoor.com infoseek.jp
     rakuten.jp aol.jp mail.com proton.me protonmail.com zoho.com gmx.com qq.com 163.com naver.com
-    """.split()
-)
+"""
 # Of mobile carriers and access providers, their sub-domains included.
-PROVIDERS = frozenset(
-    """
+_PROVIDERS = """
     docomo.ne.jp dwmail.jp ezweb.ne.jp au.com softbank.ne.jp i.softbank.jp disney.ne.jp vodafone.ne.jp
     ymobile.ne.jp y-mobile.ne.jp pdx.ne.jp willcom.com rakumail.jp uqmobile.jp
     ocn.ne.jp nifty.com nifty.ne.jp biglobe.ne.jp so-net.ne.jp plala.or.jp dion.ne.jp auone-net.jp
     jcom.home.ne.jp jcom.zaq.ne.jp zaq.ne.jp asahi-net.or.jp hi-ho.ne.jp wakwak.com dti.ne.jp ybb.ne.jp
     bbexcite.jp eonet.ne.jp commufa.jp t-com.ne.jp tokai.or.jp mopera.net infoweb.ne.jp odn.ne.jp
     iij4u.or.jp sannet.ne.jp kcn.jp nns.ne.jp cty-net.ne.jp
-    """.split()
-)
+"""
+FREE_IN_JAPAN = frozenset(_FREE.split())
+PROVIDERS = frozenset(_PROVIDERS.split())
 
 
 def kind(domain: str) -> str:

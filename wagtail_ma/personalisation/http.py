@@ -1,4 +1,4 @@
-"""Keeping personalised pages out of shared caches."""
+"""What a request carries about personalisation, and keeping personalised pages out of shared caches."""
 
 from __future__ import annotations
 
@@ -7,9 +7,38 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
-from wagtail_ma.core.current_request import forget_request
+from wagtail_ma.core.current_request import forget_request, set_request
+from wagtail_ma.personalisation.places import Place, places, segments_in
 
 ATTRIBUTE = "_wagtail_ma_is_personalised"
+PAGE = "_wagtail_ma_page"
+PLACES = "_wagtail_ma_places"
+
+
+def begin(request: HttpRequest, page: Any) -> None:
+    """A page is about to be served for this request."""
+    set_request(request)
+    setattr(request, PAGE, page)
+
+
+def page_of(request: HttpRequest) -> Any | None:
+    """The page that is served, None outside of one."""
+    return getattr(request, PAGE, None)
+
+
+def places_of(request: HttpRequest) -> list[Place]:
+    """The personalised blocks of the page that is served, looked for once."""
+    found: list[Place] | None = getattr(request, PLACES, None)
+    if found is None:
+        page = page_of(request)
+        found = [] if page is None else places(page)
+        setattr(request, PLACES, found)
+    return found
+
+
+def segments_of_page(request: HttpRequest) -> set[int]:
+    """The ids of all segments that variants of the page are for."""
+    return {pk for place in places_of(request) for pk in segments_in(place)}
 
 
 def mark(request: HttpRequest) -> None:

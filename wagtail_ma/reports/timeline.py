@@ -13,10 +13,14 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from wagtail_ma.messaging import reasons
 from wagtail_ma.messaging.models import Delivery
 from wagtail_ma.people.models import IdentityLink
+from wagtail_ma.reports.channels import CHANNEL_LABELS
+from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import StepRun
 from wagtail_ma.tracking.models import Activity, PageView, Visit
+from wagtail_ma.tracking.visit_facts import DEVICES
 
 ACTIVITY_LABELS = {
     "download": gettext_lazy("Downloaded"),
@@ -29,6 +33,15 @@ ACTIVITY_LABELS = {
     "outbound_click": gettext_lazy("Followed a link to another site"),
     "file_click": gettext_lazy("Clicked a file"),
 }
+# How a visitor came to be known.
+METHOD_LABELS = {
+    "form": gettext_lazy("Form"),
+    "login": gettext_lazy("Log-in"),
+    "mail_link": gettext_lazy("Link in a mail"),
+    "import": gettext_lazy("Import"),
+    "manual": gettext_lazy("By hand"),
+}
+DEVICE_LABELS = dict(DEVICES)
 
 
 @dataclass(frozen=True)
@@ -145,8 +158,9 @@ def _view_detail(view: PageView) -> str:
 
 
 def _visit_row(visit: Visit) -> Row:
-    origin = " · ".join(part for part in (visit.medium, visit.source, visit.campaign) if part)
-    detail = " · ".join(part for part in (origin, visit.device) if part)
+    channel = CHANNEL_LABELS.get(visit.medium, visit.medium)
+    device = DEVICE_LABELS.get(visit.device, visit.device)
+    detail = " · ".join(str(part) for part in (channel, visit.source, visit.campaign, device) if part)
     return Row(at=visit.started_at, kind="visit", pk=visit.pk, icon="globe", title=_("Visit"), detail=detail)
 
 
@@ -165,10 +179,11 @@ def _activity_row(activity: Activity) -> Row:
 
 
 def _delivery_row(delivery: Delivery) -> Row:
-    title = _("Mail: %(name)s") % {"name": delivery.mail or delivery.extra.get("subject", "—")}
+    name = delivery.mail or delivery.extra.get("subject") or delivery.extra.get("title") or "—"
+    title = _("Mail: %(name)s") % {"name": name}
     detail = str(delivery.get_state_display())
     if delivery.reason:
-        detail = f"{detail} ({delivery.reason})"
+        detail = f"{detail} · {reasons.label(delivery.reason)}"
     return Row(at=delivery.created_at, kind="mail", pk=delivery.pk, icon="mail", title=title, detail=detail)
 
 
@@ -176,13 +191,17 @@ def _link_row(link: IdentityLink) -> Row:
     title = _("Recognised as %(identity)s") % {"identity": link.identity.key}
     if link.identity.kind == "browser":
         title = _("Browser linked to this person")
-    detail = link.method if not link.undone_at else _("%(method)s, undone") % {"method": link.method}
+    detail = str(METHOD_LABELS.get(link.method, link.method))
+    if link.undone_at:
+        detail = _("%(method)s, undone") % {"method": detail}
     return Row(at=link.at, kind="link", pk=link.pk, icon="user", title=title, detail=detail)
 
 
 def _step_row(run: StepRun) -> Row:
     title = _("Scenario “%(name)s”") % {"name": run.enrolment.scenario}
-    detail = " · ".join(part for part in (run.kind, run.outcome) if part)
+    kind = step_kinds.get(run.kind)
+    words = (kind.label, kind.outcomes.get(run.outcome, run.outcome)) if kind else (run.kind, run.outcome)
+    detail = " · ".join(str(part) for part in words if part)
     return Row(at=run.at, kind="step", pk=run.pk, icon="wagtail-ma-scenario", title=title, detail=detail)
 
 

@@ -149,7 +149,8 @@ def parameter_block(parameter: Parameter) -> blocks.Block:
     common = {"label": parameter.label, "help_text": parameter.help_text, "required": parameter.required}
     if not isinstance(parameter, Reference):
         common["default"] = parameter.default
-    return _MAKERS[type(parameter)](parameter, common)
+    kind = next(kind for kind in type(parameter).__mro__ if kind in _MAKERS)
+    return _MAKERS[kind](parameter, common)
 
 
 def _number(parameter: Any, common: dict[str, Any]) -> blocks.Block:

@@ -7,21 +7,33 @@
   ``IN (ids)`` into the set shape makes PostgreSQL choose the index of the page, not of the
   visitor.) Compiled once per version of the rules, executed many times.
 
+* :func:`one`: the same for one visitor now, who may be somebody of whom we have no row. Only here
+  can a rule ask for facts of the request.
+
 Every leaf is two-valued (never NULL), so that "none of" means the same in both shapes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
 from typing import Any
 
+from django.db import connections
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
-from wagtail_ma.core.conditions import Rows, Scope, Where
-from wagtail_ma.core.placeholders import OneOfThese, Statement, compile_statement
+from wagtail_ma.core.conditions import Asks, Rows, Scope, Where
+from wagtail_ma.core.placeholders import (
+    AskedNow,
+    IsNobody,
+    NoRequest,
+    OneOfThese,
+    Statement,
+    VisitorSlot,
+    compile_statement,
+)
 from wagtail_ma.rules.tree import Group, Leaf, Node
 
 
@@ -41,15 +53,42 @@ def these(trees: Sequence[Group], population: QuerySet[Any]) -> Statement:
     Its rows are ``(visitor id, 0 or 1 for the first rule, 0 or 1 for the second, …)``; visitors
     outside the population have no row.
     """
+    columns = _columns(trees, _leaf_exists)
+    asked = population.filter(OneOfThese("pk")).order_by()
+    return compile_statement(asked.annotate(**columns).values_list("pk", *columns))
+
+
+def one(trees: Sequence[Group], visitors: QuerySet[Any]) -> Statement:
+    """One statement that decides several rules for one visitor, who may be nobody we know.
+
+    Execute it with ``visitor_id`` (or None) and ``facts``. Its only row is ``(0 or 1 for the first
+    rule, 0 or 1 for the second, …)``.
+
+    :param visitors: all rows of the table of visitors, unfiltered.
+    """
+    columns = _columns(trees, _leaf_of_one)
+    found = compile_statement(visitors.order_by().annotate(**columns).values_list(*columns))
+    connection = connections[found.using]
+    table, key = (connection.ops.quote_name(name) for name in (visitors.model._meta.db_table, "id"))
+    beginning = found.sql.removesuffix(f" FROM {table}")
+    if beginning == found.sql:
+        raise ValueError("a condition on the visitor's own row must not join other tables")
+    # Instead of the visitors themselves: one row, to which the visitor is joined if there is one.
+    sql = (
+        f"{beginning} FROM (SELECT CAST(%s AS bigint) AS asked) AS asker "
+        f"LEFT OUTER JOIN {table} ON {table}.{key} = asker.asked"
+    )
+    return Statement(sql, (*found.parameters, VisitorSlot()), found.using)
+
+
+def _columns(trees: Sequence[Group], leaf: Callable[[Any], Q]) -> dict[str, Case]:
     scope = Scope(None)
-    columns = {
+    return {
         f"rule_{number}": Case(
-            When(_exists(tree, scope), then=Value(1)), default=Value(0), output_field=IntegerField()
+            When(_exists(tree, scope, leaf), then=Value(1)), default=Value(0), output_field=IntegerField()
         )
         for number, tree in enumerate(trees)
     }
-    asked = population.filter(OneOfThese("pk")).order_by()
-    return compile_statement(asked.annotate(**columns).values_list("pk", *columns))
 
 
 def stranger(tree: Group) -> bool:
@@ -74,6 +113,8 @@ def _conjunction(
     without: list[QuerySet[Any]] = []
     for child in children:
         test = child.condition.test(child.values, scope) if isinstance(child, Leaf) else None
+        if isinstance(test, Asks):
+            raise NoRequest("a condition about the request finds nobody by itself")
         if isinstance(test, Where):
             found = found.filter(~test.q if negated else test.q)
         elif test is None and negated:
@@ -98,19 +139,33 @@ def _visitors(test: Rows) -> QuerySet[Any]:
     return rows.annotate(**test.aggregates).filter(test.having).values(test.visitor)
 
 
-def _exists(node: Node, scope: Scope) -> Q:
+def _exists(node: Node, scope: Scope, leaf: Callable[[Any], Q]) -> Q:
     if isinstance(node, Leaf):
-        return _leaf_exists(node.condition.test(node.values, scope))
-    parts = [_exists(child, scope) for child in node.children]
+        return leaf(node.condition.test(node.values, scope))
+    parts = [_exists(child, scope, leaf) for child in node.children]
     if node.match == "all":
         return reduce(and_, parts)
     either = reduce(or_, parts)
     return ~either if node.match == "none" else either
 
 
-def _leaf_exists(test: Rows | Where) -> Q:
+def _leaf_of_one(test: Rows | Where | Asks) -> Q:
+    """As :func:`_leaf_exists`, in a row whose visitor may be NULL."""
+    if isinstance(test, Asks):
+        return Q(AskedNow(test.holds))
+    found = _leaf_exists(test)
+    if isinstance(test, Rows) and (test.stranger is None or test.stranger == test.negated):
+        # No row has a NULL visitor: two-valued already, and true for nobody only where negated.
+        return found
+    known = Q(IsNobody(negated=True)) & found
+    return known | Q(IsNobody()) if test.stranger else known
+
+
+def _leaf_exists(test: Rows | Where | Asks) -> Q:
     if isinstance(test, Where):
         return test.q
+    if isinstance(test, Asks):
+        raise NoRequest("a condition about the request cannot be decided for given visitors")
     # Grouped and counted even where one row is enough: PostgreSQL would turn a plain EXISTS into a
     # hash of everybody's rows (1.3 s for 500 visitors and a popular page; so it takes 30 ms).
     aggregates, having = test.aggregates, test.having
@@ -125,6 +180,8 @@ def _leaf_exists(test: Rows | Where) -> Q:
 def _stranger(node: Node, scope: Scope) -> bool:
     if isinstance(node, Leaf):
         test = node.condition.test(node.values, scope)
+        if isinstance(test, Asks):
+            raise NoRequest("a condition about the request has no verdict by itself")
         if isinstance(test, Where):
             return test.stranger
         return test.negated if test.stranger is None else test.stranger

@@ -136,6 +136,24 @@ def find_referents(raws: Iterable[Raw]) -> dict[tuple[str, int], Referent]:
     return found
 
 
+def conditions(raw: Any) -> Iterator[str]:
+    """The keys of all conditions of a stored rule; damaged parts are passed over."""
+    for item in raw if isinstance(raw, list) else ():
+        value = item.get("value") if isinstance(item, dict) else None
+        if not isinstance(value, dict):
+            continue
+        if item.get("type") == GROUP:
+            yield from conditions(value.get("conditions"))
+        else:
+            yield str(item.get("type"))
+
+
+def is_live(raw: Any) -> bool:
+    """Whether a stored rule asks for facts of the request, and so can only be decided in one."""
+    found = (facts.get(key) for key in conditions(raw))
+    return any(condition is not None and condition.is_live for condition in found)
+
+
 def references(raw: Any) -> Iterator[tuple[str, int]]:
     """(kind, id) of every object that a stored rule names; damaged parts are passed over."""
     for item in raw if isinstance(raw, list) else ():

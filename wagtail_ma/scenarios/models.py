@@ -12,6 +12,7 @@ from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
 
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules.fields import LazyStreamField
+from wagtail_ma.scenarios import reasons
 
 
 class StepsField(LazyStreamField):
@@ -167,6 +168,11 @@ class Enrolment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.visitor_id} in {self.scenario_id}"
+
+    @property
+    def left_because(self) -> str:
+        """Why this person left before the end, in words; empty for whoever did not."""
+        return "" if self.status == self.Status.FINISHED else reasons.label(self.left_reason)
 
 
 class StepRun(models.Model):

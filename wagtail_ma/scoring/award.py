@@ -23,13 +23,21 @@ from wagtail_ma.scoring.ledger import (
     VIEW,
     VISIT,
     Award,
+    Carried,
     Counted,
     Fact,
     Key,
     earn,
     points_by_visitor,
 )
-from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
+from wagtail_ma.scoring.models import (
+    CarriedCounts,
+    CarriedPoints,
+    ScoreEntry,
+    ScoringModel,
+    ScoringRule,
+    Standing,
+)
 from wagtail_ma.tracking import pages
 from wagtail_ma.tracking.models import Activity, PageView, Visit
 
@@ -61,6 +69,7 @@ class _History:
     """All facts of some visitors that scoring looks at."""
 
     facts: list[Fact] = field(default_factory=list)
+    carried: list[Carried] = field(default_factory=list)
     seen: dict[int, _Seen] = field(default_factory=dict)
 
 
@@ -82,7 +91,12 @@ def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel]) -> None:
     """As :func:`award`, for given scoring models; needs a transaction."""
     named = _lock(visitor_ids)
     history = _read(list(named))
-    earned = earn(_counted_rules(history.facts), history.facts, zone=timezone.get_default_timezone())
+    earned = earn(
+        _counted_rules(history.facts),
+        history.facts,
+        zone=timezone.get_default_timezone(),
+        carried=history.carried,
+    )
     shown = [pk for pk, has_lead in named.items() if has_lead or not history.seen[pk].is_bot]
     for model in models:
         _write_entries(model, visitor_ids, earned)
@@ -107,6 +121,7 @@ def _read(visitor_ids: list[int]) -> _History:
     _read_visits(visitor_ids, history)
     _read_views(visitor_ids, history)
     _read_activities(visitor_ids, history)
+    _read_carried(visitor_ids, history)
     return history
 
 
@@ -145,6 +160,21 @@ def _read_activities(visitor_ids: list[int], history: _History) -> None:
             continue
         history.seen[visitor_id].at(at)
         history.facts.append(Fact(ACTIVITY, pk, visitor_id, at, tracked_page_id, activity_kind=kind))
+
+
+def _read_carried(visitor_ids: list[int], history: _History) -> None:
+    """What is left of facts that retention has deleted."""
+    counts = CarriedCounts.objects.filter(visitor_id__in=visitor_ids)
+    for row in counts:
+        seen = history.seen[row.visitor_id]
+        seen.visit_count += row.visit_count
+        seen.view_count += row.view_count
+        seen.engaged_seconds += row.engaged_seconds
+        seen.at(row.last_seen_at)
+    points = CarriedPoints.objects.filter(visitor_id__in=visitor_ids).values_list(
+        "pk", "rule_id", "visitor_id", "points", "at", "count", "last_day", "last_day_count"
+    )
+    history.carried.extend(Carried(*row) for row in points)
 
 
 def _counted_rules(facts: list[Fact]) -> list[Counted]:

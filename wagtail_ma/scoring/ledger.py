@@ -18,6 +18,8 @@ from wagtail_ma.scoring.models import ScoringRule
 VIEW = "view"
 VISIT = "visit"
 ACTIVITY = "activity"
+# What facts had earned that retention has deleted since (``CarriedPoints``).
+CARRIED = "carried"
 
 # Which facts a kind of rule looks at.
 FACT_OF_RULE = {
@@ -38,6 +40,19 @@ class Fact(NamedTuple):
     tracked_page_id: int | None = None
     activity_kind: str = ""
     engaged_seconds: float = 0.0
+
+
+class Carried(NamedTuple):
+    """One row of ``CarriedPoints``."""
+
+    id: int
+    rule_id: int
+    visitor_id: int
+    points: float
+    at: datetime
+    count: int
+    last_day: date
+    last_day_count: int
 
 
 class Key(NamedTuple):
@@ -75,11 +90,14 @@ class Counted:
         return True
 
 
-def earn(counted: Iterable[Counted], facts: Iterable[Fact], *, zone: tzinfo) -> dict[Key, Award]:
+def earn(
+    counted: Iterable[Counted], facts: Iterable[Fact], *, zone: tzinfo, carried: Iterable[Carried] = ()
+) -> dict[Key, Award]:
     """All entries that the facts earn under the rules.
 
     :param facts: facts of any visitors, in any order; each visitor's must be complete, because
         caps look at all of them.
+    :param carried: what deleted facts had earned; it counts towards the caps.
     :param zone: the site's time zone: where "per day" begins and ends.
     """
     by_kind: dict[str, list[Counted]] = defaultdict(list)
@@ -87,6 +105,12 @@ def earn(counted: Iterable[Counted], facts: Iterable[Fact], *, zone: tzinfo) -> 
         by_kind[FACT_OF_RULE[ScoringRule.Kind(each.rule.kind)]].append(each)
     purses: dict[tuple[int, int], _Purse] = {}
     earned: dict[Key, Award] = {}
+    rules = {each.rule.pk: each.rule for group in by_kind.values() for each in group}
+    for row in carried:
+        if row.rule_id in rules:
+            earned[Key(row.rule_id, CARRIED, row.id)] = Award(row.visitor_id, row.points, row.at)
+            purse = purses.setdefault((row.rule_id, row.visitor_id), _Purse(rules[row.rule_id]))
+            purse.carry(row)
     for fact in sorted(facts, key=lambda fact: (fact.at, fact.id)):
         for each in by_kind.get(fact.kind, ()):
             if not each.matches(fact):
@@ -116,6 +140,11 @@ class _Purse:
         self.max_total = rule.max_total
         self.total = 0
         self.per_day: dict[date, int] = defaultdict(int)
+
+    def carry(self, row: Carried) -> None:
+        """Count what had been paid for facts that are gone."""
+        self.total += row.count
+        self.per_day[row.last_day] += row.last_day_count
 
     def takes(self, at: datetime, zone: tzinfo) -> bool:
         if self.max_total is not None and self.total >= self.max_total:

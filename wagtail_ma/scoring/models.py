@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from wagtail_ma.people.models import Visitor
+from wagtail_ma.people.models import Identity, Visitor
 
 
 class ScoringModel(models.Model):
@@ -130,3 +130,51 @@ class Standing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.visitor_id} {self.rank:g}"
+
+
+class CarriedPoints(models.Model):
+    """Fact: what one identity's deleted facts had earned under one rule in one month.
+
+    Written when retention deletes facts, so that no number drops when the detail goes. ``at`` is
+    the moment at which all of ``points`` would be worth the same forward-decayed sum as the entries
+    they stand for.
+    """
+
+    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="+", db_index=False)
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
+    rule = models.ForeignKey(ScoringRule, on_delete=models.CASCADE, related_name="+")
+    month = models.DateField()
+    points = models.FloatField()
+    count = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    # How often the rule had paid on the last of these days: a cap per day goes on counting.
+    last_day = models.DateField()
+    last_day_count = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("carried points")
+        verbose_name_plural = _("carried points")
+        constraints = [
+            models.UniqueConstraint(fields=["identity", "rule", "month"], name="ma_carried_points_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id} {self.month:%Y-%m} {self.points:+g}"
+
+
+class CarriedCounts(models.Model):
+    """Fact: how many visits and views of one identity have been deleted by retention."""
+
+    identity = models.OneToOneField(Identity, on_delete=models.CASCADE, related_name="+")
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
+    visit_count = models.PositiveIntegerField(default=0)
+    view_count = models.PositiveIntegerField(default=0)
+    engaged_seconds = models.FloatField(default=0)
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("carried counts")
+        verbose_name_plural = _("carried counts")
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id} {self.visit_count}/{self.view_count}"

@@ -5,3 +5,4 @@ from __future__ import annotations
 from wagtail_ma.core.belongings import Belonging, declare
 
 declare(Belonging("wagtail_ma.Membership", "derived"))
+declare(Belonging("wagtail_ma.SegmentDecision", "decision", fields=("visitor", "born_visitor")))

@@ -24,6 +24,12 @@ class SegmentChooser(BaseChooser):
     chooser_modal_url_name = "wagtail_ma_segment_chooser:choose"
 
 
+class StoredSegmentChooser(SegmentChooser):
+    """The same without live segments, whose members nobody knows."""
+
+    chooser_modal_url_name = "wagtail_ma_stored_segment_chooser:choose"
+
+
 class SegmentChooserBlock(ChooserBlock):
     """One segment.
 
@@ -62,3 +68,11 @@ class SegmentChooserBlock(ChooserBlock):
     class Meta:
         icon = "group"
         label = _("Segment")
+
+
+class StoredSegmentChooserBlock(SegmentChooserBlock):
+    """One segment that is no live one."""
+
+    @cached_property
+    def widget(self) -> SegmentChooser:
+        return StoredSegmentChooser()

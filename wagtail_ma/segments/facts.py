@@ -19,17 +19,21 @@ from wagtail_ma.core.conditions import (
     register,
 )
 from wagtail_ma.core.parameters import Choice, Reference
-from wagtail_ma.segments.blocks import SegmentChooserBlock
+from wagtail_ma.segments.blocks import StoredSegmentChooserBlock
 from wagtail_ma.segments.models import Membership, Segment
 
 
 def find_segments(pks: Iterable[int]) -> dict[int, Referent]:
-    """The segments that still exist; ``data`` is whether strangers belong to them."""
-    rows = Segment.objects.filter(pk__in=list(pks)).values_list("pk", "name", "includes_strangers")
+    """The segments that still exist; ``data`` is whether strangers belong to them.
+
+    Not the live ones: nobody is stored as their member.
+    """
+    found = Segment.objects.filter(pk__in=list(pks), is_live=False)
+    rows = found.values_list("pk", "name", "includes_strangers")
     return {pk: Referent(pk, name, strangers) for pk, name, strangers in rows}
 
 
-reference_kinds.register("segment", ReferenceKind(find=find_segments, make_block=SegmentChooserBlock))
+reference_kinds.register("segment", ReferenceKind(find=find_segments, make_block=StoredSegmentChooserBlock))
 
 
 @register

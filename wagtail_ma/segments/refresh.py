@@ -22,7 +22,7 @@ from django.db.models import F, Q, QuerySet
 from wagtail_ma.people import news
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.tree import Broken, Group
-from wagtail_ma.segments import compiled
+from wagtail_ma.segments import compiled, decisions, sizes
 from wagtail_ma.segments.compiled import Rule
 from wagtail_ma.segments.models import Membership, Segment
 from wagtail_ma.segments.queries import population
@@ -50,30 +50,42 @@ def refresh_visitors(visitor_ids: Sequence[int], *, now: datetime) -> list[Chang
     """Decide all segments for these visitors and store what changed.
 
     A broken segment keeps its members as they are. Segments that ask for other segments are
-    decided after those.
+    decided after those. Live ones are not decided here.
 
     :returns: what changed, in the order of the segments' dependence.
     """
-    rules = compiled.read(Segment.objects.order_by("pk"))
+    segments = list(Segment.objects.order_by("pk"))
+    rules = compiled.read(segment for segment in segments if not segment.is_static)
+    live = [rules.pop(pk) for pk in [pk for pk, rule in rules.items() if rule.segment.is_live]]
     ordered, circular = compiled.levels(rules)
     for rule in rules.values():
         reason = compiled.circle_reason() if rule in circular else _reason(rule)
         _note_broken(rule.segment, reason)
+    for rule in live:
+        _note_live(rule)
     present: dict[int, set[int]] = {}
     rows = Membership.objects.filter(visitor_id__in=visitor_ids).values_list("segment_id", "visitor_id")
     for segment_id, visitor_id in rows:
         present.setdefault(segment_id, set()).add(visitor_id)
-    changes: list[Change] = []
+    said = decisions.of(visitor_ids)
+    # Fixed members first: rules may ask for them.
+    static = {segment.pk: set[int]() for segment in segments if segment.is_static}
+    changes = _differences(static, present, said)
+    _store(changes, now=now)
     for level in ordered:
         whole = [rule for rule in level if isinstance(rule.tree, Group)]
-        found = _compare(whole, visitor_ids, present, now)
+        found = _compare(whole, visitor_ids, present, said, now)
         _store(found, now=now)
         changes += found
     return changes
 
 
 def _compare(
-    rules: Sequence[Rule], visitor_ids: Sequence[int], present: dict[int, set[int]], now: datetime
+    rules: Sequence[Rule],
+    visitor_ids: Sequence[int],
+    present: dict[int, set[int]],
+    said: dict[int, dict[int, bool]],
+    now: datetime,
 ) -> list[Change]:
     changes: list[Change] = []
     for batch in compiled.batches(rules):
@@ -82,10 +94,23 @@ def _compare(
             for segment_id, verdict in zip(batch.segment_ids, verdicts, strict=True):
                 if verdict:
                     fulfilled[segment_id].add(visitor_id)
-        for segment_id, visitors in fulfilled.items():
-            before = present.get(segment_id, set())
-            changes += [Change(segment_id, pk, True) for pk in sorted(visitors - before)]
-            changes += [Change(segment_id, pk, False) for pk in sorted(before - visitors)]
+        changes += _differences(fulfilled, present, said)
+    return changes
+
+
+def _differences(
+    fulfilled: dict[int, set[int]], present: dict[int, set[int]], said: dict[int, dict[int, bool]]
+) -> list[Change]:
+    """From who fulfils the rules, who is a member now, and what was said by hand."""
+    changes: list[Change] = []
+    for segment_id, visitors in fulfilled.items():
+        by_hand = said.get(segment_id, {})
+        wanted = {pk for pk in visitors if by_hand.get(pk, True)} | {
+            pk for pk, said in by_hand.items() if said
+        }
+        before = present.get(segment_id, set())
+        changes += [Change(segment_id, pk, True) for pk in sorted(wanted - before)]
+        changes += [Change(segment_id, pk, False) for pk in sorted(before - wanted)]
     return changes
 
 
@@ -131,6 +156,10 @@ def refresh_due(*, now: datetime) -> int:
 
 
 def _refresh_due_segment(segment: Segment, *, now: datetime) -> None:
+    if segment.is_live:
+        _note_live(compiled.read([segment])[segment.pk])
+        Segment.objects.filter(pk=segment.pk).update(refreshed_at=now)
+        return
     if segment.refreshed_at is None:
         refresh_segment(segment, now=now)
         # Broken ones too: they are looked at again in their turn.
@@ -142,22 +171,29 @@ def _refresh_due_segment(segment: Segment, *, now: datetime) -> None:
 
 
 def differences(segment: Segment, *, now: datetime) -> list[Change] | None:
-    """How the stored members differ from what the rule says now; None for a broken segment."""
+    """How the stored members differ from what the rule (and what was said by hand) says now; None
+    for a broken or live segment."""
+    if segment.is_static:
+        _note_broken(segment, "")
+        return _set_difference(segment, None, now=now)
     rule = compiled.read([segment])[segment.pk]
     reason = _reason(rule)
     if not reason and rule.asks and compiled.asks_for_itself(segment.pk, compiled.stored(segment.rule)):
         reason = compiled.circle_reason()
     _note_broken(segment, reason)
-    if reason or not isinstance(rule.tree, Group):
+    if reason or segment.is_live or not isinstance(rule.tree, Group):
         return None
     _note_strangers(segment, rule.tree)
     return _set_difference(segment, rule.tree, now=now)
 
 
-def _set_difference(segment: Segment, tree: Group, *, now: datetime) -> list[Change]:
-    """Both differences in one statement, the rule evaluated once."""
+def _set_difference(segment: Segment, tree: Group | None, *, now: datetime) -> list[Change]:
+    """Both differences in one statement, the rule evaluated once.
+
+    :param tree: None: nobody by rule.
+    """
     using = router.db_for_write(Membership)
-    sql, parameters = _compiled(compiler.everyone(tree, population().using(using), now=now), using)
+    sql, parameters = _wanted(segment, tree, using, now=now)
     quote = connections[using].ops.quote_name
     table = quote(Membership._meta.db_table)
     stored = f"SELECT visitor_id FROM {table} WHERE segment_id = %s"  # noqa: S608 (our own names)
@@ -171,6 +207,22 @@ def _set_difference(segment: Segment, tree: Group, *, now: datetime) -> list[Cha
         cursor.execute(statement, [*parameters, segment.pk, segment.pk])
         rows = cursor.fetchall()
     return [Change(segment.pk, visitor_id, bool(entered)) for visitor_id, entered in rows]
+
+
+def _wanted(segment: Segment, tree: Group | None, using: str, *, now: datetime) -> tuple[str, list[Any]]:
+    """Who belongs to the segment, as SQL of one column: by rule, but those put out by hand, and
+    those put in by hand."""
+    said = decisions.in_force().using(using).filter(segment=segment, visitor__merged_into__isnull=True)
+    added, a = _compiled(said.filter(is_member=True).values("visitor_id"), using)
+    if tree is None:
+        return added, a
+    removed, r = _compiled(said.filter(is_member=False).values("visitor_id"), using)
+    rule, parameters = _compiled(compiler.everyone(tree, population().using(using), now=now), using)
+    sql = (
+        f"SELECT * FROM ({rule}) AS by_rule EXCEPT SELECT * FROM ({removed}) AS put_out "  # noqa: S608
+        f"UNION SELECT * FROM ({added}) AS put_in"
+    )
+    return sql, [*parameters, *r, *a]
 
 
 def _compiled(queryset: QuerySet[Any], using: str) -> tuple[str, list[Any]]:
@@ -214,6 +266,17 @@ def _note_broken(segment: Segment, reason: str) -> None:
         Segment.objects.filter(pk=segment.pk).update(broken_reason=reason)
 
 
+def _note_live(rule: Rule) -> None:
+    """Keep the version of a live rule in step with what it names: pages move, are deleted and seen
+    for the first time."""
+    segment, fresh = rule.segment, rule.fingerprint[:32]
+    _note_broken(segment, _reason(rule))
+    if segment.version != fresh:
+        # Not over an edit that came between.
+        Segment.objects.filter(pk=segment.pk, version=segment.version).update(version=fresh)
+        segment.version = fresh
+
+
 def _note_strangers(segment: Segment, tree: Group) -> None:
     includes = compiler.stranger(tree)
     if segment.includes_strangers != includes:
@@ -222,12 +285,20 @@ def _note_strangers(segment: Segment, tree: Group) -> None:
 
 
 def rule_changed(segment: Segment) -> None:
-    """Have the segment refreshed in the next round of background work."""
+    """Have the segment refreshed in the next round of background work. One that has become live has
+    no members any more, and no strangers."""
     segment.refreshed_at = None
-    Segment.objects.filter(pk=segment.pk).update(refreshed_at=None)
+    changed: dict[str, Any] = {"refreshed_at": None}
+    if segment.is_live:
+        Membership.objects.filter(segment=segment).delete()
+        changed |= {"member_count": 0, "includes_strangers": False}
+    if segment.is_static:
+        changed["includes_strangers"] = False
+    Segment.objects.filter(pk=segment.pk).update(**changed)
 
 
 def _note_refreshed(segment: Segment, *, now: datetime) -> None:
     segment.refreshed_at = now
     segment.member_count = Membership.objects.filter(segment=segment).count()
     Segment.objects.filter(pk=segment.pk).update(refreshed_at=now, member_count=segment.member_count)
+    sizes.note(segment, now=now)

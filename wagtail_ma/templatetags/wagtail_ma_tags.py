@@ -25,7 +25,9 @@ register = template.Library()
 
 SCRIPT = "wagtail_ma/tracker.js"
 # Our own pages behind a personal link: their addresses are secrets and must not become facts.
-SECRET_VIEWS = frozenset({"wagtail_ma:download", "wagtail_ma:mail_click", "wagtail_ma:mail_unsubscribe"})
+SECRET_VIEWS = frozenset(
+    {"wagtail_ma:download", "wagtail_ma:form_confirm", "wagtail_ma:mail_click", "wagtail_ma:mail_unsubscribe"}
+)
 
 
 @register.simple_tag(takes_context=True, name="wagtail_ma")

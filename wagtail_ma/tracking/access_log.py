@@ -15,10 +15,8 @@ from urllib.parse import unquote
 
 MAX_LENGTH = 16_384
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)
-}
+_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+_MONTHS = {name: number for number, name in enumerate(_NAMES.split(), start=1)}
 # A quoted field; the server escapes quotes and backslashes in it. The alternatives exclude each
 # other and give nothing back, so no text takes long.
 _QUOTED = r'"((?:[^"\\]|\\.)*+)"'

@@ -11,11 +11,12 @@ from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import Activity, TrackedPage, Visit
+from wagtail_ma.tracking.writing import Repeated
 
 # The key in the data of a form's activity that names the form.
 FORM_KEY = "form"
 
-_insert_once = Insert(Activity, unique=("identity", "source_key"))
+_insert_once = Insert(Activity, unique=("identity", "source_key"), tell=("at",))
 
 
 def record(
@@ -25,24 +26,26 @@ def record(
 
     :param identity: locked by the caller, who also marks the news.
     :returns: the act, or None for a message without an event id.
+    :raises Repeated: it is written already.
     """
     if hit.event_id is None:
         return None
     form_key = hit.data.get(FORM_KEY) if hit.name.startswith("form_") else None
-    return _insert(
-        Activity(
-            identity_id=identity.pk,
-            visitor_id=identity.visitor_id,
-            kind=hit.name,
-            at=now,
-            visit=visit,
-            tracked_page=page,
-            object_kind="form" if form_key is not None else "",
-            object_key=str(form_key)[:100] if form_key is not None else "",
-            data=hit.data,
-            source_key=f"browser:{hit.event_id}",
-        )
+    activity = Activity(
+        identity_id=identity.pk,
+        visitor_id=identity.visitor_id,
+        kind=hit.name,
+        at=now,
+        visit=visit,
+        tracked_page=page,
+        object_kind="form" if form_key is not None else "",
+        object_key=str(form_key)[:100] if form_key is not None else "",
+        data=hit.data,
+        source_key=f"browser:{hit.event_id}",
     )
+    if not _insert_once.run(activity):
+        raise Repeated
+    return activity
 
 
 def add(

@@ -17,13 +17,14 @@ from wagtail.models import Site
 _KINDS = mimetypes.MimeTypes(filenames=())
 _PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 # Endings that the list above lacks: fonts, packages, source maps …
-_FILES = frozenset(
+_FILES = (
     ".7z .apk .avif .bz2 .cab .conf .deb .dmg .eot .exe .flac .gz .heic .iso .jar .jxl .log .map .mkv .msi "
     ".odp .ods .odt .ogg .ogv .otf .patch .rar .rb .rpm .rst .sql .tgz .toml .ttf .war .wasm .webmanifest "
-    ".woff .woff2 .xz .yaml .yml .zst".split()
+    ".woff .woff2 .xz .yaml .yml .zst"
 )
 # Endings of programmes that write pages.
-_PROGRAMMES = frozenset(".php .asp .aspx .jsp .jspx .cgi .pl .cfm .do .shtml .phtml".split())
+_PROGRAMMES = ".php .asp .aspx .jsp .jspx .cgi .pl .cfm .do .shtml .phtml"
+_FILE_ENDINGS, _PAGE_ENDINGS = frozenset(_FILES.split()), frozenset(_PROGRAMMES.split())
 _FEED_PATH = re.compile(
     r"/(?:feeds?|rss2?|atom|rdf)/?(?:(?:rss2?|atom|rdf)/?)?$|\.(?:rss|atom|rdf)$", re.IGNORECASE
 )
@@ -52,10 +53,10 @@ def is_file(path: str) -> bool:
     What has no known ending counts as a page.
     """
     ending = splitext(unquote(path))[1].lower()
-    if not ending or ending in _PROGRAMMES:
+    if not ending or ending in _PAGE_ENDINGS:
         return False
     kind, packing = _KINDS.guess_type(f"file{ending}")
-    return ending in _FILES or packing is not None or (kind is not None and kind not in _PAGE_TYPES)
+    return ending in _FILE_ENDINGS or packing is not None or (kind is not None and kind not in _PAGE_TYPES)
 
 
 def page_at(path: str, site: Site) -> int | None:

@@ -244,6 +244,7 @@ ACTIVITY_KINDS = (
     ("form_view", gettext_lazy("saw a form")),
     ("form_start", gettext_lazy("began to fill in a form")),
     ("form_submit", gettext_lazy("sent a form")),
+    ("form_confirm", gettext_lazy("confirmed an address by mail")),
     ("mail_click", gettext_lazy("followed a link in a mail")),
     (OWN_KIND, gettext_lazy("an activity of your own")),
 )

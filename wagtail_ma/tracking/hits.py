@@ -36,7 +36,7 @@ NAV_TYPES = frozenset("nbsrm")
 # What only the server may say: a browser that claims it would write its own score.
 SERVER_KINDS = frozenset(
     {
-        *("download", "form_submit", "unsubscribe", "seminar_attended"),
+        *("download", "form_submit", "form_confirm", "unsubscribe", "seminar_attended"),
         *("mail_sent", "mail_open", "mail_click", "mail_scan"),
     }
 )

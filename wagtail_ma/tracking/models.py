@@ -121,6 +121,9 @@ class PageView(models.Model):
     engaged_seconds = models.FloatField(default=0)
     visible_seconds = models.FloatField(default=0)
     scroll_percent = models.PositiveSmallIntegerField(default=0)
+    # Somebody claimed to have read for longer than the page had been open; only what is possible is
+    # stored.
+    is_doubtful = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("page view")

@@ -41,6 +41,11 @@ def make(page_ref: PageRef) -> str:
     return tokens.dumps(PURPOSE, (page_ref.site_id or 0, page_ref.page_id or 0, path, page_ref.locale))
 
 
+def is_for(page_ref: PageRef, path: str) -> bool:
+    """Whether a page was rendered at this path (percent-decoded)."""
+    return page_ref.path == path[:MAX_PATH_LENGTH]
+
+
 def read(token: str) -> PageRef | None:
     """The page of a token, None when it is not ours."""
     try:

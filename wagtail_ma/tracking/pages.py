@@ -24,7 +24,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Q, QuerySet
 from wagtail.models import Site
 
-from wagtail_ma.tracking import page_classes
+from wagtail_ma.tracking import page_classes, page_token
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import TrackedPage
 from wagtail_ma.tracking.page_token import PageRef
@@ -35,6 +35,10 @@ REMEMBER_SECONDS = 60
 # More pages than this and the process begins anew.
 MAX_REMEMBERED = 10_000
 MAX_KEY_LENGTH = 255
+# How a view comes about whose page the token may not name yet (see the tracker's "y").
+HISTORY = "s"
+# Pages with the same last part of their address that are looked at.
+MAX_NAMESAKES = 50
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def tracked_page_for(hit: Hit, *, now: datetime) -> TrackedPage:
 
     :param now: ``first_seen_at`` of a new page.
     """
-    ref = hit.page or PageRef(path=unquote(urlsplit(hit.url).path))
+    ref = _named_by(hit)
     remembered = _memory()
     entry = remembered.get(ref)
     if entry is not None and time.monotonic() - entry.read_at < REMEMBER_SECONDS:
@@ -67,6 +71,17 @@ def tracked_page_for(hit: Hit, *, now: datetime) -> TrackedPage:
         remembered.clear()
     remembered[ref] = _Remembered(page, time.monotonic())
     return page
+
+
+def _named_by(hit: Hit) -> PageRef:
+    """The page that the token names. After a history navigation it may still be the page before:
+    then the address counts, on the token's site."""
+    path = unquote(urlsplit(hit.url).path)
+    if hit.page is None:
+        return PageRef(path=path)
+    if hit.nav_type == HISTORY and path and not page_token.is_for(hit.page, path):
+        return PageRef(hit.page.site_id, None, path, hit.page.locale)
+    return hit.page
 
 
 def forget() -> None:
@@ -81,7 +96,8 @@ def _memory() -> MutableMapping[PageRef, _Remembered]:
 
 
 def _look_up(ref: PageRef, hit: Hit, *, now: datetime) -> TrackedPage:
-    wagtail_page = _public_page(ref.page_id) if ref.page_id else None
+    page_id = ref.page_id or _page_at(ref)
+    wagtail_page = _public_page(page_id) if page_id else None
     if wagtail_page is None:
         key, fields = _by_address(ref, hit)
     else:
@@ -96,6 +112,23 @@ def _look_up(ref: PageRef, hit: Hit, *, now: datetime) -> TrackedPage:
     elif wagtail_page is not None:
         _follow(tracked, fields)
     return tracked
+
+
+def _page_at(ref: PageRef) -> int | None:
+    """The id of the published page at an address of a site: also of a page whose template the
+    tag could not know it from."""
+    slug = ref.path.strip("/").rpartition("/")[2]
+    roots = [root.root_path for root in Site.get_site_root_paths() if root.site_id == ref.site_id]
+    if not roots:
+        return None
+    at_root = Q(url_path__in=roots)
+    pages = swapper.load_model("wagtailcore", "Page").objects.filter(live=True)
+    for page in pages.filter(at_root | Q(slug=slug) if slug else at_root)[:MAX_NAMESAKES]:
+        parts = page.get_url_parts()
+        # Not put together from slugs: only this knows the language's prefix.
+        if parts and parts[0] == ref.site_id and unquote(parts[2] or "").strip("/") == ref.path.strip("/"):
+            return page.pk
+    return None
 
 
 def _public_page(page_id: int) -> Any | None:

@@ -8,23 +8,25 @@ recorded twice however often and in whatever pieces a log is read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 from uuid import UUID
 
+from django.db import IntegrityError
 from wagtail.models import Site
 
 from wagtail_ma.core import tokens
 from wagtail_ma.people import log_identities, news
+from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking import access_log, addresses, estimates, pages, rollups
 from wagtail_ma.tracking.access_log import LogLine
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import MAX_URL_LENGTH, VIEW, Hit
 from wagtail_ma.tracking.log_files import Batch, LogFile
-from wagtail_ma.tracking.models import PageView, ReplayedLog, SiteDay
+from wagtail_ma.tracking.models import PageView, ReplayedLog, SiteDay, TrackedPage
 from wagtail_ma.tracking.page_token import PageRef
 from wagtail_ma.tracking.past_visits import PastVisits
 from wagtail_ma.tracking.writing import write_facts
@@ -33,6 +35,7 @@ from wagtail_ma.tracking.writing import write_facts
 CHUNK = 500
 # A job may wait longer for the database than a visitor's browser (milliseconds).
 WAIT_MS = 20_000
+ATTEMPTS = 5
 # Clocks of servers differ a little; what is dated later than this is no record of the past.
 FUTURE = timedelta(minutes=5)
 MAX_REMEMBERED_PATHS = 50_000
@@ -72,6 +75,20 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     # The time of the earliest new view.
     oldest: datetime | None = None
+
+    def counts(self) -> Counter[str]:
+        """All counts by name, those of the skipped lines by reason."""
+        return self.skipped + Counter(lines=self.lines, views=self.views, repeated=self.repeated)
+
+    def __add__(self, other: Tally) -> Tally:
+        times = [at for at in (self.oldest, other.oldest) if at]
+        return Tally(
+            lines=self.lines + other.lines,
+            views=self.views + other.views,
+            repeated=self.repeated + other.repeated,
+            skipped=self.skipped + other.skipped,
+            oldest=min(times, default=None),
+        )
 
 
 @dataclass(frozen=True)
@@ -134,30 +151,47 @@ class _Replay:
         return ReplayedLog.objects.get_or_create(fingerprint=fingerprint, defaults=defaults)[0]
 
     def _write(self, batch: Batch, log: ReplayedLog) -> None:
+        seen, tally = self._views_in(batch.lines)
+        for attempt in range(ATTEMPTS):
+            try:
+                self._tally += self._store(seen, batch, log, tally)
+                return
+            except IntegrityError:
+                # Another log with the same lines is being read, or a page has been deleted: now we know.
+                pages.forget()
+                if attempt == ATTEMPTS - 1:
+                    raise
+
+    def _store(self, seen: Mapping[UUID, _Seen], batch: Batch, log: ReplayedLog, tally: Tally) -> Tally:
         """Record some lines and how far the log has been read, both or neither."""
-        before = _flat(self._tally)
-        seen = self._views_in(batch.lines)
-        # What these cost may be written at any time: pages are not undone with the lines.
+        # Outside: a page that is made here is none of the lines, and stays.
         placed = [(each, pages.tracked_page_for(each.hit, now=each.at)) for each in seen.values()]
         placed.sort(key=lambda pair: pair[0].at)
         with write_facts(wait_ms=WAIT_MS):
             # Another run of the same log waits here, and then finds what this one has written.
             log = ReplayedLog.objects.select_for_update().get(pk=log.pk)
+            first_seen = {each.key: each.at for each, _page in reversed(placed)}
+            identities = log_identities.recognise_all(first_seen)
+            # Asked under the identities' locks: nobody else adds views of theirs now.
             known = set(PageView.objects.filter(view_id__in=list(seen)).values_list("view_id", flat=True))
             fresh = [(each, page) for each, page in placed if each.hit.view_id not in known]
             if fresh:
-                self._record(fresh)
-            self._tally.lines += len(batch.lines)
-            self._tally.views += len(fresh)
-            self._tally.repeated += len(known)
-            _advance(log, batch.end, Counter(_flat(self._tally)) - Counter(before), now=self._now)
+                self._record(fresh, identities)
+            done = replace(
+                tally,
+                views=len(fresh),
+                repeated=tally.repeated + len(known),
+                oldest=fresh[0][0].at if fresh else None,
+            )
+            log.offset = max(log.offset, batch.end)
+            log.counts = dict(Counter(log.counts) + done.counts())
+            log.read_at = self._now
+            log.save(update_fields=["offset", "counts", "read_at"])
+        return done
 
-    def _record(self, fresh: Sequence[tuple[_Seen, pages.TrackedPage]]) -> None:
+    def _record(self, fresh: Sequence[tuple[_Seen, TrackedPage]], identities: Mapping[str, Identity]) -> None:
         first, last = fresh[0][0].at, fresh[-1][0].at
-        self._tally.oldest = min(first, self._tally.oldest or first)
         days = [self._day(each.at) for each, _page in fresh]
-        first_seen = {each.key: each.at for each, _page in reversed(fresh)}
-        identities = log_identities.recognise_all(first_seen)
         visits = PastVisits(identities.values(), first=first, last=last)
         for each, page in fresh:
             visits.place(identities[each.key], each.hit, page, at=each.at)
@@ -177,20 +211,21 @@ class _Replay:
             self._days[day] = counted <= raw
         return day
 
-    def _views_in(self, lines: Sequence[str]) -> dict[UUID, _Seen]:
+    def _views_in(self, lines: Sequence[str]) -> tuple[dict[UUID, _Seen], Tally]:
         found: dict[UUID, _Seen] = {}
+        tally = Tally(lines=len(lines))
         for text in lines:
             line = access_log.parse(text)
             reason = MALFORMED if line is None else self._reason_to_skip(line)
             if line is None or reason:
-                self._tally.skipped[reason] += 1
+                tally.skipped[reason] += 1
                 continue
             seen = self._seen(line)
             if seen.hit.view_id in found:
                 # The same request twice in a second.
-                self._tally.repeated += 1
+                tally.repeated += 1
             found[seen.hit.view_id] = seen
-        return found
+        return found, tally
 
     def _reason_to_skip(self, line: LogLine) -> str:
         """Why a line is no view by a person, "" if it is one."""
@@ -241,15 +276,3 @@ class _Replay:
                 self._page_ids.clear()
             self._page_ids[path] = addresses.page_at(path, self._origin.site)
         return self._page_ids[path]
-
-
-def _flat(tally: Tally) -> dict[str, int]:
-    counts = {"lines": tally.lines, "views": tally.views, "repeated": tally.repeated}
-    return {**counts, **tally.skipped}
-
-
-def _advance(log: ReplayedLog, offset: int, counts: Counter[str], *, now: datetime) -> None:
-    log.offset = max(log.offset, offset)
-    log.counts = dict(Counter(log.counts) + counts)
-    log.read_at = now
-    log.save(update_fields=["offset", "counts", "read_at"])

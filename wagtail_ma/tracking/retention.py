@@ -21,16 +21,19 @@ from wagtail_ma.tracking.models import Activity, PageView, Visit
 CHUNK = 500
 
 Progress = Callable[[int, int], None]
+# Keeps what others need of visits (with all in them) and activities that are about to go; called
+# with their ids in the transaction that deletes them.
+Carry = Callable[[list[int], list[int]], None]
 
 
 def cutoff(*, now: datetime) -> datetime:
-    """Facts before this moment are deleted: ``RETENTION_MONTHS`` ago, but never a day that is not
-    in the roll-ups for good."""
+    """Facts before this moment are deleted: the midnight ``RETENTION_MONTHS`` ago (whole days, as
+    caps per day count them), but never a day that is not in the roll-ups for good."""
     local = timezone.localtime(now, timezone.get_default_timezone())
     months = local.year * 12 + local.month - 1 - conf.RETENTION_MONTHS
     # The 29th to 31st do not exist everywhere; the 28th does.
-    oldest = local.replace(year=months // 12, month=months % 12 + 1, day=min(local.day, 28))
-    return min(oldest, rollups.midnight(rollups.first_open_day(now=now)))
+    oldest = local.date().replace(year=months // 12, month=months % 12 + 1, day=min(local.day, 28))
+    return rollups.midnight(min(oldest, rollups.first_open_day(now=now)))
 
 
 def detail_since() -> datetime | None:
@@ -38,11 +41,12 @@ def detail_since() -> datetime | None:
     return Visit.objects.order_by("started_at").values_list("started_at", flat=True).first()
 
 
-def prune(*, now: datetime, limit: int = CHUNK) -> int:
+def prune(*, now: datetime, carry: Carry, limit: int = CHUNK) -> int:
     """Delete facts that are too old: what ``flow.run_due`` calls, in small portions.
 
     Two small statements when there is nothing to do.
 
+    :param carry: see :data:`Carry`.
     :param limit: at most so many visits (with their views) and so many activities.
     :returns: how many rows were deleted.
     """
@@ -53,12 +57,13 @@ def prune(*, now: datetime, limit: int = CHUNK) -> int:
         return 0
     before = cutoff(now=now)
     ids = _oldest_visits(before, limit)
-    return (_delete_visits(ids) if ids else 0) + _prune_activities(before, limit)
+    return (_delete_visits(ids, carry) if ids else 0) + _prune_activities(before, limit, carry)
 
 
-def purge(*, now: datetime, progress: Progress | None = None) -> int:
+def purge(*, now: datetime, carry: Carry, progress: Progress | None = None) -> int:
     """Delete all facts that are too old, to the end.
 
+    :param carry: see :data:`Carry`.
     :param progress: called as ``progress(done, total)`` in visits.
     :returns: how many rows were deleted.
     """
@@ -66,11 +71,11 @@ def purge(*, now: datetime, progress: Progress | None = None) -> int:
     total = _old_visits(before).count()
     visits = deleted = 0
     while ids := _oldest_visits(before, CHUNK):
-        deleted += _delete_visits(ids)
+        deleted += _delete_visits(ids, carry)
         visits += len(ids)
         if progress:
             progress(min(visits, total), total)
-    while rows := _delete_activities(Activity.objects.filter(at__lt=before), CHUNK):
+    while rows := _delete_activities(Activity.objects.filter(at__lt=before), CHUNK, carry):
         deleted += rows
     return deleted
 
@@ -88,8 +93,9 @@ def _oldest_visits(before: datetime, limit: int) -> list[int]:
     return list(_old_visits(before).order_by("started_at").values_list("pk", flat=True)[:limit])
 
 
-def _delete_visits(ids: list[int]) -> int:
+def _delete_visits(ids: list[int], carry: Carry) -> int:
     with transaction.atomic():
+        carry(ids, [])
         # Late messages lock the visit first, as we do: they never write to a view half deleted.
         locked = Visit.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
         ids = list(locked.values_list("pk", flat=True))
@@ -99,14 +105,16 @@ def _delete_visits(ids: list[int]) -> int:
     return views + activities + visits
 
 
-def _prune_activities(before: datetime, limit: int) -> int:
+def _prune_activities(before: datetime, limit: int, carry: Carry) -> int:
     """Those without a visit. Looks at the oldest rows only: there is no index by time alone."""
     oldest = list(Activity.objects.order_by("pk").values_list("pk", "at")[:limit])
     ids = [pk for pk, at in oldest if at < before]
-    return _delete_activities(Activity.objects.filter(pk__in=ids), limit) if ids else 0
+    return _delete_activities(Activity.objects.filter(pk__in=ids), limit, carry) if ids else 0
 
 
-def _delete_activities(rows: QuerySet[Activity], limit: int) -> int:
+def _delete_activities(rows: QuerySet[Activity], limit: int, carry: Carry) -> int:
     with transaction.atomic():
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+        if ids:
+            carry([], ids)
         return Activity.objects.filter(pk__in=ids).delete()[0] if ids else 0

@@ -12,11 +12,22 @@ from wagtail.models import Site
 # with every hit (seconds of this process's clock).
 REMEMBER_SECONDS = 60
 
-_remembered: tuple[float, frozenset[str]] | None = None
+_remembered: tuple[float, dict[str, frozenset[int]]] | None = None
 
 
 def hosts() -> frozenset[str]:
     """Lower-case host names of all Wagtail sites, at most a minute old."""
+    return frozenset(_ids_by_host())
+
+
+def is_of_another(site_id: int | None, url: str) -> bool:
+    """Whether an address is on the host of other sites than this one. (The default site answers on
+    any host that is no site's.)"""
+    ids = _ids_by_host().get((urlsplit(url).hostname or "").lower())
+    return site_id is not None and ids is not None and site_id not in ids
+
+
+def _ids_by_host() -> dict[str, frozenset[int]]:
     global _remembered
     if connections[DEFAULT_DB_ALIAS].in_atomic_block:
         # What is read in a transaction may be rolled back: not remembered.
@@ -26,6 +37,9 @@ def hosts() -> frozenset[str]:
     return _remembered[1]
 
 
-def _read() -> frozenset[str]:
-    roots = Site.get_site_root_paths()
-    return frozenset((urlsplit(root.root_url).hostname or "").lower() for root in roots) - {""}
+def _read() -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for root in Site.get_site_root_paths():
+        if host := (urlsplit(root.root_url).hostname or "").lower():
+            found.setdefault(host, set()).add(root.site_id)
+    return {host: frozenset(ids) for host, ids in found.items()}

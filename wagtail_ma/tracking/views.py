@@ -7,27 +7,36 @@ out of order does no harm: the larger total wins.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from django.db.models import Count
 from django.db.models.functions import Greatest
 
 from wagtail_ma.core.prepared import Insert, Select, Slot, Update
 from wagtail_ma.people import news
-from wagtail_ma.people.models import Identity
+from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import estimates, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
+from wagtail_ma.tracking.writing import Repeated
 
 # Nobody reads longer than the page has been open; this much (seconds) is for messages that
 # overtake each other on their way.
 TOLERANCE_SECONDS = 5
+# So much more (seconds) is no accident of the network any more; a visitor with more such views than
+# this is no visitor.
+DOUBTFUL_SECONDS = 60
+MAX_DOUBTFUL_VIEWS = 3
+DOUBTFUL = "doubtful"
+# How late the first message of a view may come; it waits in the browser while the server is away.
+MAX_LATE = timedelta(days=1)
 # A view that grew by less (engaged seconds) is not worth another look by react.
 NOTICEABLE_SECONDS = 1
 
 
 _field = PageView._meta.get_field
-_insert = Insert(PageView, unique=("view_id",))
+_insert = Insert(PageView, unique=("view_id",), tell=("identity", "at"))
 _lock_visit = Select(
     lambda: (
         Visit.objects.select_for_update(of=("self",), no_key=True)
@@ -35,7 +44,7 @@ _lock_visit = Select(
         .values_list(
             *("views__pk", "views__at"),
             *("views__engaged_seconds", "views__visible_seconds", "views__scroll_percent"),
-            *("pk", "last_at", "visitor_id"),
+            *("views__is_doubtful", "pk", "last_at", "visitor_id"),
         )
     )
 )
@@ -54,6 +63,7 @@ _raise_totals = Update(
             "engaged_seconds": Greatest("engaged_seconds", Slot("engaged", _field("engaged_seconds"))),
             "visible_seconds": Greatest("visible_seconds", Slot("visible", _field("visible_seconds"))),
             "scroll_percent": Greatest("scroll_percent", Slot("scroll", _field("scroll_percent"))),
+            "is_doubtful": Greatest("is_doubtful", Slot("is_doubtful", _field("is_doubtful"))),
         },
     )
 )
@@ -73,18 +83,18 @@ class _Totals:
 
 
 def record(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now: datetime) -> PageView:
-    """Write the view of a hit, once: a repeated message changes nothing.
+    """Write the view of a hit, once.
 
     An engagement message whose view is unknown (its first message got lost) makes the view too.
 
     :param identity: locked by the caller.
-    :returns: the view; of a repeated one only ``pk`` and ``view_id`` are the stored ones.
+    :raises Repeated: the view is there already, and the hit tells nothing new of it.
     """
-    if not hit.is_engagement and hit.referrer and visit.medium == "direct":
-        _explain(visit, hit)
+    tells_more = not hit.is_engagement and hit.referrer and visit.medium == "direct" and _explain(visit, hit)
     view = seen(identity, hit, page, at=hit.began_at(now))
     view.visit = visit
-    _insert.run(view)
+    if not _insert.run(view) and not tells_more:
+        raise Repeated
     if hit.source == PageView.Source.SERVER and not hit.is_bot:
         estimates.estimate([visit.pk], first=now, last=now)
     return view
@@ -110,8 +120,9 @@ def seen(identity: Identity, hit: Hit, page: TrackedPage, *, at: datetime) -> Pa
 def grow(hit: Hit, *, now: datetime) -> bool:
     """Take over the totals of an engagement message for a known view.
 
-    Bounded by the time since the view began plus 5 seconds, and by the cap. Prolongs the visit
-    while it is open, and marks news when the view grew noticeably.
+    Bounded by the time since the view began plus 5 seconds, and by the cap; who claims much more is
+    marked. Prolongs the visit while it is open, and marks news when the view grew noticeably.
+    A total that is known already writes nothing.
 
     To be called within ``write_facts()``; if the view is unknown the same block can record it.
 
@@ -122,15 +133,52 @@ def grow(hit: Hit, *, now: datetime) -> bool:
     row = _lock_visit.first(view_id=hit.view_id)
     if row is None:
         return False
-    pk, at, engaged, visible, scroll, visit_id, last_at, visitor_id = row
+    pk, at, engaged, visible, scroll, was_doubtful, visit_id, last_at, visitor_id = row
     known = _Totals(engaged, visible, scroll)
-    totals = _bounded(hit, (now - at).total_seconds() + TOLERANCE_SECONDS)
-    visits.prolong(Visit(pk=visit_id, last_at=last_at), now=now)
+    longest = _open_seconds(hit, at, now=now) + TOLERANCE_SECONDS
+    totals = _bounded(hit, longest)
+    is_doubtful = hit.visible_seconds > longest + DOUBTFUL_SECONDS
     if totals.is_beyond(known):
-        _raise_totals.run(pk=pk, engaged=totals.engaged, visible=totals.visible, scroll=totals.scroll)
+        # Only news prolong: the same total may be told again much later.
+        visits.prolong(Visit(pk=visit_id, last_at=last_at), now=now)
+        _raise_totals.run(
+            pk=pk,
+            engaged=totals.engaged,
+            visible=totals.visible,
+            scroll=totals.scroll,
+            is_doubtful=is_doubtful,
+        )
+        if is_doubtful and not was_doubtful:
+            _doubt(visitor_id)
     if totals.is_noticeably_beyond(known):
         news.mark([visitor_id], now=now)
     return True
+
+
+def _open_seconds(hit: Hit, at: datetime, *, now: datetime) -> float:
+    """How long the page of a view can have been open.
+
+    The first message may have waited for hours in a browser without a connection. Then the id tells:
+    it begins with the browser's time. That dates nothing, and is no proof; a forger can as well wait.
+    """
+    if hit.view_id.version == 7:
+        made_at = datetime.fromtimestamp((hit.view_id.int >> 80) / 1000, UTC)
+        if now - MAX_LATE < made_at < at:
+            at = made_at
+    return (now - at).total_seconds()
+
+
+def _doubt(visitor_id: int) -> None:
+    """Take a visitor with too many doubtful views out of lists and scenarios (one statement)."""
+    doubtful = (
+        PageView.objects.filter(visitor_id=visitor_id, is_doubtful=True)
+        .order_by()
+        .values("visitor_id")
+        .annotate(count=Count("pk"))
+        .filter(count__gt=MAX_DOUBTFUL_VIEWS)
+        .values("visitor_id")
+    )
+    Visitor.objects.filter(pk__in=doubtful, excluded_reason="").update(excluded_reason=DOUBTFUL)
 
 
 def browser_key_of(hit: Hit, *, now: datetime) -> str | None:
@@ -154,11 +202,13 @@ def _bounded(hit: Hit, longest: float) -> _Totals:
     return _Totals(engaged, visible, min(max(hit.scroll_percent, 0), 100))
 
 
-def _explain(visit: Visit, hit: Hit) -> None:
+def _explain(visit: Visit, hit: Hit) -> bool:
     """Add the referrer to a visit that began with this view's engagement message: only the first
-    message of a view carries it, and it may be the later one to arrive."""
+    message of a view carries it, and it may be the later one to arrive. Whether it told anything."""
     began_so = Visit.objects.filter(
         pk=visit.pk, medium="direct", views__view_id=hit.view_id, views__at__lte=visit.started_at
     )
-    if Visit.objects.filter(pk__in=began_so.values("pk")).update(**visits.origin(hit)):
-        visit.medium = visits.origin(hit)["medium"]
+    origin = visits.origin(hit)
+    if origin["medium"] == "direct":
+        return False
+    return bool(Visit.objects.filter(pk__in=began_so.values("pk")).update(**origin))

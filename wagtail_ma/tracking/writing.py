@@ -22,6 +22,11 @@ class Busy(MarketingError):
     """The database cannot write now (locked, deadlock, gone); the browser sends again later."""
 
 
+class Repeated(MarketingError):
+    """What the message tells is stored already. Raised within ``write_facts()``, so that nothing of
+    the repetition stays: it neither prolongs a visit nor begins one."""
+
+
 @contextmanager
 def write_facts(*, wait_ms: int | None = None) -> Iterator[None]:
     """One short atomic block for facts.

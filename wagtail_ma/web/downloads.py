@@ -17,8 +17,8 @@ from django.views.decorators.http import require_http_methods
 from wagtail.documents.views.serve import serve
 
 from wagtail_ma.core import tokens
-from wagtail_ma.forms import downloads
-from wagtail_ma.forms.models import GatedDocument, Submission
+from wagtail_ma.forms import downloads, gates
+from wagtail_ma.forms.models import Submission
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import visitors
 
@@ -39,7 +39,7 @@ def gate(document: Any, request: HttpRequest) -> HttpResponse | None:
     if getattr(request, LET_THROUGH, None) == document.pk:
         return None
     try:
-        barrier = downloads.gated(document.pk)
+        barrier = gates.gate_of(document.pk)
     except Exception:
         logger.exception("could not tell whether document %s is gated", document.pk)
         return None
@@ -75,7 +75,7 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
     if ticket.is_by_mail and request.method != "POST":
         return _private(render(request, LINK_PAGE, {"document": document, "state": "ready"}))
     if not ticket.is_by_mail and _is_other_browser(request, ticket.submission):
-        return _refuse(request, downloads.gated(document.pk))
+        return _refuse(request, gates.gate_of(document.pk))
     if request.method != "HEAD":
         _record(document, ticket.submission, now=now)
     setattr(request, LET_THROUGH, document.pk)
@@ -122,18 +122,18 @@ def _is_other_browser(request: HttpRequest, submission: Submission) -> bool:
     )
 
 
-def _to_form(barrier: GatedDocument) -> HttpResponse:
+def _to_form(barrier: gates.Gate) -> HttpResponse:
     response = HttpResponseRedirect(_form_url(barrier))
     _private(response)
     return response
 
 
-def _form_url(barrier: GatedDocument) -> str:
+def _form_url(barrier: gates.Gate) -> str:
     return f"{reverse('wagtail_ma:form', args=[barrier.form_id])}?document={barrier.document_id}"
 
 
 def _refuse(
-    request: HttpRequest, barrier: GatedDocument | None, *, is_expired: bool = False
+    request: HttpRequest, barrier: gates.Gate | None, *, is_expired: bool = False
 ) -> HttpResponseBase:
     """A page that says what is wrong with the link, and offers the form again.
 

@@ -20,13 +20,13 @@ from django.views.decorators.http import require_http_methods
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core import tokens
-from wagtail_ma.forms import downloads, limits
-from wagtail_ma.forms.models import LeadForm, Submission
-from wagtail_ma.forms.public_form import STATE, PublicForm
+from wagtail_ma.forms import downloads, gates, known, limits
+from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
+from wagtail_ma.forms.public_form import OWN_NAMES, STATE, PublicForm
 from wagtail_ma.forms.state import FormState, new_state, read_state
 from wagtail_ma.forms.submit import Submitted, TooMany, submit
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import browsers, cookies
+from wagtail_ma.people import browsers, cookies, visitors
 from wagtail_ma.tracking.writing import Busy, write_facts
 
 logger = logging.getLogger(__name__)
@@ -76,11 +76,11 @@ def _post(request: HttpRequest, form: LeadForm, *, now: datetime) -> HttpRespons
 def _post_with_state(
     request: HttpRequest, form: LeadForm, state: FormState, *, now: datetime
 ) -> HttpResponse:
-    filled = PublicForm(form, data=request.POST, state=state.seal())
+    filled = PublicForm(form, data=request.POST, state=state.seal(), asked=state.asked)
     if filled.is_trapped:
         logger.info("form %s: a robot filled in the hidden field", form.pk)
         return _say_thanks(request, form, state, None)
-    if not filled.is_valid():
+    if not filled.is_valid() or filled.is_warning:
         return _render(request, form, state, filled, status=422)
     if (now - state.shown_at).total_seconds() < conf.FORM_MIN_SECONDS:
         problem = _("That was very quick. Please look at your entries once more and send them again.")
@@ -133,9 +133,37 @@ def _first_state(request: HttpRequest, form: LeadForm, *, now: datetime) -> Form
     wanted = request.GET.get("document", "")
     document_id = None
     if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
-        gate = downloads.gated(int(wanted))
+        gate = gates.gate_of(int(wanted))
         document_id = gate.document_id if gate is not None and gate.form_id == form.pk else None
-    return new_state(form.pk, now=now, document_id=document_id, language=translation.get_language() or "")
+    return new_state(
+        form.pk,
+        now=now,
+        document_id=document_id,
+        language=translation.get_language() or "",
+        asked=known.next_questions(form, _known(request, form)),
+    )
+
+
+def _known(request: HttpRequest, form: LeadForm) -> dict[str, Any]:
+    """What was typed in this browser before. A fault here only means that all is asked."""
+    try:
+        browser = visitors.current(request)
+        return known.known_answers(form, browser.identity_id if browser else None)
+    except DatabaseError:
+        logger.exception("the answers known of a browser could not be read")
+        return {}
+
+
+def _initial(request: HttpRequest, form: LeadForm, data: Any) -> dict[str, Any]:
+    """What the fields begin with: what was just typed, else what this browser is known to have
+    typed, and hidden values from the address (``?campaign=spring``)."""
+    hidden = {row.name for row in form.fields.all() if row.kind == LeadFormField.Kind.HIDDEN}
+    given = {name: request.GET[name] for name in hidden if name in request.GET}
+    if not data:
+        return _known(request, form) | given
+    lists = {name: data.getlist(name) for name in data if name not in OWN_NAMES}
+    many = {row.name for row in form.fields.all() if row.kind == LeadFormField.Kind.CHECKBOXES}
+    return {name: values if name in many else values[-1] for name, values in lists.items() if values}
 
 
 def _show(
@@ -147,8 +175,7 @@ def _show(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    initial = {name: value for name, value in data.items() if name != STATE} if data else None
-    filled = PublicForm(form, initial=initial, state=state.seal())
+    filled = PublicForm(form, initial=_initial(request, form, data), state=state.seal(), asked=state.asked)
     return _render(request, form, state, filled, problem=problem, status=status)
 
 
@@ -173,11 +200,24 @@ def _render(
 
 
 def _redirect_to_thanks(form: LeadForm, done: Submitted, state: FormState, *, now: datetime) -> HttpResponse:
-    token = tokens.dumps(SENT, (form.pk, done.submission.pk, state.page_id or 0, state.language), now=now)
     # 303: the answers are not sent again when the page is loaded anew.
+    page = _thanks_page(form, state.language)
+    if page is not None and not done.submission.document_id and not form.asks_confirmation:
+        return HttpResponse(status=303, headers={"Location": page.url})
+    token = tokens.dumps(SENT, (form.pk, done.submission.pk, state.page_id or 0, state.language), now=now)
     return HttpResponse(
         status=303, headers={"Location": f"{reverse('wagtail_ma:form', args=[form.pk])}?sent={token}"}
     )
+
+
+def _thanks_page(form: LeadForm, language: str) -> Any | None:
+    """The editor's own thank-you page, in the visitor's language if there is one."""
+    if form.thanks_page_key is None:
+        return None
+    pages = swapper.load_model("wagtailcore", "Page").objects.live().public()
+    found = list(pages.filter(translation_key=form.thanks_page_key).select_related("locale"))
+    found.sort(key=lambda page: page.locale.language_code != language)
+    return found[0] if found and found[0].url else None
 
 
 def _thanks(request: HttpRequest, form: LeadForm, token: str, *, now: datetime) -> HttpResponse:
@@ -199,12 +239,18 @@ def _say_thanks(
 ) -> HttpResponse:
     """The thank-you page: tells nothing about the sender, starts the download asked for."""
     document = downloads.find_document(submission.document_id) if submission else None
+    is_accepted = submission is not None and submission.state == Submission.State.ACCEPTED
     context = {
         "lead_form": form,
         "document": document,
         "download_url": downloads.make_link(submission, now=timezone.now())
-        if submission is not None and document is not None
+        if submission is not None and is_accepted and document is not None
         else "",
+        # A dummy is told the same as somebody whose request is looked at by a person.
+        "is_waiting": document is not None and not is_accepted,
+        "is_refused": submission is not None and submission.state == Submission.State.REFUSED,
+        "must_confirm": form.asks_confirmation,
+        "thanks_page": _thanks_page(form, state.language) if submission is not None else None,
         "return_page": _page(state.page_id),
     }
     return render(request, THANKS, context)

@@ -66,6 +66,8 @@ def _answer(request: HttpRequest) -> HttpResponse:
         is_anonymous=refuses,
     )
     found = from_message(message, sender=sender)
+    if found.page is not None and sites.is_of_another(found.page.site_id, found.url):
+        raise BadHit("page token of another site", 204)
     if _is_over_limit(sender) or is_staff(request):
         return _empty(204)
     recorded = flow.record_hit(found, now=timezone.now())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from wagtail_ma.conf import conf
+from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.tracking import retention, rollups
 
 WIDTH = 40
@@ -16,7 +18,7 @@ WIDTH = 40
 class Command(BaseCommand):
     help = (
         "Deletes visits, page views and activities that are older than RETENTION_MONTHS. The "
-        "background work does the same little by little; daily totals stay."
+        "background work does the same little by little; daily totals and scores stay."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,7 +28,9 @@ class Command(BaseCommand):
             pass
         before = retention.cutoff(now=now)
         self.stdout.write(f"Keeping {conf.RETENTION_MONTHS} months: since {before:%Y-%m-%d}.")
-        deleted = retention.purge(now=now, progress=self._progress)
+        deleted = retention.purge(
+            now=now, carry=partial(carry_forward, now=now), progress=self._progress
+        )
         if self.stdout.isatty():
             self.stdout.write("")
         self.stdout.write(f"Deleted rows: {deleted}")

@@ -65,7 +65,9 @@ class Command(BaseCommand):
             )
         except (BadLog, Busy) as error:
             self._close_bar()
-            raise CommandError(f"{error}. What was read before is recorded; run it again to go on.") from error
+            raise CommandError(
+                f"{error}. What was read before is recorded; run it again to go on."
+            ) from error
         except KeyboardInterrupt:
             self._close_bar()
             raise CommandError("Stopped. Run it again to go on.") from None
@@ -88,7 +90,7 @@ class Command(BaseCommand):
         queue.wake()
         if tally.oldest and tally.oldest < retention.cutoff(now=now):
             self.stdout.write(
-                f"Views older than {conf.RETENTION_MONTHS} months will be deleted one by one by the background "
+                f"Views older than {conf.RETENTION_MONTHS} months will be deleted by the background "
                 "work; their daily totals stay (RETENTION_MONTHS)."
             )
         while rollups.roll_up(now=now, limit=DAYS):

@@ -1,0 +1,17 @@
+"""Why somebody left a scenario: short codes in the table, words for people."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+LABELS = {
+    "completed": _("went through to the end"),
+    "merged": _("turned out to be somebody who is in this scenario already"),
+    "stopped": _("the scenario was stopped by hand"),
+    "failed": _("a step failed again and again"),
+}
+
+
+def label(reason: str) -> str:
+    """The reason for people; an unknown one is shown as it is."""
+    return str(LABELS.get(reason, reason))

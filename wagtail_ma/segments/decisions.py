@@ -1,0 +1,83 @@
+"""Putting people into a segment, or out of it, by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from wagtail_ma.people import news
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.segments.models import Segment, SegmentDecision
+from wagtail_ma.segments.queries import population
+
+
+class LiveSegment(ValueError):
+    """Nobody can be put into a live segment: it has no members."""
+
+
+def decide(
+    segment: Segment, visitor_ids: Iterable[int], *, is_member: bool, by: Any, now: datetime
+) -> list[int]:
+    """Say that these visitors are in the segment, or are not, whatever its rule says.
+
+    They enter or leave with the next reaction, a few seconds later, so that scenarios hear of it.
+
+    :param by: the user who says so, or None.
+    :returns: the ids of the visitors concerned; those merged into another are passed over.
+    :raises LiveSegment: the segment is a live one.
+    """
+    if segment.is_live:
+        raise LiveSegment(f"segment {segment.pk} is decided per request")
+    with transaction.atomic():
+        found = list(population().filter(pk__in=list(visitor_ids)).values_list("pk", flat=True))
+        SegmentDecision.objects.bulk_create(
+            (
+                SegmentDecision(
+                    segment=segment,
+                    visitor_id=pk,
+                    born_visitor_id=pk,
+                    is_member=is_member,
+                    decided_at=now,
+                    decided_by=by,
+                )
+                for pk in found
+            ),
+            update_conflicts=True,
+            unique_fields=["segment", "born_visitor"],
+            update_fields=["visitor", "is_member", "decided_at", "decided_by"],
+            batch_size=500,
+        )
+        news.mark(found, now=now)
+    return found
+
+
+def withdraw(segment: Segment, visitor_ids: Iterable[int], *, now: datetime) -> None:
+    """Forget what was said by hand: the rule alone decides again."""
+    asked = list(visitor_ids)
+    with transaction.atomic():
+        SegmentDecision.objects.filter(segment=segment, visitor_id__in=asked).delete()
+        news.mark(Visitor.objects.filter(pk__in=asked).values_list("pk", flat=True), now=now)
+
+
+def in_force() -> QuerySet[SegmentDecision]:
+    """Of each visitor and segment the latest decision."""
+    later = SegmentDecision.objects.filter(
+        Q(decided_at__gt=OuterRef("decided_at"))
+        | Q(decided_at=OuterRef("decided_at"), pk__gt=OuterRef("pk")),
+        segment=OuterRef("segment"),
+        visitor=OuterRef("visitor"),
+    )
+    return SegmentDecision.objects.filter(~Exists(later))
+
+
+def of(visitor_ids: Sequence[int]) -> dict[int, dict[int, bool]]:
+    """What was said of these visitors: segment id → visitor id → is a member (one statement)."""
+    found: dict[int, dict[int, bool]] = {}
+    rows = SegmentDecision.objects.filter(visitor_id__in=visitor_ids).order_by("decided_at", "pk")
+    for segment_id, visitor_id, said in rows.values_list("segment_id", "visitor_id", "is_member"):
+        found.setdefault(segment_id, {})[visitor_id] = said
+    return found
