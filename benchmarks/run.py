@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +30,13 @@ from benchmarks.servers import WORKERS, Server
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "performance.md"
+REDIS = os.environ.get("REDIS", "redis://127.0.0.1:6379/0")
 POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
 BROWSERS = 100
+RECORDINGS = ("direct", "buffered", "redis")
+# Budgets: speed as a share of that of the view that does one INSERT (direct: SQLite, PostgreSQL).
+DIRECT = {False: 0.6, True: 0.45}
+GATHERED = 1.5
 
 
 @dataclass
@@ -41,15 +47,23 @@ class Case:
     server: Server
     requests: Callable[[int], list[bytes]]
     reference: str = ""
+    # What is asked of it: the ratio to the reference, of speed or (per web core) of CPU time.
+    budget: float | None = None
+    is_per_core: bool = False
+    # Written some time after the answer: more requests, and a pause before the CPUs are read.
+    is_gathered: bool = False
     per_second: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
     statements: int | None = None
 
     def measure(self, count: int) -> load.Load:
         """One round."""
+        count *= 3 if self.is_gathered else 1
         requests = self.requests(count)
         before = self.server.cpu_seconds()
         outcome = load.run(self.server.port, requests)
+        if self.is_gathered:
+            time.sleep(1)
         self.cpu_ms.append((self.server.cpu_seconds() - before) / count * 1000)
         self.per_second.append(count / outcome.seconds)
         refused = count - outcome.statuses[200] - outcome.statuses[204]
@@ -156,6 +170,21 @@ def statements(env: dict[str, str]) -> dict[str, object]:
     return json.loads(output.splitlines()[-1])
 
 
+# Tables beside that of the requests, by database.
+MORE: dict[str, list[str]] = {}
+
+
+def personalisation(database: str, env: dict[str, str]) -> list[str]:
+    """Markdown: what personalised blocks cost, measured inside one process."""
+    call = [sys.executable, "-m", "benchmarks.personalisation"]
+    output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE).stdout
+    lines = [
+        f"| {database}, in one process | CPU ms | SQL | CPU ÷ plain | SQL more than plain |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
+
+
 def measure(database: str, postgres: str, *, count: int, rounds: int, match: str) -> list[Case]:
     """All cases on one database (those whose names match, and what they are compared with)."""
     servers: list[Server] = []
@@ -165,19 +194,21 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
             site, reference = set_up(Path(folder), postgres)
             plain = {**site, "BENCH_PLAIN": "1"}
             with_tag, without_tag = statements(site), statements(plain)
-            for application, env in (
-                ("benchmarks.reference.wsgi", reference),
-                ("benchmarks.site_wsgi", plain),
-                ("benchmarks.site_wsgi", site),
-            ):
-                servers.append(Server(application, env))
-            cases = _matching(_cases(servers, with_tag, without_tag), match)
+            servers += [Server("benchmarks.reference.wsgi", reference), Server("benchmarks.site_wsgi", plain)]
+            for recording in RECORDINGS[: 3 if has_redis() else 2]:
+                servers.append(Server("benchmarks.site_wsgi", {**site, "BENCH_RECORDING": recording}))
+            cases = _matching(_cases(servers, with_tag, without_tag, is_postgres=bool(postgres)), match)
             for case in cases:
                 load.run(case.server.port, case.requests(100))
             for number in range(rounds):
                 print(f"{database}: round {number + 1} of {rounds} ...", flush=True)
                 for case in cases:
                     case.measure(count)
+            if has_redis():
+                print(f"{database}: the writer of hits from Redis: {writer(site)}", flush=True)
+            if not match:
+                print(f"{database}: personalised pages ...", flush=True)
+                MORE[database] = personalisation(database, site)
             return cases
         finally:
             for server in servers:
@@ -191,8 +222,14 @@ def _matching(cases: list[Case], match: str) -> list[Case]:
     return [case for case in cases if case.name in wanted]
 
 
-def _cases(servers: list[Server], with_tag: dict[str, object], without_tag: dict[str, object]) -> list[Case]:
-    reference, plain, site = servers
+def _cases(
+    servers: list[Server],
+    with_tag: dict[str, object],
+    without_tag: dict[str, object],
+    *,
+    is_postgres: bool,
+) -> list[Case]:
+    reference, plain, site, *gathering = servers
     path = str(with_tag["path"])
     counted: dict[str, int] = with_tag["statements"]  # type: ignore[assignment]
     found = re.search(rb'data-p="([^"]+)"', load.run(site.port, [load.get(path)]).body)
@@ -202,40 +239,80 @@ def _cases(servers: list[Server], with_tag: dict[str, object], without_tag: dict
     row = json.dumps({"v": str(uuid4()), "u": "http://localhost/?a=1"}).encode()
     page_without: dict[str, int] = without_tag["statements"]  # type: ignore[assignment]
     # fmt: off
-    return [
+    cases = [
+        Case("reference: nothing", reference, lambda n: [load.post("/nothing/", row)] * n, statements=0),
         Case("reference: page without database", reference, lambda n: [load.get("/page/")] * n, statements=0),
         Case("reference: one INSERT", reference, lambda n: [load.post("/insert/", row)] * n, statements=1),
         Case("product page without us", plain, lambda n: [load.get(path)] * n,
              statements=page_without["page"]),
         Case("product page with the tracker", site, lambda n: [load.get(path)] * n,
              "product page without us", statements=counted["page"]),
-        Case("hit: view, known visitor", site, hits.known, "reference: one INSERT",
+        Case("hit: view, known visitor", site, hits.known, "reference: one INSERT", DIRECT[is_postgres],
              statements=counted["hit, known visitor"]),
-        Case("hit: view, new visitor", site, hits.new, "reference: one INSERT",
+        Case("hit: view, new visitor", site, hits.new, "reference: one INSERT", DIRECT[is_postgres],
              statements=counted["hit, new visitor"]),
-        Case("hit: engagement", site, hits.engagement, "reference: one INSERT",
+        Case("hit: engagement", site, hits.engagement, "reference: one INSERT", DIRECT[is_postgres],
              statements=counted["hit, engagement"]),
     ]
     # fmt: on
+    for server, recording in zip(gathering, RECORDINGS[1:], strict=False):
+        theirs = Hits(server.port, found[1].decode())
+        is_redis = recording == "redis"
+        budget = GATHERED if is_postgres else None
+        cases += [
+            Case(f"{recording}: {name}", server, make, "reference: one INSERT", budget, is_redis, True)
+            for name, make in (
+                ("view, known visitor", theirs.known),
+                ("view, new visitor", theirs.new),
+                ("engagement", theirs.engagement),
+            )
+        ]
+    return cases
+
+
+def has_redis() -> bool:
+    """Whether Redis answers, and its client is installed."""
+    try:
+        import redis
+
+        return bool(redis.Redis.from_url(REDIS, socket_connect_timeout=1).ping())
+    except Exception:
+        return False
+
+
+def writer(env: dict[str, str]) -> str:
+    """How fast one process writes what is waiting in Redis."""
+    call = [sys.executable, "-m", "benchmarks.writer"]
+    env = {**env, "BENCH_RECORDING": "redis"}
+    return subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def table(database: str, cases: list[Case]) -> list[str]:
     """Markdown. Ratios are of medians over the rounds."""
     lines = [
-        f"| {database} | requests/s | CPU ms/request | SQL | speed ÷ reference | CPU ÷ reference |",
-        "|---|---:|---:|---:|---:|---:|",
+        f"| {database} | requests/s | CPU ms/request | SQL | speed ÷ reference | CPU ÷ reference | budget |",
+        "|---|---:|---:|---:|---:|---:|---|",
     ]
     median = {case.name: statistics.median(case.per_second) for case in cases}
     cpu = {case.name: statistics.median(case.cpu_ms) for case in cases}
     for case in cases:
-        ratios = "| | "
+        ratios = "| | | "
         if case.reference:
             speed = median[case.name] / median[case.reference]
-            ratios = f"| {speed:.2f} | {cpu[case.name] / cpu[case.reference]:.2f} "
-        lines.append(
-            f"| {case.name} | {median[case.name]:,.0f} | {cpu[case.name]:.2f} | {case.statements} {ratios}|"
-        )
+            load_ratio = cpu[case.name] / cpu[case.reference]
+            reached = 1 / load_ratio if case.is_per_core else speed
+            ratios = f"| {speed:.2f} | {load_ratio:.2f} | {_verdict(case, reached)} "
+        counted = "" if case.statements is None else case.statements
+        lines.append(f"| {case.name} | {median[case.name]:,.0f} | {cpu[case.name]:.2f} | {counted} {ratios}|")
     return lines
+
+
+def _verdict(case: Case, reached: float) -> str:
+    if case.budget is None:
+        return ""
+    what = "per web core" if case.is_per_core else "speed"
+    word = "kept" if reached >= case.budget else "MISSED"
+    return f"{word}: {what} {reached:.2f}, asked {case.budget}"
 
 
 def machine() -> str:
@@ -247,7 +324,8 @@ def machine() -> str:
     return (
         f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores; "
         f"Python {platform.python_version()}, Django {django.get_version()}, "
-        f"Wagtail {wagtail.__version__}; gunicorn, {WORKERS} sync workers"
+        f"Wagtail {wagtail.__version__}; gunicorn, {WORKERS} sync workers; "
+        f"load average at the end {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -290,6 +368,7 @@ def main() -> None:
             continue
         cases = measure(database, url, count=options.requests, rounds=options.rounds, match=options.match)
         lines += [*table({"sqlite": "SQLite", "postgres": "PostgreSQL"}[database], cases), ""]
+        lines += [*MORE.get(database, []), ""]
     print("\n".join(lines))
     if options.write:
         write(lines)

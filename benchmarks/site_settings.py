@@ -9,6 +9,11 @@ from example.settings.base import TEMPLATES
 
 SECRET_KEY = "only-for-benchmarks"
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+WAGTAIL_MA = {
+    "RECORDING": os.environ.get("BENCH_RECORDING", "direct"),
+    "REDIS_URL": os.environ.get("REDIS", "redis://127.0.0.1:6379/0"),
+    "REDIS_STREAM": "wagtail_ma:bench",
+}
 
 if os.environ.get("BENCH_PLAIN"):
     # The same site without the tracker: the tag renders nothing.

@@ -13,6 +13,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -157,8 +158,11 @@ def write(catalog: Catalog, po: Path) -> None:
     )
     text = re.sub(r"^# .*\n|^#\n", "", text, flags=re.M)
     po.write_text(text, encoding="utf8")
-    with po.with_suffix(".mo").open("wb") as file:
-        write_mo(file, catalog)
+    # Babel puts the moment into the header of the .mo file; a fixed one, for the same reason.
+    catalog.creation_date = catalog.revision_date = datetime(2000, 1, 1, tzinfo=UTC)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalog)
+    po.with_suffix(".mo").write_bytes(compiled.getvalue())
 
 
 def main() -> int:

@@ -27,7 +27,7 @@ WAGTAILADMIN_BASE_URL = "http://testserver"
 WAGTAILDOCS_SERVE_METHOD = "serve_view"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-WAGTAIL_MA = {"FORM_MIN_SECONDS": 0}
+WAGTAIL_MA = {"FORM_MIN_SECONDS": 0, "COUNTRY_HEADER": "CF-IPCountry"}
 Q_CLUSTER = {"name": "wagtail_ma_tests", "orm": "default", "sync": False, "retry": 600, "timeout": 50}
 
 url = urlsplit(os.environ.get("WAGTAIL_MA_DATABASE", ""))

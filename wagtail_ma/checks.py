@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -40,6 +41,12 @@ def _check_values() -> list[CheckMessage]:
         found.append(Error("WAGTAIL_MA['CONSENT'] must be 'off' or 'opt-in'.", id="wagtail_ma.E004"))
     if conf.TRACKING not in ("script", "server"):
         found.append(Error("WAGTAIL_MA['TRACKING'] must be 'script' or 'server'.", id="wagtail_ma.E006"))
+    if conf.RECORDING not in ("direct", "buffered", "redis"):
+        message = "WAGTAIL_MA['RECORDING'] must be 'direct', 'buffered' or 'redis'."
+        found.append(Error(message, id="wagtail_ma.E008"))
+    if conf.RECORDING == "redis" and find_spec("redis") is None:
+        hint = "pip install wagtail-ma[redis]"
+        found.append(Error("RECORDING = 'redis' needs the package redis.", hint=hint, id="wagtail_ma.E009"))
     if conf.PERSONALISATION not in ("auto", "server", "slots"):
         message = "WAGTAIL_MA['PERSONALISATION'] must be 'auto', 'server' or 'slots'."
         found.append(Error(message, id="wagtail_ma.E007"))
@@ -62,6 +69,35 @@ def check_urls(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.compatibility)
+def check_server(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Hits are not answered by an asynchronous server (measured: 2 to 4 times slower)."""
+    if not getattr(settings, "ASGI_APPLICATION", None):
+        return []
+    return [
+        Warning(
+            "Under ASGI each hit takes a thread and, without a pool, a database connection of its own.",
+            hint="Let a WSGI server (gunicorn with its own workers) answer the addresses of wagtail_ma, or "
+            "set WAGTAIL_MA['RECORDING'] to 'buffered' or 'redis'. Silence this check when that is done.",
+            id="wagtail_ma.W022",
+        )
+    ]
+
+
+@register(Tags.urls)
+def check_base_url(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Links in mails need a scheme and a host."""
+    if conf.BASE_URL.startswith(("http://", "https://")):
+        return []
+    return [
+        Warning(
+            "Links in mails would have no host.",
+            hint="Set WAGTAILADMIN_BASE_URL, or WAGTAIL_MA['BASE_URL'], e.g. to https://www.example.com.",
+            id="wagtail_ma.W011",
+        )
+    ]
 
 
 @register(Tags.database)

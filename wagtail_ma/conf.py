@@ -45,6 +45,29 @@ class Conf:
         return self._get("TRACKING", "script")
 
     @property
+    def RECORDING(self) -> str:
+        """When messages of browsers are written to the database: ``"direct"`` (before the answer, the
+        default), ``"buffered"`` (gathered in the web process, written a moment later) or ``"redis"``
+        (handed to a Redis stream; ``manage.py ma_record`` writes them)."""
+        return self._get("RECORDING", "direct")
+
+    @property
+    def REDIS_URL(self) -> str:
+        """Where Redis is, for ``RECORDING = "redis"``."""
+        return self._get("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+    @property
+    def REDIS_STREAM(self) -> str:
+        """Name of the stream in Redis; each installation needs its own."""
+        return self._get("REDIS_STREAM", "wagtail_ma:hits")
+
+    @property
+    def REDIS_MAX_HITS(self) -> int:
+        """How many messages may wait in Redis (about 1 kB each); with more, web processes write to the
+        database themselves."""
+        return self._get("REDIS_MAX_HITS", 1_000_000)
+
+    @property
     def COOKIE_NAME(self) -> str:
         """Name of the browser cookie."""
         return self._get("COOKIE_NAME", "wagtail_ma")
@@ -112,7 +135,7 @@ class Conf:
     @property
     def BASE_URL(self) -> str:
         """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
-        return self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")).rstrip("/")
+        return (self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")) or "").rstrip("/")
 
     @property
     def SECRETS(self) -> list[str]:
@@ -145,6 +168,10 @@ conf = Conf()
 KEYS: dict[str, type] = {
     "CONSENT": str,
     "TRACKING": str,
+    "RECORDING": str,
+    "REDIS_URL": str,
+    "REDIS_STREAM": str,
+    "REDIS_MAX_HITS": int,
     "COOKIE_NAME": str,
     "COOKIE_DAYS": int,
     "VISIT_TIMEOUT_SECONDS": int,

@@ -3,7 +3,8 @@
     browser → record → react → act                      read path: choose
     hit       facts    derived    mail, scenario            page render
 
-* :func:`record_hit`: a hit becomes facts: identity, visit, page view. In the request.
+* :func:`record_hit`: a hit becomes facts: identity, visit, page view. In the request; or
+  :func:`receive` puts it where hits are gathered, to be written with others a moment later.
 * :func:`react`: for visitors with news: score → segments → scenario entry and wake-up. In a job.
 * :func:`run_due`: what is due now: scenario steps, deliveries, cooling segments. In a job.
 * ``personalisation.choose``: the only read in a page render (see ``personalisation/choose.py``).
@@ -12,22 +13,36 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from django.db import IntegrityError, transaction
 
+from wagtail_ma.conf import conf
+from wagtail_ma.core.stages import Stages
 from wagtail_ma.messaging import sending
-from wagtail_ma.people import browsers, log_identities, merge, news
+from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people.models import Identity
 from wagtail_ma.scenarios import entry, runner
 from wagtail_ma.scoring import award, rescore
 from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.segments import refresh
-from wagtail_ma.tracking import activities, counts, page_classes, pages, retention, rollups, views, visits
+from wagtail_ma.tracking import (
+    activities,
+    counts,
+    page_classes,
+    pages,
+    retention,
+    rollups,
+    stream,
+    views,
+    visits,
+)
+from wagtail_ma.tracking.batch import Heard
+from wagtail_ma.tracking.buffer import buffer
 from wagtail_ma.tracking.hits import Hit
-from wagtail_ma.tracking.writing import Repeated, write_facts
+from wagtail_ma.tracking.writing import Busy, Repeated, write_facts
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +55,8 @@ class Recorded:
     """What the browser gets back: the key to keep in its cookie, or None (nothing to keep)."""
 
     browser_key: str | None
+    # Drawn or looked up just now (people/drawn_keys.py).
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,36 @@ class Done:
     deliveries: int
     segments: int
     rescored: int
+
+
+def receive(hit: Hit, *, now: datetime) -> Recorded:
+    """Take a message from the web: record it, or have it recorded soon (setting ``RECORDING``).
+
+    :param hit: as for :func:`record_hit`.
+    :raises wagtail_ma.tracking.writing.Busy: it was not taken; the browser tries again.
+    """
+    # (Who must not be recognised is only counted, and a number added twice would be wrong.)
+    if conf.RECORDING == "direct" or hit.is_anonymous:
+        return record_hit(hit, now=now)
+    recorded = Recorded(browser_key=None)
+    if not hit.log_key and not hit.is_key_fresh:
+        hit, recorded = _with_fresh_key(hit, now=now)
+    if conf.RECORDING == "buffered":
+        buffer.add(Heard(hit, now))
+        return recorded
+    try:
+        stream.stream.add(Heard(hit, now))
+    except stream.Unavailable:
+        return replace(record_hit(hit, now=now), is_fresh=True)
+    return recorded
+
+
+def _with_fresh_key(hit: Hit, *, now: datetime) -> tuple[Hit, Recorded]:
+    """Once an hour: a key that the database knows; for whoever has none, one that it will know."""
+    key = hit.browser_key
+    if key is None or not browsers.is_known(key):
+        key = drawn_keys.draw(hit.view_id, now=now)
+    return replace(hit, browser_key=key, is_key_fresh=True), Recorded(key, is_fresh=True)
 
 
 def record_hit(hit: Hit, *, now: datetime) -> Recorded:
@@ -69,17 +116,20 @@ def record_hit(hit: Hit, *, now: datetime) -> Recorded:
             # A page that this process remembered has been deleted meanwhile.
             pages.forget()
             return _record(hit, now=now)
-    except Repeated:
-        return _record_again(hit, now=now)
+    except Repeated as repetition:
+        return _record_again(hit, repetition, now=now)
 
 
-def _record_again(hit: Hit, *, now: datetime) -> Recorded:
+def _record_again(hit: Hit, repetition: Repeated, *, now: datetime) -> Recorded:
     """What remains to be done for a message whose view or act is stored already."""
-    if hit.is_engagement:
-        # The view came into being while this message made it too: it only grows.
+    if not repetition.just_now:
+        # The answer got lost, and perhaps the first cookie with it.
+        return Recorded(None if hit.browser_key else views.browser_key_of(hit, now=now))
+    try:
+        # Two first messages of a view came at once: this one finds the view of the other.
         return _record(hit, now=now)
-    # The answer got lost, and perhaps the first cookie with it.
-    return Recorded(None if hit.browser_key else views.browser_key_of(hit, now=now))
+    except Repeated:
+        return Recorded(browser_key=None)
 
 
 def _record(hit: Hit, *, now: datetime) -> Recorded:
@@ -101,7 +151,29 @@ def _recognise(hit: Hit, *, now: datetime) -> Identity:
     if hit.log_key:
         return log_identities.recognise(hit.log_key, now=now)
     # Without a cookie yet, what is told of a known view belongs to whoever opened it.
-    return browsers.recognise(hit.browser_key or views.browser_key_of(hit, now=now), now=now)
+    key = hit.browser_key or views.browser_key_of(hit, now=now)
+    return browsers.recognise(key, now=now, is_fresh=hit.is_key_fresh)
+
+
+def write_gathered(*, limit: int = 20_000) -> int:
+    """Write messages that web processes have handed to Redis (setting ``RECORDING``).
+
+    :param limit: stop after about so many.
+    :returns: how many were written.
+    """
+    if conf.RECORDING != "redis":
+        return 0
+    done = 0
+    try:
+        writer = stream.Writer()
+        while done < limit and (some := writer.work()):
+            done += some
+        writer.leave()
+    except Busy:
+        pass
+    except Exception:
+        logger.exception("messages in Redis could not be written")
+    return done
 
 
 def react(*, now: datetime, limit: int = 500) -> int:
@@ -147,16 +219,20 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     """Do what is due: scenario steps, deliveries, segments whose time windows have moved on, facts
     that a big merge left behind, daily roll-ups, retention.
 
-    Bounded and repeatable: overlapping, repeated or interrupted calls do nothing twice.
+    Bounded and repeatable: overlapping, repeated or interrupted calls do nothing twice. A piece
+    that fails keeps no other from being done.
 
     :param limit: at most so many steps and so many deliveries in this call.
+    :raises ExceptionGroup: when all is done that could be, with what failed.
     """
-    merge.settle(now=now)
-    page_classes.resolve_due(now=now)
-    rescored = rescore.rescore_due(now=now)
-    segments = refresh.refresh_due(now=now)
-    steps = runner.run_due(now=now, limit=limit)
-    deliveries = sending.drain(now=now, limit=limit)
-    rollups.roll_up(now=now)
-    retention.prune(now=now, carry=partial(carry_forward, now=now))
+    stages = Stages()
+    stages.do(lambda: merge.settle(now=now))
+    stages.do(lambda: page_classes.resolve_due(now=now))
+    rescored = stages.do(lambda: rescore.rescore_due(now=now))
+    segments = stages.do(lambda: refresh.refresh_due(now=now))
+    steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
+    deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))
+    stages.do(lambda: rollups.roll_up(now=now))
+    stages.do(lambda: retention.prune(now=now, carry=partial(carry_forward, now=now)))
+    stages.finish()
     return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored)

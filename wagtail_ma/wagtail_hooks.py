@@ -11,14 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.snippets.models import register_snippet
 
-from wagtail_ma.admin import page_panel
+from wagtail_ma.admin import page_panel, userbar
 from wagtail_ma.admin.mails import MailViewSet
 from wagtail_ma.admin.menu import MarketingGroup
 from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
 from wagtail_ma.admin.permissions import permissions
 from wagtail_ma.admin.scenarios import ScenarioViewSet
-from wagtail_ma.admin.segments import SegmentChooserViewSet
-from wagtail_ma.core.current_request import set_request
+from wagtail_ma.admin.segments import SegmentChooserViewSet, StoredSegmentChooserViewSet
 from wagtail_ma.personalisation import http
 from wagtail_ma.tracking import page_classes
 from wagtail_ma.web import downloads, server_side
@@ -32,6 +31,7 @@ def register_viewsets() -> list[Any]:
     return [
         MarketingGroup(),
         SegmentChooserViewSet("wagtail_ma_segment_chooser"),
+        StoredSegmentChooserViewSet("wagtail_ma_stored_segment_chooser"),
         PageClassViewSet(),
         TopicViewSet(),
     ]
@@ -47,6 +47,11 @@ def add_visitors_panel() -> list[Any]:
 @hooks.register("after_move_page")
 def label_moved_pages(request: HttpRequest, page: Any) -> None:
     page_classes.mark(page)
+
+
+@hooks.register("construct_wagtail_userbar")
+def add_userbar_items(request: HttpRequest, items: list[Any], page: Any) -> None:
+    userbar.add_items(request, items, page)
 
 
 @hooks.register("register_permissions")
@@ -77,7 +82,7 @@ def register_log_actions(actions: Any) -> None:
 
 @hooks.register("before_serve_page")
 def remember_request(page: Any, request: HttpRequest, args: Any, kwargs: Any) -> None:
-    set_request(request)
+    http.begin(request, page)
 
 
 @hooks.register("before_serve_document")

@@ -4,4 +4,4 @@ from django.urls import path
 
 from benchmarks.reference import views
 
-urlpatterns = [path("page/", views.page), path("insert/", views.insert)]
+urlpatterns = [path("nothing/", views.nothing), path("page/", views.page), path("insert/", views.insert)]

@@ -10,6 +10,12 @@ from django.views.decorators.csrf import csrf_exempt
 from benchmarks.reference.models import Row
 
 
+@csrf_exempt
+def nothing(request: HttpRequest) -> HttpResponse:
+    """Answers, and does nothing."""
+    return HttpResponse(status=204)
+
+
 def page(request: HttpRequest) -> HttpResponse:
     """A page that asks the database nothing."""
     return render(request, "page.html", {"lines": range(40)})

@@ -63,7 +63,7 @@ def load_marketing(*, now: datetime, say: Say = print) -> None:
 def load_forms() -> None:
     """The whitepaper and the contact form in each language; the whitepaper is gated."""
     for (purpose, language), words in FORMS.items():
-        form = LeadForm.objects.create(name=form_name(purpose, language), **words)
+        form = LeadForm.objects.create(name=form_name(purpose, language), purpose=purpose, **words)
         names = [*QUESTIONS, "message"] if purpose == "contact" else QUESTIONS
         for order, maps_to in enumerate(names):
             is_required = maps_to in ("email", "company_name", "family_name")

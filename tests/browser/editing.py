@@ -70,5 +70,3 @@ def publish(page: Page) -> None:
     page.locator("footer [data-w-dropdown-target=toggle]:visible").first.click()
     page.locator("button[name=action-publish]").click()
     expect(page.locator(".messages .success").first).to_be_visible()
-
-

@@ -53,7 +53,6 @@ class Watched:
 
     def shot(self, name: str, *, full: bool = True) -> None:
         """Keep a picture of the page among the artefacts of the tests."""
-        ARTEFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=full)
 
 

@@ -1,7 +1,7 @@
 """The real server behind the tracker's tests, as a process: ``python -m tests.browser.rows_server``.
 
-It serves pages that the tests put there, with the real template tag in them, and Wagtail's own pages; it records
-hits at the real endpoint. Its clock can be moved. It ends when its standard input does.
+It serves pages that the tests put there, with the real template tag in them, and Wagtail's own pages; it
+records hits at the real endpoint. Its clock can be moved. It ends when its standard input does.
 """
 
 from __future__ import annotations

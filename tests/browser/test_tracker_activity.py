@@ -179,8 +179,14 @@ def form_page(site: Site, before: str = "") -> str:
 
 
 def told(site: Site) -> list[tuple[str, str | None]]:
+    """What was stored of the form, with the field. That it was sent is only for the server to say."""
     assert {data["form"] for _name, data in site.activities()} <= {"enquiry"}
     return [(name, data.get("field")) for name, data in site.activities()]
+
+
+def names(site: Site) -> list[str]:
+    """What the browser said, stored or not."""
+    return [body["n"] for body in site.accepted("c")]
 
 
 def test_form__begun_and_left__is_abandoned_at_the_last_field(site: Site, tab: Tab) -> None:
@@ -188,6 +194,8 @@ def test_form__begun_and_left__is_abandoned_at_the_last_field(site: Site, tab: T
     tab.click("#email")
     tab.key("a")
     tab.click("#name")
+    # What is left unsent at the end goes out all at once and may arrive in any order.
+    site.wait(lambda: len(site.activities()) == 2)
     tab.close()
     site.wait(lambda: len(site.activities()) == 3)
     assert told(site) == [("form_view", None), ("form_start", None), ("form_abandon", "name")]
@@ -200,10 +208,11 @@ def test_form__sent__is_not_abandoned_and_no_value_leaves(site: Site, tab: Tab) 
         tab.key(letter)
     tab.click("#send")
     tab.until("location.pathname == '/b'")
-    site.wait(lambda: len(site.activities()) == 3)
+    site.wait(lambda: len(names(site)) == 3)
     tab.close()
     time.sleep(0.5)
-    assert told(site) == [("form_view", None), ("form_start", None), ("form_submit", None)]
+    assert names(site) == ["form_view", "form_start", "form_submit"]
+    assert told(site) == [("form_view", None), ("form_start", None)]
     before = [m.body for m in site.messages if m.body.get("u", "").endswith("/form")]
     assert "secret" not in str(before)
 
@@ -217,8 +226,9 @@ def test_form__stopped_and_corrected__is_abandoned_after_all(site: Site, tab: Ta
     tab.click("#name")
     tab.key("b")
     tab.close()
-    site.wait(lambda: len(site.activities()) == 4)
-    assert told(site)[2:] == [("form_submit", None), ("form_abandon", "name")]
+    site.wait(lambda: len(site.activities()) == 3)
+    assert names(site)[2:] == ["form_submit", "form_abandon"]
+    assert told(site)[2:] == [("form_abandon", "name")]
 
 
 def test_form__below_the_fold__is_viewed_when_scrolled_to(site: Site, tab: Tab) -> None:

@@ -67,9 +67,7 @@ def test_total__of_a_view_whose_first_message_came_late__is_believed(site: Site,
     assert not view.is_doubtful
 
 
-def test_first_messages__overtaken_by_the_total_without_cookie__are_one_visitor(
-    site: Site, tab: Tab
-) -> None:
+def test_first_messages__overtaken_by_the_total_without_cookie__are_one_visitor(site: Site, tab: Tab) -> None:
     site.hold = lambda body: 2 if body["k"] == "p" else 0
     tab.go(site.url + "/a")
     time.sleep(1)
@@ -110,7 +108,9 @@ def test_token__forged_or_of_another_site__stores_nothing(
     assert browser.command("Storage.getCookies")["cookies"] == []
 
 
-def test_automated_browser__is_marked_and_earns_nothing(site: Site, browser: Browser, tab: Tab) -> None:  # D48
+def test_automated_browser__is_marked_and_earns_nothing(
+    site: Site, browser: Browser, tab: Tab
+) -> None:  # D48
     tab.go(site.url + "/a")
     assert tab.run("navigator.webdriver")
     site.wait(lambda: browser.command("Storage.getCookies")["cookies"])
@@ -124,7 +124,9 @@ def test_automated_browser__is_marked_and_earns_nothing(site: Site, browser: Bro
         (False, site.url + "/b"),
     ]
     site.server.order("react")
-    earned = "SELECT v.is_bot FROM wagtail_ma_scoreentry s JOIN wagtail_ma_visit v ON v.visitor_id = s.visitor_id"
+    earned = (
+        "SELECT v.is_bot FROM wagtail_ma_scoreentry s JOIN wagtail_ma_visit v ON v.visitor_id = s.visitor_id"
+    )
     assert set(site.server.rows(earned)) == {(0,)}
     standing = "SELECT COUNT(*) FROM wagtail_ma_standing WHERE lifetime > 0"
     assert site.server.rows(standing) == [(1,)]
@@ -136,6 +138,7 @@ def test_page__open_across_midnight__is_one_visit(site: Site, tab: Tab) -> None:
     first = (evening - now + timedelta(days=1)).total_seconds()
     site.server.order("clock", first)
     tab.go(site.url + "/a")
+    site.wait(site.views)
     for minute in range(1, 21):
         site.server.order("clock", first + 60 * minute)
         tab.key("Shift", 16)

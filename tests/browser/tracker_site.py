@@ -1,8 +1,8 @@
 """A small site with the tracker in its pages: a collector in front of a real server.
 
-The browser talks to the collector alone. It passes pages and messages on to the server and notes them; it can be
-told to be slow, to fail, to lose messages or to deliver them twice. ``views`` and ``activities`` are the rows that
-the server stored.
+The browser talks to the collector alone. It passes pages and messages on to the server and notes them; it
+can be told to be slow, to fail, to lose messages or to deliver them twice. ``views`` and ``activities`` are
+the rows that the server stored.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Site:
     # What all requests get on their way, as from a browser that sends it by itself.
     headers: dict[str, str] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
+    is_offline: bool = False
     on_get: Callable[[str], object] = lambda path: None
     is_over: bool = False
 
@@ -151,6 +152,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.site.on_get(urlsplit(self.path).path)
+        if self.site.is_offline:
+            self.hang_up()
+            return
         self.reply(*self.site.send("GET", self.path, dict(self.headers), b""))
 
     def do_POST(self) -> None:
@@ -160,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.site.messages.append(message)
-        status, delay = self.site.answer(message.body)
+        status, delay = (0, 0) if self.site.is_offline else self.site.answer(message.body)
         answer, content = None, b""
         time.sleep(self.site.hold(message.body))
         if status == 204:
@@ -177,8 +181,12 @@ class Handler(BaseHTTPRequestHandler):
         elif status:
             self.refuse(status)
         else:
-            self.close_connection = True
-            self.connection.close()
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """No answer at all."""
+        self.close_connection = True
+        self.connection.close()
 
     def reply(self, answer: Any, content: bytes) -> None:
         """Hand the server's answer to the browser."""
@@ -205,7 +213,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running_site(server: Server) -> Iterator[Site]:
-    """A site on a free port with an empty database, with /a, /b and /bare (no tracker), until the block ends."""
+    """A site on a free port with an empty database, until the block ends. It has /a, /b, and /bare without
+    the tracker."""
     server.order("reset")
     site = Site(server)
     handler = type("SiteHandler", (Handler,), {"site": site})

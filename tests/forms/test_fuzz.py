@@ -48,6 +48,40 @@ def test_post__any_answers__never_an_error_page(site, answers):
         assert "\x00" not in lead.family_name + lead.company_name
 
 
+KINDS = ["line", "text", "number", "date", "select", "radio", "checkboxes", "checkbox", "hidden"]
+
+
+@pytest.mark.django_db
+@relaxed
+@given(
+    answers=st.dictionaries(
+        st.sampled_from([*KINDS, "family_name_kana", "postal_code", "ma_warned", "ma_state"]),
+        st.one_of(text, st.lists(text, max_size=3), st.decimals().map(str), st.dates().map(str)),
+        max_size=8,
+    )
+)
+def test_post__any_kind_of_question__never_an_error_page(site, answers):
+    form = factories.lead_form("email", "family_name_kana", "postal_code", free_mail="warn", name="Fuzz")
+    question = form.fields.model
+    for order, kind in enumerate(KINDS, start=5):
+        row = {"maps_to": "question", "key": kind, "label": kind, "kind": kind, "choices": "one\ntwo"}
+        form.fields.add(
+            question(**row, is_required=False, sort_order=order, show_if="line", show_if_values="a")
+        )
+    form.save()
+    client = Client()
+    answers = {
+        name: [one.encode("utf-8", "replace").decode() for one in value]
+        if isinstance(value, list)
+        else value.encode("utf-8", "replace").decode()
+        for name, value in answers.items()
+    }
+    known = {"email": "ann@example.com", "ma_state": state_in(client.get(url_of(form)))}
+    response = client.post(url_of(form), {**known, **answers})
+    assert response.status_code in (200, 303, 422, 429)
+    assert client.get(url_of(form)).status_code == 200
+
+
 @pytest.mark.django_db
 @relaxed
 @given(

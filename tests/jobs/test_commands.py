@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from tests.factories import page_hit
 from wagtail_ma import flow
 from wagtail_ma.jobs import doctor
 from wagtail_ma.jobs.models import Heartbeat
+from wagtail_ma.management.commands.ma_tick import Command
 from wagtail_ma.people.models import News, Visitor
 from wagtail_ma.tracking.models import PageView, Visit
 
@@ -48,6 +50,16 @@ def test_tick__another_process_works__says_so(db: Any) -> None:
 def test_tick__loop_without_pause__refused(db: Any) -> None:
     with pytest.raises(CommandError):
         call_command("ma_tick", loop=0.0)
+
+
+def test_tick__loop__outlives_a_fault_of_the_database(db: Any) -> None:
+    def fail(*arguments: Any) -> Any:
+        raise OperationalError("server closed the connection")
+
+    errors = StringIO()
+    with connection.execute_wrapper(fail):
+        Command(stderr=errors)._round_or_rest(0)
+    assert "trying again: server closed" in errors.getvalue()
 
 
 def test_doctor__worker_never_ran__ill(home: Any, now: datetime) -> None:

@@ -220,6 +220,24 @@ def test_drain__server_down__nothing_lost_nothing_counted(now, mail, lead, fault
     assert delivery.state == "sent"
 
 
+def test_drain__server_down_and_a_long_queue__asked_once_in_a_while(now, mail, lead, faulty):
+    faulty.answers = [ConnectionRefusedError("no")]
+    for number in range(sending.BATCH + 10):
+        queue.enqueue(mail, lead, occurrence=str(number), now=now)
+    for seconds in (0, 1, 60):
+        assert sending.drain(now=now + timedelta(seconds=seconds)) == 0
+    assert faulty.opened == 1
+    assert sending.drain(now=now + timedelta(minutes=4)) == sending.BATCH + 10
+
+
+def test_drain__server_down_for_days__expired_and_not_sent_late(now, mail, lead, faulty):
+    queue.enqueue(mail, lead, occurrence="", now=now)
+    for hours in range(0, 88, 8):
+        faulty.answers = [ConnectionRefusedError("no")]
+        sending.drain(now=now + timedelta(hours=hours))
+    assert Delivery.objects.get().state == "expired"
+
+
 def test_drain__killed_while_sending__unknown_and_rest_free(now, mail, lead, faulty):
     faulty.answers = [SystemExit()]
     for occurrence in "abc":

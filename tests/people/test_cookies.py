@@ -70,6 +70,17 @@ def test_refuses_identifier__consent_and_headers__honoured(settings, consent, he
     assert cookies.refuses_identifier(asking(cookie, **headers)) is refuses
 
 
+def test_cookie__from_before_consent_was_asked_for__counts_no_more(settings):
+    before = answered("abc").value
+    settings.WAGTAIL_MA = {"CONSENT": "opt-in"}
+    assert cookies.browser_key(asking(before)) is None
+    assert cookies.refuses_identifier(asking(before))
+    given = answered("abc").value
+    assert cookies.browser_key(asking(given)) == "abc"
+    settings.WAGTAIL_MA = {"CONSENT": "off"}
+    assert cookies.browser_key(asking(given)) == "abc"
+
+
 @pytest.mark.django_db
 def test_recognise__unknown_key__never_adopted(now):
     with transaction.atomic():

@@ -150,6 +150,14 @@ def test_identify__refusal_to_be_tracked__survives_the_merge_and_leaves_with_the
     assert Visitor.objects.get(pk=lead.visitor_id).excluded_reason == ""
 
 
+def test_identify__doubtful_browser__does_not_take_the_person_out_of_lists(now):
+    lead = identify(None, email="ann@example.com", now=now, method="import")
+    browser = factories.browser(now)
+    Visitor.objects.filter(pk=browser.visitor_id).update(excluded_reason=Visitor.DOUBTFUL)
+    identify(browser, email="ann@example.com", now=now, method="form")
+    assert Visitor.objects.get(pk=lead.visitor_id).excluded_reason == ""
+
+
 @pytest.mark.parametrize(
     "address", ["", "nobody", "a@b", "a@b.c\nBcc: x@y.z", "a b@example.com", "@example.com"]
 )

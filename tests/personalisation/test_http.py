@@ -36,10 +36,15 @@ CACHED = [
 
 
 def test_headers__personalised_page__private_and_varies(page: Any) -> None:  # noqa: F811
-    put(page, personalised())
+    put(page, personalised(variant("OFFER", make_segment("Readers"))))
     response = Client().get(page.url)
     assert "private" in response["Cache-Control"]
     assert "Cookie" in response["Vary"]
+
+
+def test_headers__block_without_variants__untouched(page: Any) -> None:  # noqa: F811
+    put(page, personalised())
+    assert "Cache-Control" not in Client().get(page.url)
 
 
 def test_headers__other_page__untouched(page: Any) -> None:  # noqa: F811
@@ -57,7 +62,7 @@ def test_cache_middleware__visitors_take_turns__each_sees_their_own(page: Any, n
     put(page, personalised(variant("OFFER", segment)))
     member, stranger = client_of(browser), Client()
     cache.clear()
-    with override_settings(MIDDLEWARE=CACHED):
+    with override_settings(MIDDLEWARE=CACHED, WAGTAIL_MA={"PERSONALISATION": "server"}):
         for _round in range(2):
             assert "OFFER" in body_of(member, page)
             html = body_of(stranger, page)

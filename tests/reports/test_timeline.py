@@ -11,6 +11,7 @@ from django.utils.translation import override
 from tests.factories import make_browser, make_lead
 from wagtail_ma.messaging import reasons
 from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.people.identify import identify
 from wagtail_ma.reports.timeline import _step_row, timeline
 from wagtail_ma.scenarios.models import Enrolment, StepRun
 from wagtail_ma.tracking.models import Visit
@@ -28,10 +29,10 @@ def test_timeline__visit__names_channel_source_and_device(now: datetime) -> None
 
 
 def test_timeline__lead_by_form__says_how(now: datetime) -> None:
-    lead = make_lead(now=now)
+    lead = identify(make_browser(now=now), email="ann@example.com", now=now, method="form")
     with override("ja"):
-        details = {row.kind: row.detail for row in timeline(lead.visitor_id).rows}
-    assert details["link"] == "フォーム"
+        [row] = timeline(lead.visitor_id, kinds={"link"}).rows
+    assert row.detail == "フォーム"
 
 
 def test_timeline__builtin_mail_not_sent__says_what_and_why(now: datetime) -> None:

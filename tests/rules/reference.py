@@ -39,6 +39,18 @@ class ActivityFact:
 
 
 @dataclass
+class RequestFact:
+    """What the browser sends with the page view."""
+
+    query: dict[str, list[str]] = field(default_factory=dict)
+    referrer: str = ""
+    user_agent: str = ""
+    language: str = ""
+    country: str = ""
+    is_logged_in: bool = False
+
+
+@dataclass
 class Person:
     first_seen_at: datetime
     bucket: int
@@ -49,6 +61,12 @@ class Person:
     segments: set[str] = field(default_factory=set)
     # (mail, state, sent_at)
     mails: list[tuple[str, str, datetime | None]] = field(default_factory=list)
+    request: RequestFact = field(default_factory=RequestFact)
+    # Points and when they were earned; None: not looked at by the scoring yet.
+    points: list[tuple[float, datetime]] | None = None
+    rank: float = 0
+    # The ranks of everybody.
+    crowd: list[float] = field(default_factory=list)
 
 
 # Which pages of the test site a condition about a page means: (alone, with the pages below it).
@@ -99,7 +117,10 @@ def time_on_page(person: Person, values: Any, now: datetime) -> bool:
 def viewed_in_order(person: Person, values: Any, now: datetime) -> bool:
     first = views(person, values["first"], values["first_subtree"], values["days"], now)
     second = views(person, values["second"], values["second_subtree"], values["days"], now)
-    return any(a.at < b.at for a in first for b in second)
+    never = (
+        views(person, values["without"], values["without_subtree"], None, now) if values["without"] else []
+    )
+    return any(a.at < b.at and not any(a.at < c.at < b.at for c in never) for a in first for b in second)
 
 
 def labelled(person: Person, pages: set[str], days: int | None, now: datetime) -> list[View]:
@@ -225,7 +246,116 @@ def mail_clicked(person: Person, values: Any, now: datetime) -> bool:
     return bool(found) == (values["is"] == "clicked")
 
 
+def query_parameter(person: Person, values: Any, now: datetime) -> bool:
+    if values["name"] not in person.request.query:
+        return False
+    if values["operator"] == "present":
+        return True
+    wanted = (values["text"] or "").translate(LOWER)
+    for text in person.request.query[values["name"]]:
+        text = text.strip().translate(LOWER)
+        if text == wanted or (values["operator"] == "contains" and wanted and wanted in text):
+            return True
+    return False
+
+
+def referrer_now(person: Person, values: Any, now: datetime) -> bool:
+    referrer = person.request.referrer
+    if values["operator"] == "none":
+        return referrer == ""
+    if not values["text"]:
+        return False
+    wanted = values["text"].translate(LOWER)
+    if values["operator"] == "contains":
+        return wanted in referrer.translate(LOWER)
+    host = referrer.split("://")[-1].split("/")[0].split(":")[0].translate(LOWER)
+    return ("." + host).endswith("." + wanted)
+
+
+def device_now(person: Person, values: Any, now: datetime) -> bool:
+    devices = {"iphone": "mobile", "windows": "desktop", "ipad": "tablet", "": "other"}
+    return devices[person.request.user_agent] == values["device"]
+
+
+def language_now(person: Person, values: Any, now: datetime) -> bool:
+    code, wanted = person.request.language.translate(LOWER), values["language"].translate(LOWER)
+    return code == wanted or code.startswith(wanted + "-")
+
+
+def logged_in(person: Person, values: Any, now: datetime) -> bool:
+    return person.request.is_logged_in is (values["is"] == "yes")
+
+
+OFFSETS = {None: 9, "Asia/Tokyo": 9, "UTC": 0, "Pacific/Kiritimati": 14}
+DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+def local_time(person: Person, values: Any, now: datetime) -> bool:
+    local = now.replace(tzinfo=None) + timedelta(hours=OFFSETS[values["zone"]])
+    start, end = (int(text[:2]) * 60 + int(text[3:]) for text in (values["start"], values["end"]))
+    minutes = local.hour * 60 + local.minute + local.second / 60
+    today, yesterday = values[DAYS[local.weekday()]], values[DAYS[local.weekday() - 1]]
+    if start == end:
+        return today
+    if start < end:
+        return today and start <= minutes <= end
+    return (today and minutes >= start) or (yesterday and minutes <= end)
+
+
+def country_now(person: Person, values: Any, now: datetime) -> bool:
+    listed = [code.strip().upper() for code in values["countries"].split(",")]
+    return person.request.country != "" and person.request.country in listed
+
+
+def surge(person: Person, values: Any, now: datetime) -> bool:
+    began = now - timedelta(days=values["days"])
+    silent = began - timedelta(days=values["silence"])
+    starts = [v.started_at for v in human(person)]
+    return (
+        len([at for at in starts if at >= began]) >= values["number"]
+        and not [at for at in starts if silent <= at < began]
+        and any(at < silent for at in starts)
+    )
+
+
+def form_not_sent(person: Person, values: Any, now: datetime) -> bool:
+    begun = [a for a in person.activities if a.kind == "form_start" and a.at >= since(values["days"], now)]
+    sent = [a.at for a in person.activities if a.kind == "form_submit"]
+    return any(not any(at >= a.at for at in sent) for a in begun)
+
+
+HALF_LIFE_DAYS = 7
+
+
+def score(person: Person, values: Any, now: datetime) -> bool:
+    left = [p * 0.5 ** ((now - at) / timedelta(days=HALF_LIFE_DAYS)) for p, at in person.points or []]
+    is_enough = person.points is not None and sum(left) >= values["number"] * (1 - 1e-9)
+    return is_enough == (values["comparison"] == "at_least")
+
+
+def score_earned(person: Person, values: Any, now: datetime) -> bool:
+    earned = [p for p, at in person.points or [] if at >= since(values["days"], now)]
+    return bool(earned) and sum(earned) >= values["number"]
+
+
+def top_ranked(person: Person, values: Any, now: datetime) -> bool:
+    better = [rank for rank in person.crowd if rank > person.rank]
+    return person.points is not None and len(better) < values["number"]
+
+
 CONDITIONS = {
+    "surge": surge,
+    "form_not_sent": form_not_sent,
+    "score": score,
+    "score_earned": score_earned,
+    "top_ranked": top_ranked,
+    "query_parameter": query_parameter,
+    "referrer_now": referrer_now,
+    "device_now": device_now,
+    "language_now": language_now,
+    "logged_in": logged_in,
+    "local_time": local_time,
+    "country_now": country_now,
     "page_viewed": page_viewed,
     "time_on_page": time_on_page,
     "viewed_in_order": viewed_in_order,

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from tests.rules import reference, world
 from wagtail_ma.core.conditions import facts
+from wagtail_ma.core.placeholders import NoRequest
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.sentences import sentence
-from wagtail_ma.rules.tree import Group, parse
+from wagtail_ma.rules.tree import Group, is_live, parse
 from wagtail_ma.segments.queries import population
 
 BUILT_IN = sorted(reference.CONDITIONS)
+LIVE = sorted(fact.key for fact in facts if fact.is_live)
+STORED = sorted(set(BUILT_IN) - set(LIVE))
 ours = settings(
     max_examples=60,
     deadline=None,
@@ -33,12 +36,19 @@ def company(home: Any) -> world.Site:
 def check(node: Any, persons: list[reference.Person], company: world.Site) -> None:
     with transaction.atomic():
         ids = [world.save(person, company) for person in persons]
+        for person in persons:
+            person.crowd = [each.rank for each in persons if each.points is not None]
         expected = {
             pk for pk, person in zip(ids, persons, strict=True) if reference.fulfils(node, person, world.NOW)
         }
         match, raw = world.stored_rule(node, company)
         tree = parse(match, raw)
         assert isinstance(tree, Group), tree
+        check_one(tree, dict(zip(ids, persons, strict=True)), expected)
+        if is_live(raw):
+            check_refusals(tree, ids)
+            transaction.set_rollback(True)
+            return
         as_set = compiler.everyone(tree, population(), now=world.NOW)
         assert set(Visitor.objects.filter(pk__in=as_set).values_list("pk", flat=True)) == expected
         rows = compiler.these([tree], population()).rows(now=world.NOW, ids=ids)
@@ -46,6 +56,22 @@ def check(node: Any, persons: list[reference.Person], company: world.Site) -> No
         assert {pk for pk, _verdict in rows} == set(ids)
         assert sentence(tree)
         transaction.set_rollback(True)
+
+
+def check_one(tree: Group, persons: dict[int, reference.Person], expected: set[int]) -> None:
+    statement = compiler.one([tree], Visitor.objects.all())
+    for pk, person in persons.items():
+        facts = world.facts_of(person, world.NOW)
+        assert statement.rows(now=world.NOW, visitor_id=pk, facts=facts) == [(int(pk in expected),)]
+
+
+def check_refusals(tree: Group, ids: list[int]) -> None:
+    with pytest.raises(NoRequest):
+        list(compiler.everyone(tree, population(), now=world.NOW))
+    with pytest.raises(NoRequest):
+        compiler.these([tree], population())
+    with pytest.raises(NoRequest):
+        compiler.one([tree], Visitor.objects.all()).rows(now=world.NOW, visitor_id=ids[0])
 
 
 def test_reference__every_registered_condition__takes_part() -> None:
@@ -77,10 +103,29 @@ def test_tree__random_rules_and_people__same_in_both_shapes(company: world.Site,
 @given(data=st.data())
 def test_stranger__random_rules__like_somebody_without_any_row(company: world.Site, data: Any) -> None:
     # Conditions about the visitor's own row have their own verdict for strangers.
-    keys = [key for key in BUILT_IN if key != "random_share"]
+    keys = [key for key in STORED if key != "random_share"]
     node = data.draw(world.trees(world.leaves(keys)))
     match, raw = world.stored_rule(node, company)
     tree = parse(match, raw)
     assert isinstance(tree, Group)
     nobody = reference.Person(first_seen_at=world.NOW, bucket=0)
     assert compiler.stranger(tree) == reference.fulfils(node, nobody, world.NOW)
+
+
+@pytest.mark.django_db
+@ours
+@given(data=st.data())
+def test_one__random_rules_and_nobody_known__same_as_the_reference(company: world.Site, data: Any) -> None:
+    # No row, no cookie or no consent: but there is a referrer and a local hour.
+    keys = [key for key in BUILT_IN if key != "random_share"]
+    node = data.draw(world.trees(world.leaves(keys)))
+    match, raw = world.stored_rule(node, company)
+    tree = parse(match, raw)
+    assert isinstance(tree, Group)
+    nobody = reference.Person(first_seen_at=world.NOW, bucket=0, request=data.draw(world.requests()))
+    statement = compiler.one([tree], Visitor.objects.all())
+    rows = statement.rows(now=world.NOW, facts=world.facts_of(nobody, world.NOW))
+    assert rows == [(int(reference.fulfils(node, nobody, world.NOW)),)]
+    # Nor does a visitor that was erased meanwhile make a difference.
+    erased = statement.rows(now=world.NOW, visitor_id=10**9, facts=world.facts_of(nobody, world.NOW))
+    assert erased == rows

@@ -9,9 +9,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.rules.reference import CLASSES, TOPICS, ActivityFact, Person, View, VisitFact
+from tests.rules.reference import (
+    CLASSES,
+    HALF_LIFE_DAYS,
+    OFFSETS,
+    TOPICS,
+    ActivityFact,
+    Person,
+    RequestFact,
+    View,
+    VisitFact,
+)
 from wagtail_ma.core.conditions import facts
-from wagtail_ma.core.parameters import Choice, Flag, Number, Reference, Text
+from wagtail_ma.core.parameters import Choice, Flag, Number, Reference, Text, ZoneName
+from wagtail_ma.core.request_facts import RequestFacts
 from wagtail_ma.tracking.channels import MEDIUMS
 
 NOW = datetime.fromisoformat("2026-03-03T01:00:00+00:00")
@@ -61,6 +72,28 @@ def visits(draw: Any) -> VisitFact:
     )
 
 
+def requests() -> st.SearchStrategy[RequestFact]:
+    """What browsers send."""
+    words = st.sampled_from(TEXTS)
+    return st.builds(
+        RequestFact,
+        query=st.dictionaries(words, st.lists(words, min_size=1, max_size=2), max_size=3),
+        referrer=st.sampled_from(
+            ["", "https://www.example.com/acme", "https://example.com:8000/", "https://notexample.com/É"]
+        ),
+        user_agent=st.sampled_from(["", "iphone", "windows", "ipad"]),
+        language=st.sampled_from(["ja", "ja-JP", "EN", "en-gb", "eng", ""]),
+        country=st.sampled_from(["", "JP", "TW"]),
+        is_logged_in=st.booleans(),
+    )
+
+
+def facts_of(person: Person, now: datetime) -> RequestFacts:
+    """The same for the product."""
+    sent = {**vars(person.request), "is_logged_in": lambda: person.request.is_logged_in}
+    return RequestFacts(now=now, **sent)
+
+
 @st.composite
 def people(draw: Any) -> Person:
     made = draw(st.lists(visits(), max_size=3, unique_by=lambda v: v.started_at))
@@ -89,7 +122,7 @@ def people(draw: Any) -> Person:
     )
     acts = st.builds(
         ActivityFact,
-        kind=st.sampled_from(["download", "form_submit", "mail_click", "own", "Acme"]),
+        kind=st.sampled_from(["download", "form_start", "form_submit", "mail_click", "own", "Acme"]),
         at=moments,
         mail=st.sampled_from([None, "welcome", "offer"]),
     )
@@ -103,6 +136,9 @@ def people(draw: Any) -> Person:
         lead=draw(st.none() | lead),
         segments=draw(st.sets(st.sampled_from(["buyers", "readers"]))),
         mails=draw(st.lists(sent, max_size=3)),
+        request=draw(requests()),
+        points=draw(st.none() | st.lists(st.tuples(st.integers(-2, 8).map(float), moments), max_size=4)),
+        rank=draw(st.integers(0, 3).map(float)),
     )
 
 
@@ -126,6 +162,10 @@ def values_of(parameter: Any) -> st.SearchStrategy[Any]:
         strategy = st.sampled_from([key for key, _label in parameter.options()])
     elif isinstance(parameter, Flag):
         return st.booleans()
+    elif isinstance(parameter, ZoneName):
+        strategy = st.sampled_from([name for name in OFFSETS if name])
+    elif parameter.name == "countries":
+        strategy = st.sampled_from(["JP", "jp, TW", "tw,de"])
     elif isinstance(parameter, Reference):
         strategy = st.sampled_from(OBJECTS[parameter.kind])
     else:
@@ -273,6 +313,8 @@ def save(person: Person, site: Site) -> int:
     )
     if person.lead is not None:
         Lead.objects.create(visitor=visitor, created_at=NOW, **person.lead)
+    if person.points is not None:
+        _save_score(person, visitor)
     for name in person.segments:
         Membership.objects.create(segment_id=site.segments[name], visitor=visitor, entered_at=NOW)
     Delivery.objects.bulk_create(
@@ -288,3 +330,24 @@ def save(person: Person, site: Site) -> int:
         for mail, state, at in person.mails
     )
     return visitor.pk
+
+
+def _save_score(person: Person, visitor: Any) -> None:
+    from wagtail_ma.scoring import decay
+    from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
+
+    epoch = NOW - timedelta(days=30)
+    model, _created = ScoringModel.objects.get_or_create(
+        is_current=True,
+        defaults={"half_life_days": HALF_LIFE_DAYS, "epoch": epoch, "created_at": NOW},
+    )
+    rule, _created = ScoringRule.objects.get_or_create(name="test", kind="visit")
+    assert person.points is not None
+    ScoreEntry.objects.bulk_create(
+        ScoreEntry(
+            model=model, rule=rule, visitor=visitor, fact_kind=str(visitor.pk), fact_id=n, points=p, at=at
+        )
+        for n, (p, at) in enumerate(person.points)
+    )
+    total = decay.forward_sum(person.points, epoch=epoch, half_life_days=HALF_LIFE_DAYS)
+    Standing.objects.create(model=model, visitor=visitor, engagement_sum=total, rank=person.rank)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from wagtail.models import Revision
 
 from tests.scenarios.stories import a_draft, a_mail, a_scenario, an_enrolment, end, send, step, wait
 from tests.scoring.history import a_visitor
@@ -53,6 +58,45 @@ def test_publish__old_revision__does_not_bring_back_a_pause(now):
     scenario.refresh_from_db()
     assert scenario.is_paused
     assert scenario.active_since == now
+
+
+def test_publish__same_way_in__still_active_since_the_first_time(now):
+    scenario = a_scenario(now, [wait()])
+    scenario.name = "Renamed"
+    scenario.save_revision().publish()
+    scenario.refresh_from_db()
+    assert scenario.active_since == now
+
+
+def test_publish__after_a_time_offline__what_happened_then_lets_nobody_in(now):
+    scenario = a_scenario(now, [wait()])
+    scenario.unpublish()
+    scenario.save_revision().publish()
+    scenario.refresh_from_db()
+    assert scenario.active_since == scenario.last_published_at > now
+
+
+def test_publish__another_way_in__what_happened_before_lets_nobody_in(now):
+    scenario = a_scenario(now, [wait()])
+    scenario.activity_kind = "form_submit"
+    scenario.save_revision().publish()
+    scenario.refresh_from_db()
+    assert scenario.active_since == scenario.last_published_at > now
+
+
+def test_publish_scheduled__scenario_that_cannot_run__pages_behind_it_are_published(home):
+    past, earlier = timezone.now() - timedelta(minutes=1), timezone.now() - timedelta(minutes=2)
+    scenario = a_draft([wait()], activity_kind="")
+    broken = scenario.save_revision()
+    Revision.objects.filter(pk=broken.pk).update(approved_go_live_at=earlier)
+    home.unpublish()
+    waiting = home.save_revision()
+    Revision.objects.filter(pk=waiting.pk).update(approved_go_live_at=past)
+    call_command("publish_scheduled")
+    home.refresh_from_db()
+    scenario.refresh_from_db()
+    broken.refresh_from_db()
+    assert (home.live, scenario.live, broken.approved_go_live_at) == (True, False, None)
 
 
 def test_clicked__takes_the_nearest_mail_above_it(now):

@@ -162,7 +162,7 @@ def test_refresh_visitors__twenty_segments__few_statements(
     ids = [browser.visitor_id for browser in browsers]
     refresh.refresh_visitors(ids, now=now)
     # Segments, pages and their places (3), memberships, and one statement for all rules.
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         refresh.refresh_visitors(ids, now=now)
 
 

@@ -46,11 +46,11 @@ def test_messages__repeated_later__neither_prolong_nor_begin_a_visit(
         engagement_hit(hit.view_id, 30, page=home, browser_key=key),
         page_hit(home, kind="c", event_id=uuid4(), name="video_play", **known),
     ]
-    for message in messages:
-        flow.record_hit(message, now=now + timedelta(seconds=40))
+    for hit in messages:
+        flow.record_hit(hit, now=now + timedelta(seconds=40))
     before = everything()
-    for message in [*messages, *reversed(messages)]:
-        flow.record_hit(message, now=now + later)
+    for hit in [*messages, *reversed(messages)]:
+        flow.record_hit(hit, now=now + later)
     assert everything() == before
 
 

@@ -116,7 +116,10 @@ def test_purge__everything_old__ends_with_full_progress(counted: Any) -> None:
     much_later = LATER + 400 * DAY
     while rollups.roll_up(now=much_later, limit=1_000):
         pass
-    assert retention.purge(now=much_later, carry=carry, progress=lambda done, total: told.append((done, total))) == 9
+    assert (
+        retention.purge(now=much_later, carry=carry, progress=lambda done, total: told.append((done, total)))
+        == 9
+    )
     assert told[-1] == (3, 3)
     assert not Visit.objects.exists() and not Activity.objects.exists()
 

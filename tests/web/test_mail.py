@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import timezone
+from django.db import IntegrityError, connection
 from django.test import Client
+from django.utils import timezone
 
 from tests import factories
 from wagtail_ma.core.tokens import mail_token
@@ -71,6 +72,16 @@ def test_click__machine__led_on_but_no_click(client, delivery, headers):
     assert [activity.kind for activity in Activity.objects.all()] == ["mail_scan"]
     client.get(click_path(delivery), **CHROME)
     assert Activity.objects.filter(kind="mail_click").count() == 1
+
+
+def test_click__cannot_be_written__led_on_all_the_same(client, delivery):
+    def fail(execute, sql, *arguments):
+        if "INSERT" in sql:
+            raise IntegrityError("full")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(fail):
+        assert client.get(click_path(delivery), **CHROME)["Location"] == TARGET
 
 
 def test_click__head__not_written(client, delivery):

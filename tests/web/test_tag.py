@@ -10,6 +10,7 @@ from django.db import connection
 from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext, override_settings
+from django.urls import resolve
 
 from wagtail_ma.tracking import page_token
 from wagtail_ma.tracking.page_token import PageRef
@@ -66,6 +67,13 @@ def test_tag__preview__nothing(home: Any, rf: RequestFactory) -> None:
     request = rf.get("/")
     request.is_preview = True  # type: ignore[attr-defined]
     assert render(request=request, page=home) == ""
+
+
+@pytest.mark.parametrize("path", ["form/confirm/x/", "download/x/", "m/c/x", "m/u/x"])
+def test_tag__page_behind_a_personal_link__nothing(site: Any, rf: RequestFactory, path: str) -> None:
+    request = rf.get(f"/ma/{path}")
+    request.resolver_match = resolve(request.path)
+    assert render(request=request) == ""
 
 
 def test_tag__no_request__nothing() -> None:

@@ -45,6 +45,7 @@ from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import normalise_email, split_lines
 from wagtail_ma.forms import downloads, starters
 from wagtail_ma.forms.answers import FIXED
+from wagtail_ma.forms.lead_fields import own_fields
 from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
 from wagtail_ma.forms.public_form import CONSENT, OWN_NAMES
 from wagtail_ma.people.models import Lead
@@ -77,6 +78,9 @@ class LeadFormForm(WagtailAdminModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not own_fields():
+            questions = self.formsets["fields"]
+            questions.form = without_attributes(questions.form)
         pages = swapper.load_model("wagtailcore", "Page").objects
         self.fields["thanks_page"].queryset = pages.all()
         self.fields["document"].queryset = get_document_model().objects.all()
@@ -115,6 +119,18 @@ class LeadFormForm(WagtailAdminModelForm):
         return super().save(commit=commit)
 
 
+def without_attributes(form_class: type[forms.ModelForm]) -> type[forms.ModelForm]:
+    """The editor of a question where there are no lead fields of one's own to ask for."""
+
+    class QuestionForm(form_class):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            field = self.fields["maps_to"]
+            field.choices = [choice for choice in field.choices if choice[0] != MapsTo.ATTRIBUTE]
+
+    return QuestionForm
+
+
 def name_questions(rows: list[LeadFormField]) -> None:
     """Give every question of the editor's own that has none a short name (``q1``, ``q2`` …)."""
     taken = {row.key for row in rows}
@@ -149,6 +165,8 @@ def problems_of(rows: list[LeadFormField], index: int) -> list[str]:
         problems.append(_("“%(name)s”: a question of your own needs a label.") % words)
     if row.kind in LeadFormField.CHOICE_KINDS and row.maps_to not in FIXED and not row.choice_list:
         problems.append(_("“%(question)s”: write down the choices.") % words)
+    if row.maps_to == MapsTo.ATTRIBUTE and row.key not in own_fields():
+        problems.append(_("“%(question)s”: there is no lead field with the short name “%(name)s”.") % words)
     return problems + _condition_problems(rows[:index], row)
 
 
@@ -309,17 +327,28 @@ class LeadFormEditView(generic.EditView):
         return buttons
 
 
+class DetailsPanel(MultiFieldPanel):
+    """What most questions do without: folded away, open where something is filled in or wrong.
+    (Wagtail folds only what stands on its own, not what is within a repeated part.)"""
+
+    class BoundPanel(MultiFieldPanel.BoundPanel):
+        template_name = "wagtail_ma/admin/forms/details_panel.html"
+
+        @property
+        def is_open(self) -> bool:
+            names = ("choices", "help_text", "key", "default", "show_if", "show_if_values")
+            return any(self.form[name].value() or self.form[name].errors for name in names)
+
+
 QUESTION_PANELS = [
     FieldRowPanel([FieldPanel("maps_to"), FieldPanel("kind")]),
     FieldRowPanel([FieldPanel("label"), FieldPanel("is_required")]),
-    MultiFieldPanel(
+    DetailsPanel(
         [
             FieldRowPanel([FieldPanel("choices"), FieldPanel("help_text")]),
             FieldRowPanel([FieldPanel("key"), FieldPanel("default")]),
             FieldRowPanel([FieldPanel("show_if"), FieldPanel("show_if_values")]),
         ],
-        heading=gettext_lazy("Choices, short name, condition"),
-        classname="collapsed",
     ),
 ]
 

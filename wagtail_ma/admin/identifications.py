@@ -147,7 +147,7 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
 
     template_name = "wagtail_ma/admin/identifications/undo.html"
     page_title = gettext_lazy("Take a browser away from a person")
-    header_icon = "undo"
+    header_icon = "rotate"
     any_permission_required = ["change"]
     http_method_names = ["get", "post"]
 

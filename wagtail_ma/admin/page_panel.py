@@ -21,7 +21,7 @@ from wagtail.admin.ui.tables import NumberColumn
 from wagtail_ma.admin.page_report import curve, figures, report_url
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.conf import conf
-from wagtail_ma.people.models import Visitor
+from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import pages as reports
 from wagtail_ma.tracking.models import TrackedPage
 
@@ -57,7 +57,8 @@ class VisitorsSidePanel(BaseSidePanel):
         context.update(report=report, figures=figures(report), curve=curve(report))
         if may(self.request, Visitor, "view"):
             context["may_see"] = True
-            context["readers"] = reports.readers(page_ids, now=now, limit=READERS)
+            with_leads = may(self.request, Lead, "view")
+            context["readers"] = reports.readers(page_ids, now=now, limit=READERS, with_leads=with_leads)
             context["url"] = report_url(page_ids[0])
         return context
 

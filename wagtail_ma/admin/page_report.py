@@ -26,9 +26,9 @@ from wagtail.admin.widgets.button import HeaderButton
 from wagtail.permissions import policy_registry
 
 from wagtail_ma.admin.exports import SafeExportMixin
-from wagtail_ma.admin.permissions import permission_menu_item
+from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.core.durations import spoken
-from wagtail_ma.people.models import Visitor
+from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import charts
 from wagtail_ma.reports import pages as reports
 from wagtail_ma.tracking import retention
@@ -282,7 +282,12 @@ class PageReportView(SafeExportMixin, PermissionCheckedMixin, WagtailAdminTempla
             views_chart=views_chart(report),
             days_table=days_table(report),
             channels_chart=charts.horizontal_bars(report.channels, title=_("Visits by channel")),
-            readers=reports.readers([self.tracked.pk], now=self.now, days=self.days),
+            readers=reports.readers(
+                [self.tracked.pk],
+                now=self.now,
+                days=self.days,
+                with_leads=may(self.request, Lead, "view"),
+            ),
             detail_since=retention.detail_since(),
         )
         return context

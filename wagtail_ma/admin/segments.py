@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.forms import CharField, Media, TextInput
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import View
+from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.forms.choosers import BaseFilterForm
 from wagtail.admin.panels import FieldPanel, ObjectList, Panel
@@ -25,15 +27,18 @@ from wagtail.admin.views.generic.chooser import ChooseResultsView, ChooseView
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.chooser import ChooserViewSet
 from wagtail.admin.viewsets.model import ModelViewSet
+from wagtail.admin.widgets.button import HeaderButton
 from wagtail.permissions import policy_registry
 
+from wagtail_ma.admin.segment_people import PageAsSegmentView, PageSegmentsView, PeopleView, PersonView
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.personalisation import preview as previews
+from wagtail_ma.personalisation import purge
 from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.sentences import sentence
-from wagtail_ma.rules.tree import Broken, parse
-from wagtail_ma.segments import compiled, preview, refresh
-from wagtail_ma.segments.blocks import SegmentChooser
+from wagtail_ma.rules.tree import Broken, is_live, parse
+from wagtail_ma.segments import compiled, preview, refresh, usage
+from wagtail_ma.segments.blocks import SegmentChooser, StoredSegmentChooser
 from wagtail_ma.segments.models import Segment
 
 logger = logging.getLogger(__name__)
@@ -51,12 +56,27 @@ class SegmentForm(WagtailAdminModelForm):
         if rule is None or self.errors:
             return cleaned
         raw = stored(rule)
+        if cleaned.get("is_static"):
+            if raw:
+                raise ValidationError({"rule": _("A segment with fixed members has no conditions.")})
+            return cleaned
         tree = parse(cleaned.get("match", "all"), raw)
         if isinstance(tree, Broken):
             raise ValidationError({"rule": tree.reason})
-        if self.instance.pk and compiled.asks_for_itself(self.instance.pk, raw):
-            raise ValidationError({"rule": compiled.circle_reason()})
+        if self.instance.pk:
+            self._check_others(raw)
         return cleaned
+
+    def _check_others(self, raw: list[dict[str, Any]]) -> None:
+        if compiled.asks_for_itself(self.instance.pk, raw):
+            raise ValidationError({"rule": compiled.circle_reason()})
+        users = usage.of(self.instance, but_pages=True) if is_live(raw) else []
+        if users:
+            message = _(
+                "Conditions on the page view itself can only be decided while a page is shown, but this "
+                "segment is used by: %(users)s."
+            )
+            raise ValidationError({"rule": message % {"users": ", ".join(users)}})
 
 
 class MatchesPanel(Panel):
@@ -120,9 +140,9 @@ class RuleColumn(Column):
     def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
         context = super().get_cell_context_data(instance, parent_context)
         # In the reader's language; what was stored is only for what the rule alone cannot tell.
-        is_readable = not isinstance(instance.tree, Broken)
+        is_readable = instance.is_static or not isinstance(instance.tree, Broken)
         context["is_broken"] = bool(instance.broken_reason) or not is_readable
-        context["value"] = sentence(instance.tree)
+        context["value"] = _("The people whom you added") if instance.is_static else sentence(instance.tree)
         if is_readable and instance.broken_reason:
             context["value"] = instance.broken_reason
         return context
@@ -136,6 +156,7 @@ class MembersColumn(NumberColumn):
     def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
         context = super().get_cell_context_data(instance, parent_context)
         context["url"] = members_url(instance)
+        context["is_live"] = instance.is_live
         return context
 
 
@@ -177,6 +198,7 @@ class RefreshAfterSaveMixin:
         segment = self.object  # type: ignore[attr-defined]
         # First of all: should the count fail now, the background work makes it.
         refresh.rule_changed(segment)
+        purge.purge(purge.pages_using(segment))
         if Visitor.objects.count() <= REFRESH_AT_ONCE:
             try:
                 refresh.refresh_segment(segment, now=timezone.now())
@@ -192,6 +214,15 @@ class SegmentAddView(RefreshAfterSaveMixin, generic.CreateView):
 class SegmentEditView(RefreshAfterSaveMixin, generic.EditView):
     """An existing segment."""
 
+    @cached_property
+    def header_buttons(self) -> list[Any]:
+        people = HeaderButton(
+            label=_("People"),
+            url=reverse("wagtail_ma_segments:people", args=[self.object.pk]),
+            icon_name="wagtail-ma-people",
+        )
+        return [people, *super().header_buttons]
+
 
 class SegmentCopyView(generic.CopyView):
     """A new segment that begins as another one's copy."""
@@ -204,7 +235,28 @@ class SegmentCopyView(generic.CopyView):
             description=original.description,
             match=original.match,
             rule=original.rule,
+            is_static=original.is_static,
         )
+
+
+class SegmentDeleteView(generic.DeleteView):
+    """Not while a page, a rule or a scenario asks for it: they would mean something else."""
+
+    template_name = "wagtail_ma/admin/segments/delete.html"
+
+    @cached_property
+    def users(self) -> list[str]:
+        return usage.of(self.object)
+
+    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(*args, **kwargs), "users": self.users}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if self.users:
+            messages.error(self.request, _("The segment is in use and was not deleted."))
+            return redirect(self.get_success_url())
+        response: HttpResponse = super().form_valid(form)
+        return response
 
 
 class SegmentViewSet(ModelViewSet):
@@ -220,6 +272,7 @@ class SegmentViewSet(ModelViewSet):
     add_view_class = SegmentAddView
     edit_view_class = SegmentEditView
     copy_view_class = SegmentCopyView
+    delete_view_class = SegmentDeleteView
     search_fields = ["name", "description"]
     search_backend_name = None
     list_per_page = 50
@@ -233,6 +286,7 @@ class SegmentViewSet(ModelViewSet):
                 ),
             ),
             FieldPanel("description"),
+            FieldPanel("is_static"),
             FieldPanel("match"),
             FieldPanel("rule"),
             MatchesPanel(heading=gettext_lazy("Visitors found now"), icon="group"),
@@ -241,7 +295,14 @@ class SegmentViewSet(ModelViewSet):
     )
 
     def get_urlpatterns(self) -> list[Any]:
-        return [*super().get_urlpatterns(), path("matches/", MatchesView.as_view(), name="matches")]
+        return [
+            *super().get_urlpatterns(),
+            path("matches/", MatchesView.as_view(), name="matches"),
+            path("<int:segment_id>/people/", PeopleView.as_view(), name="people"),
+            path("<int:segment_id>/people/<int:visitor_id>/", PersonView.as_view(), name="person"),
+            path("<int:segment_id>/page/<int:page_id>/", PageAsSegmentView.as_view(), name="page"),
+            path("page/<int:page_id>/", PageSegmentsView.as_view(), name="page_segments"),
+        ]
 
 
 class SegmentFilterForm(BaseFilterForm):
@@ -290,3 +351,25 @@ class SegmentChooserViewSet(ChooserViewSet):
         super().on_register()
         # All page types exist by now; Wagtail has no hook for preview modes.
         previews.install_on_all_pages()
+
+
+class _StoredMixin:
+    def get_object_list(self) -> Any:
+        return super().get_object_list().filter(is_live=False)  # type: ignore[misc]
+
+
+class StoredSegmentChooseView(_StoredMixin, SegmentChooseView):
+    """The chooser without live segments."""
+
+
+class StoredSegmentChooseResultsView(_StoredMixin, SegmentChooseResultsView):
+    """Its list."""
+
+
+class StoredSegmentChooserViewSet(SegmentChooserViewSet):
+    """The pop-up behind ``segments.blocks.StoredSegmentChooser``."""
+
+    choose_view_class = StoredSegmentChooseView
+    choose_results_view_class = StoredSegmentChooseResultsView
+    base_widget_class = StoredSegmentChooser
+    register_widget = False

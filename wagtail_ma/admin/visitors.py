@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import django_filters
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
@@ -25,7 +26,7 @@ from wagtail.log_actions import log
 from wagtail.permissions import policy_registry
 
 from wagtail_ma.admin.exports import SafeExportMixin
-from wagtail_ma.admin.permissions import permission_menu_item
+from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import timeline as timelines
 from wagtail_ma.reports import visitor_page
@@ -33,6 +34,8 @@ from wagtail_ma.scoring import queries as scores
 from wagtail_ma.scoring.models import Standing
 from wagtail_ma.segments.models import Segment
 
+# Of a BIGINT column.
+LARGEST_ID = 2**63 - 1
 SEEN_WITHIN = [(1, gettext_lazy("24 hours")), (7, gettext_lazy("7 days")), (30, gettext_lazy("30 days"))]
 
 
@@ -48,7 +51,7 @@ class VisitorFilterSet(WagtailFilterSet):
         label=gettext_lazy("Last seen within"), choices=SEEN_WITHIN, method="filter_seen"
     )
     segment = django_filters.ModelChoiceFilter(
-        label=gettext_lazy("Segment"), queryset=Segment.objects.all(), method="filter_segment"
+        label=gettext_lazy("Segment"), queryset=Segment.objects.filter(is_live=False), method="filter_segment"
     )
 
     class Meta:
@@ -111,7 +114,7 @@ class VisitorIndexView(SafeExportMixin, generic.IndexView):
 
     @cached_property
     def columns(self) -> list[Column]:
-        return [
+        columns: list[Column] = [
             NameColumn("label", label=_("Name"), get_url=self.get_visitor_url),
             Column("company", label=_("Company")),
             NumberColumn("score", label=_("Score"), sort_key="rank"),
@@ -120,6 +123,18 @@ class VisitorIndexView(SafeExportMixin, generic.IndexView):
             Column("engaged", label=_("Time spent"), sort_key="engaged_seconds"),
             DateColumn("last_seen_at", label=_("Last seen"), sort_key="last_seen_at"),
         ]
+        if self.segment_id:
+            columns.append(TitleColumn("why", label=_("Segment"), get_url=self.get_why_url))
+        return columns
+
+    @cached_property
+    def segment_id(self) -> int:
+        """The segment whose members are listed, 0 for everybody."""
+        asked = self.request.GET.get("segment", "")
+        return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
+
+    def get_why_url(self, instance: Standing) -> str:
+        return reverse("wagtail_ma_segments:person", args=[self.segment_id, instance.visitor_id])
 
     def get_visitor_url(self, instance: Standing) -> str:
         return reverse("wagtail_ma_visitors:visitor", args=[instance.visitor_id])
@@ -128,7 +143,9 @@ class VisitorIndexView(SafeExportMixin, generic.IndexView):
         return None
 
     def get_base_queryset(self) -> QuerySet[Standing]:
-        return scores.ranked().select_related("visitor__lead", "model")
+        found = scores.ranked().select_related("visitor__lead", "model")
+        # Names are another right than numbers.
+        return found if may(self.request, Lead, "view") else found.filter(visitor__lead__isnull=True)
 
     def search_queryset(self, queryset: QuerySet[Standing]) -> QuerySet[Standing]:
         words = self.search_query.split() if self.search_query else []
@@ -158,9 +175,10 @@ class VisitorIndexView(SafeExportMixin, generic.IndexView):
 def _matches(word: str) -> Q:
     if word.startswith("#"):
         try:
-            return Q(visitor_id=int(word[1:], 16))
+            number = int(word[1:], 16)
         except ValueError:
             return Q(pk__isnull=True)
+        return Q(visitor_id=number) if 0 < number <= LARGEST_ID else Q(pk__isnull=True)
     return (
         Q(visitor__lead__family_name__icontains=word)
         | Q(visitor__lead__given_name__icontains=word)
@@ -183,6 +201,8 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.visitor = self._visitor(kwargs["visitor_id"])
         if lead := getattr(self.visitor, "lead", None):
+            if not may(request, Lead, "view"):
+                raise PermissionDenied
             log(lead, "wagtail_ma.view_lead", user=request.user)
         return super().get(request, *args, **kwargs)
 

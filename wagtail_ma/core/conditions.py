@@ -25,10 +25,13 @@ class Scope:
 
     With a real time the expressions hold it; without one they hold placeholders, so that one
     compiled statement serves every call.
+
+    :param until: rows younger than this are not looked at: how it was at an earlier moment.
     """
 
-    def __init__(self, now: datetime | None) -> None:
+    def __init__(self, now: datetime | None, *, until: datetime | None = None) -> None:
         self._now = now
+        self.until = until
 
     def ago(self, *, days: int = 0) -> Any:
         """The moment ``days`` × 24 hours before now, usable on the right of any date look-up."""

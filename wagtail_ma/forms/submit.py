@@ -12,7 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.forms import confirm, downloads, dummies, gates, limits, mails, versions
+from wagtail_ma.forms import confirm, downloads, dummies, gates, lead_fields, limits, mails, versions
 from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
 from wagtail_ma.forms.public_form import CONSENT
 from wagtail_ma.messaging import consents, transactional
@@ -126,7 +126,7 @@ def identify_sender(submission: Submission, browser: Identity | None, *, now: da
         "page": submission.page_id,
         "document": submission.document_id,
     }
-    return identify_browser(
+    who = identify_browser(
         browser,
         email=data[EMAIL],
         now=now,
@@ -135,6 +135,8 @@ def identify_sender(submission: Submission, browser: Identity | None, *, now: da
         language=submission.language,
         **{name: data[name] for name in FIELDS if data.get(name)},
     )
+    lead_fields.save_answers(who.lead, data)
+    return who
 
 
 def follow_up(submission: Submission, who: Identified, *, now: datetime) -> None:

@@ -17,6 +17,7 @@ from wagtail_ma.jobs.models import Heartbeat
 from wagtail_ma.jobs.tick import NAME
 from wagtail_ma.people import merge, news
 from wagtail_ma.people.models import News
+from wagtail_ma.segments.checks import broken_segments
 
 # The worker ticks each minute; three missed ticks are no hiccup.
 SILENCE = timedelta(minutes=3)
@@ -40,7 +41,7 @@ def examine(*, now: datetime) -> list[Finding]:
     """Look at addresses, database, worker, waiting work and copied columns; changes nothing."""
     found = [_addresses(), *_database()]
     if all(finding.is_healthy for finding in found):
-        found += [_worker(now), *_news(now), *_copies()]
+        found += [_worker(now), *_news(now), *_copies(), *_segments()]
     return found
 
 
@@ -78,6 +79,14 @@ def _journal(connection: Any) -> Finding:
         "Add to the database's OPTIONS: "
         '"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"',
     )
+
+
+def _segments() -> list[Finding]:
+    cure = "Mend its rule in the admin; its members stay as they were until then."
+    return [
+        Finding(False, f"The segment “{name}” is broken: {reason}", cure)
+        for name, reason in broken_segments()
+    ]
 
 
 def _worker(now: datetime) -> Finding:

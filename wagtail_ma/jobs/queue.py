@@ -15,6 +15,7 @@ from django.apps import apps
 from django.db import DatabaseError, transaction
 
 from wagtail_ma.jobs.tick import tick
+from wagtail_ma.tracking.writing import Busy, write_facts
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +54,14 @@ def _enqueue() -> None:
     from django_q.tasks import async_task
 
     try:
-        ensure_schedule()
-        async_task("wagtail_ma.jobs.queue.run_wake_up", q_options={"save": False})
-    except (DatabaseError, OSError):
+        # This runs in the request of a visitor: when the queue is in an SQLite file that is locked, it
+        # waits no longer than a hit does.
+        if not _is_scheduled:
+            with write_facts():
+                ensure_schedule()
+        with write_facts():
+            async_task("wagtail_ma.jobs.queue.run_wake_up", q_options={"save": False})
+    except (Busy, DatabaseError, OSError):
         logger.warning("could not wake the worker; the minute tick will do it", exc_info=True)
 
 

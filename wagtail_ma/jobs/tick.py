@@ -46,6 +46,7 @@ def tick(*, linger_seconds: float = 0) -> bool:
 def _work(linger_seconds: float) -> None:
     started = time.monotonic()
     while True:
+        flow.write_gathered()
         now = timezone.now()
         reacted = flow.react(now=now)
         done = flow.run_due(now=now)

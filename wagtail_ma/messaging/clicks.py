@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import DatabaseError
+
 from wagtail_ma.core.tokens import read_mail_token
 from wagtail_ma.messaging import fill
 from wagtail_ma.messaging.models import Delivery
@@ -67,8 +69,8 @@ def record_click(token: str, *, now: datetime, request_facts: RequestFacts) -> C
     if request_facts.method != "HEAD":
         try:
             _write(delivery, number, url, is_machine, now=now)
-        except Busy:
-            logger.warning("a click could not be written; the reader is led on")
+        except (Busy, DatabaseError):
+            logger.warning("a click could not be written; the reader is led on", exc_info=True)
     return Clicked(url, is_machine, delivery.pk)
 
 

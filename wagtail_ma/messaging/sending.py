@@ -59,6 +59,8 @@ def drain(*, now: datetime, limit: int = 500) -> int:
             pass  # raises, but in the test cases that wrap everything in a transaction
     reap(now=now)
     _expire(now=now)
+    if _is_pausing(now=now):
+        return 0
     owner = uuid.uuid4().hex
     deadline = time.monotonic() + DRAIN_SECONDS
     settled = 0
@@ -76,7 +78,8 @@ def drain(*, now: datetime, limit: int = 500) -> int:
             batch,
             owner,
             reason=f"{reasons.NO_CONNECTION}: {error}"[:255],
-            send_after=now + timedelta(minutes=NO_CONNECTION_MINUTES),
+            # Not ``send_after``: what waited too long for the server is too late all the same.
+            lease_until=now + timedelta(minutes=NO_CONNECTION_MINUTES),
         )
     finally:
         _give_back(batch, owner)
@@ -95,6 +98,12 @@ def reap(*, now: datetime) -> None:
     )
 
 
+def _is_pausing(*, now: datetime) -> bool:
+    """Whether the server could not be reached just now. A long queue does not ask it again and again:
+    each time may take half a minute, in which nothing else is done."""
+    return Delivery.objects.filter(state=State.READY, lease_until__gt=now).exists()
+
+
 def send_again(delivery_id: int, *, now: datetime) -> bool:
     """Somebody has decided to send a mail of unknown fate again (it may arrive twice).
 
@@ -107,7 +116,7 @@ def send_again(delivery_id: int, *, now: datetime) -> bool:
 def _expire(*, now: datetime) -> None:
     late = Delivery.objects.filter(state=State.READY, send_after__lt=now - LATEST)
     if late.exists():
-        late.update(state=State.EXPIRED, reason=reasons.TOO_LATE)
+        late.update(state=State.EXPIRED, reason=reasons.TOO_LATE, lease_until=None)
 
 
 def _claim(owner: str, *, now: datetime, limit: int) -> list[Delivery]:
@@ -245,4 +254,4 @@ def _give_back(batch: list[Delivery], owner: str, **changes: Any) -> None:
     ids = [delivery.pk for delivery in batch]
     left = Delivery.objects.filter(pk__in=ids, owner=owner, state=State.CLAIMED)
     if ids and left.exists():
-        left.update(state=State.READY, owner="", lease_until=None, **changes)
+        left.update(**{"state": State.READY, "owner": "", "lease_until": None, **changes})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, transaction
@@ -23,7 +24,7 @@ _lock_browser = Select(
 )
 
 
-def recognise(browser_key: str | None, *, now: datetime) -> Identity:
+def recognise(browser_key: str | None, *, now: datetime, is_fresh: bool = False) -> Identity:
     """The identity of a browser, locked until the end of the transaction.
 
     The lock makes two hits of one browser wait for each other (so that they share a visit) and
@@ -33,6 +34,8 @@ def recognise(browser_key: str | None, *, now: datetime) -> Identity:
     An unknown key is never adopted: whoever brings one gets a new identity with a fresh key.
 
     :param browser_key: from the signed cookie, or None.
+    :param is_fresh: the key need not be in the database yet (drawn_keys.py): if it is not, the new
+        identity gets it.
     :raises django.db.transaction.TransactionManagementError: outside of a transaction.
     """
     if not transaction.get_connection().in_atomic_block:
@@ -48,14 +51,55 @@ def recognise(browser_key: str | None, *, now: datetime) -> Identity:
             )
     visitor = Visitor(first_seen_at=now)
     _insert_visitor.run(visitor)
-    return new_browser(visitor, now=now)
+    return new_browser(visitor, now=now, key=browser_key if is_fresh else None)
 
 
-def new_browser(visitor: Visitor, *, now: datetime) -> Identity:
-    """A new browser identity of this visitor, with a fresh random key."""
-    identity = Identity(
-        kind=Identity.Kind.BROWSER, key=secrets.token_urlsafe(KEY_BYTES), visitor=visitor, created_at=now
-    )
+def new_browser(visitor: Visitor, *, now: datetime, key: str | None = None) -> Identity:
+    """A new browser identity of this visitor, with a fresh random key (or the one that was drawn)."""
+    key = key or secrets.token_urlsafe(KEY_BYTES)
+    identity = Identity(kind=Identity.Kind.BROWSER, key=key, visitor=visitor, created_at=now)
     _insert_identity.run(identity)
     identity.is_new = True
     return identity
+
+
+def is_known(key: str) -> bool:
+    """Whether this key is in the database (one statement)."""
+    return Identity.objects.filter(kind=Identity.Kind.BROWSER, key=key).exists()
+
+
+def lock_all(keys: Collection[str]) -> dict[str, Identity]:
+    """Those of these browsers that are known, by key, locked until the end of the transaction."""
+    rows = Identity.objects.select_for_update(no_key=True).filter(kind=Identity.Kind.BROWSER, key__in=keys)
+    # In one order, so that two of these never wait for each other.
+    return {identity.key: identity for identity in rows.order_by("pk")}
+
+
+def make_all(first_seen: Mapping[str, datetime], owners: Mapping[str, int]) -> dict[str, Identity]:
+    """Identities under keys that we drew ourselves, locked; another process may make them too.
+
+    :param first_seen: when each was seen first.
+    :param owners: visitor ids of those who are known already under another key; the others are new
+        visitors.
+    """
+    keys = sorted(first_seen)
+    strangers = [key for key in keys if key not in owners]
+    visitors = Visitor.objects.bulk_create([Visitor(first_seen_at=first_seen[key]) for key in strangers])
+    own = dict(zip(strangers, (visitor.pk for visitor in visitors), strict=True))
+    visitor_ids = {**owners, **own}
+    Identity.objects.bulk_create(
+        [
+            Identity(
+                kind=Identity.Kind.BROWSER, key=key, visitor_id=visitor_ids[key], created_at=first_seen[key]
+            )
+            for key in keys
+        ],
+        ignore_conflicts=True,
+    )
+    stored = lock_all(keys)
+    for key, identity in stored.items():
+        identity.is_new = identity.visitor_id == own.get(key)
+    needless = [pk for key, pk in own.items() if not stored[key].is_new]
+    if needless:
+        Visitor.objects.filter(pk__in=needless).delete()
+    return stored

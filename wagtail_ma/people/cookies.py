@@ -8,8 +8,12 @@ from django.utils import timezone
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core import tokens
+from wagtail_ma.people import drawn_keys
 
 PURPOSE = "browser"
+# Where consent is asked for, a key counts only if it was given after the consent: those from before
+# the site began to ask are none.
+CONSENTED = "browser with consent"
 SECONDS_PER_DAY = 86_400
 # What the cookie says instead of a key once the visitor has said no.
 REFUSED = "no"
@@ -17,21 +21,42 @@ REFUSED = "no"
 
 def browser_key(request: HttpRequest) -> str | None:
     """The key in the request's cookie; None without a cookie, or when we did not sign it."""
-    cookie = request.COOKIES.get(conf.COOKIE_NAME)
-    if not cookie:
-        return None
-    try:
-        payload = tokens.loads(PURPOSE, cookie, now=timezone.now())
-    except tokens.BadToken:
-        return None
+    payload = _read(request)
     return payload.decode("ascii", "replace") if isinstance(payload, bytes) else None
 
 
-def set_browser_key(response: HttpResponseBase, key: str, *, request: HttpRequest) -> None:
-    """Give the browser its key for another ``COOKIE_DAYS`` (its life begins anew each time)."""
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether the key in the cookie was drawn or looked up within the last hour by a process that
+    gathers messages: it need not be in the database yet (see drawn_keys.py)."""
+    if conf.RECORDING == "direct":
+        return False
+    # (Other keys carry no date.)
+    return _read(request, max_age_seconds=drawn_keys.FRESH_SECONDS) is not None
+
+
+def _read(request: HttpRequest, *, max_age_seconds: float | None = None) -> tokens.Payload | None:
+    cookie = request.COOKIES.get(conf.COOKIE_NAME)
+    if not cookie:
+        return None
+    for purpose in (CONSENTED,) if _asks_for_consent() else (PURPOSE, CONSENTED):
+        try:
+            return tokens.loads(purpose, cookie, now=timezone.now(), max_age_seconds=max_age_seconds)
+        except tokens.BadToken:
+            continue
+    return None
+
+
+def set_browser_key(
+    response: HttpResponseBase, key: str, *, request: HttpRequest, is_fresh: bool = False
+) -> None:
+    """Give the browser its key for another ``COOKIE_DAYS`` (its life begins anew each time).
+
+    :param is_fresh: it was drawn or looked up just now; the cookie says so for an hour.
+    """
+    purpose = CONSENTED if _asks_for_consent() else PURPOSE
     response.set_cookie(
         conf.COOKIE_NAME,
-        tokens.dumps(PURPOSE, key.encode("ascii")),
+        tokens.dumps(purpose, key.encode("ascii"), now=timezone.now() if is_fresh else None),
         max_age=conf.COOKIE_DAYS * SECONDS_PER_DAY,
         path="/",
         secure=request.is_secure(),
@@ -64,4 +89,8 @@ def refuses_identifier(request: HttpRequest) -> bool:
         return True
     if request.COOKIES.get(conf.COOKIE_NAME) == REFUSED:
         return True
-    return conf.CONSENT == "opt-in" and browser_key(request) is None
+    return _asks_for_consent() and browser_key(request) is None
+
+
+def _asks_for_consent() -> bool:
+    return conf.CONSENT == "opt-in"

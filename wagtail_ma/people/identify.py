@@ -141,10 +141,11 @@ def _bind(
     if is_anonymous:
         evidence = dict(occasion.evidence)
         reason = Visitor.objects.values_list("excluded_reason", flat=True).get(pk=browser.visitor_id)
-        # A refusal to be tracked must survive the merge.
-        if reason and Visitor.objects.filter(pk=owner.visitor_id, excluded_reason="").update(
-            excluded_reason=reason
-        ):
+        # A refusal to be tracked must survive the merge. A doubt about a browser is none: whoever types
+        # somebody's address could take them out of all lists with it.
+        if reason not in ("", Visitor.DOUBTFUL) and Visitor.objects.filter(
+            pk=owner.visitor_id, excluded_reason=""
+        ).update(excluded_reason=reason):
             evidence["excluded_reason"] = reason
         link = merge.repoint(
             browser,

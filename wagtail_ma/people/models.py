@@ -23,6 +23,9 @@ def draw_bucket() -> int:
 class Visitor(models.Model):
     """One individual. Narrow and quiet: nothing here changes with a page view."""
 
+    # ``excluded_reason`` of whoever claims impossible reading times (see tracking/views.py).
+    DOUBTFUL = "doubtful"
+
     first_seen_at = models.DateTimeField(_("first seen"))
     bucket = models.PositiveSmallIntegerField(default=draw_bucket, editable=False)
     excluded_reason = models.CharField(_("excluded because"), max_length=40, blank=True)

@@ -14,13 +14,18 @@ from wagtail import blocks
 from wagtail.blocks.list_block import ListValue
 
 from wagtail_ma.core.current_request import current_request
-from wagtail_ma.personalisation import http
-from wagtail_ma.personalisation.choose import choose
+from wagtail_ma.personalisation import http, slots
+from wagtail_ma.personalisation.choose import Audience, choose
+from wagtail_ma.personalisation.places import segments_of
 from wagtail_ma.segments.blocks import SegmentChooserBlock
 
 logger = logging.getLogger(__name__)
 
 Children = Iterable[tuple[str, blocks.Block]]
+
+
+ANY, NONE = "any", "none"
+MATCHES = [(ANY, _("in at least one of these segments")), (NONE, _("in none of these segments"))]
 
 
 class VariantBlock(blocks.StructBlock):
@@ -36,7 +41,7 @@ class VariantBlock(blocks.StructBlock):
     class Meta:
         icon = "group"
         label = _("Variant")
-        label_format = "{segments}"
+        label_format = "{match}: {segments}"
 
 
 class LazyVariants(ListValue):
@@ -62,15 +67,17 @@ class LazyVariants(ListValue):
 
 
 class PersonalisedBlock(blocks.StructBlock):
-    """Shows the first variant made for a segment of the visitor, or else the default.
+    """Shows the first variant made for a segment of the visitor, or else the default. Without
+    variants it is a plain block.
 
     :param child_blocks: the site's own blocks, that variants and the default are made of: a list
         of (name, block) pairs, or a StreamBlock.
 
     A ``template`` of the host gets the chosen content as ``value``.
 
-    Search, the API and whatever else renders without a request see the default only. A page on
-    which it was rendered is not kept in shared caches.
+    Search, the API and whatever else renders without a request see the default only. Either the
+    server chooses, and the page is not kept in shared caches; or the page holds the default in a
+    slot, which a script fills (see ``PERSONALISATION`` in the settings).
     """
 
     def __init__(self, child_blocks: Children | blocks.StreamBlock = (), **kwargs: Any) -> None:
@@ -89,33 +96,42 @@ class PersonalisedBlock(blocks.StructBlock):
         made["variants"] = LazyVariants(self.child_blocks["variants"], value.get("variants"))
         return made
 
-    def chosen(self, value: Any, request: Any) -> Any:
-        """The content for whoever sent the request: the StreamValue of one variant or the default."""
+    def pick(self, value: Any, request: Any) -> Any | None:
+        """The content of the variant for whoever sent the request; None stands for the default."""
         variants = value["variants"]
         if isinstance(variants, LazyVariants) and variants.is_as_stored:
             stored = choose([_stored_variant(raw) for raw in variants.raw], request)
             content = self.child_blocks["variants"].child_block.child_blocks["content"]
-            return value["default"] if stored is None else content.to_python(stored)
-        made = [
-            ([segment.pk for segment in variant["segments"] if segment is not None], variant["content"])
-            for variant in variants
-        ]
-        found = choose(made, request)
-        return value["default"] if found is None else found
+            return None if stored is None else content.to_python(stored)
+        made = [(_audience(variant), variant["content"]) for variant in variants]
+        return choose(made, request)
 
-    def render(self, value: Any, context: Any = None) -> SafeString:
-        request = (context.get("request") if context else None) or current_request()
-        content = value["default"]
-        if request is not None:
-            http.mark(request)
-            try:
-                content = self.chosen(value, request)
-            except Exception:
-                logger.exception("no variant could be chosen; the default is shown")
+    def show(self, content: Any, context: Any = None) -> SafeString:
+        """Render the content of a variant or of the default."""
         template = self.get_template(content, context=context)
         if not template:
             return content.stream_block.render(content, context=context)
         return render_to_string(template, {**(context or {}), "self": content, "value": content})
+
+    def render(self, value: Any, context: Any = None) -> SafeString:
+        request = (context.get("request") if context else None) or current_request()
+        content = value["default"]
+        if request is None or not _has_variants(value):
+            return self.show(content, context)
+        try:
+            place = slots.slot_of(request, getattr(value["variants"], "raw", None))
+        except Exception:
+            logger.exception("a slot could not be made; the server chooses")
+            place = None
+        if place is not None:
+            return slots.wrap(request, place, self.show(content, context))
+        http.mark(request)
+        try:
+            picked = self.pick(value, request)
+            content = content if picked is None else picked
+        except Exception:
+            logger.exception("no variant could be chosen; the default is shown")
+        return self.show(content, context)
 
     def get_searchable_content(self, value: Any) -> list[Any]:
         default = value.get("default") if value else None
@@ -131,11 +147,22 @@ class PersonalisedBlock(blocks.StructBlock):
         description = _("Different content for people in different segments")
 
 
-def _stored_variant(item: Any) -> tuple[list[Any], Any]:
-    """(segment ids, stored content) of a variant as it lies in the database."""
+def _has_variants(value: Any) -> bool:
+    variants = value["variants"]
+    is_as_stored = isinstance(variants, LazyVariants) and variants.is_as_stored
+    return bool(variants.raw if is_as_stored else variants)
+
+
+def _stored_variant(item: Any) -> tuple[Audience, Any]:
+    """Audience and stored content of a variant as it lies in the database."""
     variant = item.get("value", item)
-    chosen = [each["value"] if isinstance(each, dict) else each for each in variant.get("segments") or []]
-    return chosen, variant.get("content") or []
+    audience = Audience(segments_of(item), variant.get("match") == NONE)
+    return audience, variant.get("content") or []
+
+
+def _audience(variant: Any) -> Audience:
+    ids = [segment.pk for segment in variant["segments"] if segment is not None]
+    return Audience(ids, variant.get("match") == NONE)
 
 
 def personalised_block(child_blocks: Children | blocks.StreamBlock, **kwargs: Any) -> PersonalisedBlock:
@@ -150,12 +177,12 @@ def _fields(children: list[tuple[str, blocks.Block]]) -> list[tuple[str, blocks.
     segments = blocks.ListBlock(
         SegmentChooserBlock(),
         label=_("Segments"),
-        help_text=_("For people in at least one of these."),
         min_num=1,
         collapsed=False,
     )
     content = blocks.StreamBlock(children, label=_("Content"), required=False)
-    variant = VariantBlock([("segments", segments), ("content", content)])
+    match = blocks.ChoiceBlock(choices=MATCHES, default=ANY, label=_("For people"))
+    variant = VariantBlock([("match", match), ("segments", segments), ("content", content)])
     return [
         (
             "variants",

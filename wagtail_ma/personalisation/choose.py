@@ -90,7 +90,9 @@ class Previewed(Asker):
         self._mine = frozenset() if segment_id is None else frozenset({segment_id})
 
     def fits(self, audience: Audience) -> bool:
-        return bool(audience.segment_ids) and self._mine.isdisjoint(audience.segment_ids) == audience.is_excluded
+        return (
+            bool(audience.segment_ids) and self._mine.isdisjoint(audience.segment_ids) == audience.is_excluded
+        )
 
     def is_in(self, segment_id: int) -> bool:
         return segment_id in self._mine

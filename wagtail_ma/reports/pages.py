@@ -127,14 +127,23 @@ def _point(day: date, rows: Sequence[PageDay]) -> Point:
 
 
 def readers(
-    page_ids: Collection[int], *, now: datetime, days: int = DEFAULT_PERIOD, limit: int = 20
+    page_ids: Collection[int],
+    *,
+    now: datetime,
+    days: int = DEFAULT_PERIOD,
+    limit: int = 20,
+    with_leads: bool = True,
 ) -> list[Reader]:
     """Who viewed these tracked pages last, newest first, with all their views in the period.
 
     Three statements; only the newest thousand views are looked through.
+
+    :param with_leads: False for somebody who may not see leads: people without a name only.
     """
     span = rollups.last_days(days, now=now)
     views = rollups.human_views(span, tracked_page__in=page_ids)
+    if not with_leads:
+        views = views.filter(visitor__lead__isnull=True)
     newest = views.order_by("-at", "-pk").values_list("visitor_id", flat=True)[:NEWEST_VIEWS]
     ids = list(dict.fromkeys(newest))[:limit]
     if not ids:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -133,8 +133,9 @@ def _read_cursor(cursor: str) -> tuple[datetime, str, int] | None:
     try:
         at, kind, pk = cursor.split("~")
         moment = datetime.fromisoformat(at)
-        return (moment, kind, int(pk)) if moment.tzinfo else None
-    except ValueError:
+        # Also what would be out of range in the database's time zone is nonsense.
+        return (moment.astimezone(UTC), kind, int(pk)) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
 
 

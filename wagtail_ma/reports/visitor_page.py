@@ -29,6 +29,7 @@ def decorate(standing: Standing, *, now: datetime) -> Standing:
     standing.email = lead.email if lead else ""
     standing.score = round(scores.current_score(standing, now=now), 1)
     standing.engaged = spoken(standing.engaged_seconds)
+    standing.why = _("Why?")
     return standing
 
 

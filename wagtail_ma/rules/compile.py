@@ -16,6 +16,7 @@ Every leaf is two-valued (never NULL), so that "none of" means the same in both 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
@@ -36,15 +37,22 @@ from wagtail_ma.core.placeholders import (
 )
 from wagtail_ma.rules.tree import Group, Leaf, Node
 
+# When a row of a fact table came to be: the first of these that it has.
+TIMES = ("at", "started_at", "sent_at", "entered_at", "created_at")
 
-def everyone(tree: Group, population: QuerySet[Any], *, now: datetime) -> QuerySet[Any]:
+
+def everyone(
+    tree: Group, population: QuerySet[Any], *, now: datetime, until: datetime | None = None
+) -> QuerySet[Any]:
     """The keys of all visitors of the population that fulfil the rule.
 
     :param population: the visitors that may be found at all.
+    :param until: look only at rows that there were at that moment. Which visit was then the last one,
+        and how long a page was read by then, is not known any more: an estimate.
     :returns: a queryset of one column without doubles, to be counted or used in ``pk__in=``. It
         may be a combined query (UNION, EXCEPT): it cannot be filtered further.
     """
-    return _set(tree, population, Scope(now))
+    return _set(tree, population, Scope(now, until=until))
 
 
 def these(trees: Sequence[Group], population: QuerySet[Any]) -> Statement:
@@ -113,6 +121,8 @@ def _conjunction(
     without: list[QuerySet[Any]] = []
     for child in children:
         test = child.condition.test(child.values, scope) if isinstance(child, Leaf) else None
+        if isinstance(test, Rows) and scope.until is not None:
+            test = _as_of(test, scope.until)
         if isinstance(test, Asks):
             raise NoRequest("a condition about the request finds nobody by itself")
         if isinstance(test, Where):
@@ -129,6 +139,12 @@ def _conjunction(
         else:
             without.append(_visitors(test))
     return found.values("pk").difference(*without) if without else found.values("pk")
+
+
+def _as_of(test: Rows, until: datetime) -> Rows:
+    columns = {field.name for field in test.queryset.model._meta.get_fields()}
+    at = next((name for name in TIMES if name in columns), None)
+    return test if at is None else replace(test, queryset=test.queryset.filter(**{f"{at}__lte": until}))
 
 
 def _visitors(test: Rows) -> QuerySet[Any]:

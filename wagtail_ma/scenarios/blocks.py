@@ -40,11 +40,21 @@ class MailBlock(_SelectBlock):
 
 
 class SegmentBlock(_SelectBlock):
-    """Chooses a segment."""
+    """Chooses a segment; not a live one, of which nobody is a member."""
 
     @cached_property
     def target_model(self) -> type[Segment]:
         return Segment
+
+    @cached_property
+    def field(self) -> forms.ModelChoiceField:
+        return forms.ModelChoiceField(
+            queryset=Segment.objects.filter(is_live=False),
+            widget=self.widget,
+            required=self._required,
+            validators=self._validators,
+            help_text=self._help_text,
+        )
 
 
 def duration_fields(label: str | Promise) -> list[tuple[str, blocks.Block]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.db import models, transaction
@@ -13,6 +14,13 @@ from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules.fields import LazyStreamField
 from wagtail_ma.scenarios import reasons
+
+logger = logging.getLogger(__name__)
+
+# Wagtail's name for what its command "publish_scheduled" does.
+SCHEDULED = "wagtail.publish.scheduled"
+# What decides who may enter: when it changes, only what happens from then on lets anybody in.
+ENTRANCE = ("live", "entry", "activity_kind", "segment_id")
 
 
 class StepsField(LazyStreamField):
@@ -39,13 +47,19 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     entry = models.CharField(_("starts when"), max_length=10, choices=Entry.choices, default=Entry.ACTIVITY)
     activity_kind = models.CharField(_("activity"), max_length=64, blank=True)
     segment = models.ForeignKey(
-        "wagtail_ma.Segment", verbose_name=_("segment"), null=True, blank=True, on_delete=models.PROTECT
+        "wagtail_ma.Segment",
+        verbose_name=_("segment"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        # Nobody enters a live one.
+        limit_choices_to={"is_live": False},
     )
     again = models.CharField(_("who may enter"), max_length=10, choices=Again.choices, default=Again.ONCE)
     steps = StepsField(_("steps"), blank=True)
     # Switched without publishing, within seconds.
     is_paused = models.BooleanField(_("paused"), default=False, editable=False)
-    # What happened before does not let anybody in: first publication, or the end of a pause.
+    # What happened before does not let anybody in: publication with this way in, or the end of a pause.
     active_since = models.DateTimeField(null=True, editable=False)
 
     class Meta:
@@ -67,17 +81,29 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
 
         Every way of publishing (admin, schedule, code) comes through here.
 
-        :raises wagtail_ma.scenarios.publish.NotReady: the steps cannot run.
+        :raises wagtail_ma.scenarios.publish.NotReady: the steps cannot run. Not on its scheduled day:
+            the command that publishes would never come to the site's pages behind it. The revision
+            then is a draft again.
         """
-        from wagtail_ma.scenarios.publish import check, publish
+        from wagtail_ma.scenarios.publish import NotReady, check, publish
 
-        check(revision.as_object())
+        try:
+            check(revision.as_object())
+        except NotReady:
+            if kwargs.get("log_action") != SCHEDULED:
+                raise
+            logger.exception("scenario %s could not be published on its day", self.pk)
+            revision.approved_go_live_at = None
+            revision.save(update_fields=["approved_go_live_at"])
+            return None
+        before = Scenario.objects.filter(pk=self.pk).values(*ENTRANCE).first()
         with transaction.atomic():
             result = super().publish(revision, *args, **kwargs)
             published = Scenario.objects.get(pk=self.pk)
             # Not live: the revision waits for its day, and comes through here again then.
             if published.live:
-                publish(published, now=published.last_published_at)
+                begins_anew = before != {name: getattr(published, name) for name in ENTRANCE}
+                publish(published, now=published.last_published_at, begins_anew=begins_anew)
         return result
 
     @property

@@ -103,13 +103,14 @@ def check(scenario: Scenario) -> None:
         raise NotReady(found)
 
 
-def publish(scenario: Scenario, *, now: datetime) -> ScenarioVersion:
+def publish(scenario: Scenario, *, now: datetime, begins_anew: bool = False) -> ScenarioVersion:
     """Keep the steps of a live scenario as a version; those inside stay with theirs.
 
     Publishing the same steps again changes nothing.
 
     :param scenario: as saved, with the steps that are in force.
-    :param now: the first publication: what happened earlier does not let anybody in.
+    :param now: of the first publication, what happened earlier does not let anybody in.
+    :param begins_anew: it was not in force, or had another way in: as at the first publication.
     :raises NotReady: the scenario cannot run.
     """
     check(scenario)
@@ -117,7 +118,7 @@ def publish(scenario: Scenario, *, now: datetime) -> ScenarioVersion:
     with transaction.atomic():
         # One publisher at a time: the number is counted.
         Scenario.objects.select_for_update().filter(pk=scenario.pk).first()
-        if scenario.active_since is None:
+        if begins_anew or scenario.active_since is None:
             scenario.active_since = now
             Scenario.objects.filter(pk=scenario.pk).update(active_since=now)
         latest = scenario.versions.order_by("-number").first()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from wagtail_ma.people import news
@@ -72,7 +73,7 @@ def carry_forward(visit_ids: Sequence[int], activity_ids: Sequence[int], *, now:
     news.mark({identity.visitor_id for identity in identities.values()}, now=now)
 
 
-def _read(visits: Iterable[Visit], activities: Iterable[Activity], visit_ids: Sequence[int]) -> _Leaving:
+def _read(visits: QuerySet[Visit], activities: QuerySet[Activity], visit_ids: Sequence[int]) -> _Leaving:
     leaving = _Leaving()
     for visit in visits:
         leaving.owners[VISIT, visit.pk] = visit.identity_id
@@ -90,9 +91,11 @@ def _read(visits: Iterable[Visit], activities: Iterable[Activity], visit_ids: Se
             counts.views += 1
             counts.seconds += seconds
             counts.saw(at)
-    for activity in activities:
+    for activity in activities.select_related("visit"):
         leaving.owners[ACTIVITY, activity.pk] = activity.identity_id
-        leaving.counts[activity.identity_id].saw(activity.at)
+        is_bot = activity.visit is not None and activity.visit.is_bot
+        if not is_bot and not activity.data.get("is_machine"):
+            leaving.counts[activity.identity_id].saw(activity.at)
     return leaving
 
 

@@ -43,9 +43,8 @@
 
     let allowed; // may we send
     let wanted = "n"; // kind of view to begin once the page can be seen: background tabs and prerendering are no views
-    let view = 0; // the current one
+    let view = 0; // the current one; it gets its token (t) with its page message
     let path; // what it is a view of
-    let unsent; // its page message has not been sent yet
     let engaged, visible; // ms
     let deepest, height; // px of the content
     let beat; // engaged ms at which the next heartbeat is due
@@ -143,7 +142,6 @@
         path = location.pathname;
         wanted = engaged = visible = deepest = reported = 0;
         beat = 5e3;
-        unsent = 1;
         // After a history navigation the tag with the new token comes a moment later.
         if (view.y == "s") setTimeout(flush, 500);
         else flush();
@@ -155,19 +153,20 @@
     let flush = () => {
       let s = Math.min(100, (deepest / height) * 100 + 0.5) | 0;
       let news = engaged + visible + s - reported;
-      if (view) {
-        if (unsent) {
-          unsent = 0;
-          send("p", {
-            r: view.y == "n" ? document.referrer.slice(0, 300) : undefined,
-            z: innerWidth,
-            l: navigator.language,
-            w: +navigator.webdriver,
-          });
-        } else if (news > 30) {
+      if (view.t) {
+        if (news > 30) {
           reported += news;
           send("e", { q: ++sequence, e: engaged, o: visible, s });
         }
+      } else if (view) {
+        // Kept from now on: the next page's tag may come before its address is noticed.
+        view.t = tag.p;
+        send("p", {
+          r: view.y == "n" ? document.referrer.slice(0, 300) : undefined,
+          z: innerWidth,
+          l: navigator.language,
+          w: +navigator.webdriver,
+        });
       }
     };
 

@@ -30,22 +30,32 @@ def record(
     """
     if hit.event_id is None:
         return None
+    activity = told(identity, hit, visit, page, at=now)
+    if not _insert_once.run(activity):
+        raise Repeated
+    return activity
+
+
+def told(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, at: datetime) -> Activity:
+    """The act of a hit, not saved."""
     form_key = hit.data.get(FORM_KEY) if hit.name.startswith("form_") else None
-    activity = Activity(
+    return Activity(
         identity_id=identity.pk,
         visitor_id=identity.visitor_id,
         kind=hit.name,
-        at=now,
+        at=at,
         visit=visit,
         tracked_page=page,
         object_kind="form" if form_key is not None else "",
         object_key=str(form_key)[:100] if form_key is not None else "",
         data=hit.data,
-        source_key=f"browser:{hit.event_id}",
+        source_key=source_key(hit),
     )
-    if not _insert_once.run(activity):
-        raise Repeated
-    return activity
+
+
+def source_key(hit: Hit) -> str:
+    """What makes an act that the browser told the same one."""
+    return f"browser:{hit.event_id}"
 
 
 def add(

@@ -218,6 +218,14 @@ class ViewedInOrder(Condition):
         Flag(name="first_subtree", label=gettext_lazy("The pages below the first count too")),
         Reference(name="second", kind="page", label=gettext_lazy("Then page")),
         Flag(name="second_subtree", label=gettext_lazy("The pages below the second count too")),
+        Reference(
+            name="without",
+            kind="page",
+            label=gettext_lazy("Without this page in between"),
+            help_text=gettext_lazy("Empty: whatever was viewed in between."),
+            required=False,
+        ),
+        Flag(name="without_subtree", label=gettext_lazy("Nor a page below it")),
         days,
     )
 
@@ -228,14 +236,23 @@ class ViewedInOrder(Condition):
             first = first.filter(at__gte=scope.ago(days=values["days"]))
             second = second.filter(at__gte=scope.ago(days=values["days"]))
         earlier = first.filter(visitor=OuterRef("visitor"), at__lt=OuterRef("at"))
+        if values["without"] is not None:
+            between = views_of(values["without"], with_descendants=values["without_subtree"]).filter(
+                visitor=OuterRef("visitor"), at__gt=OuterRef("at"), at__lt=OuterRef(OuterRef("at"))
+            )
+            earlier = earlier.filter(~Exists(between))
         return Rows(second.filter(Exists(earlier)))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
-        return _("viewed %(first)s and later %(second)s%(within)s") % {
+        words = {
             "first": page_name(values, "first", "first_subtree"),
             "second": page_name(values, "second", "second_subtree"),
             "within": within(values["days"]),
         }
+        if values["without"] is None:
+            return _("viewed %(first)s and later %(second)s%(within)s") % words
+        words["without"] = page_name(values, "without", "without_subtree")
+        return _("viewed %(first)s and later %(second)s, without %(without)s in between%(within)s") % words
 
 
 OWN_KIND = "own"
@@ -286,3 +303,24 @@ class DidActivity(Condition):
         if values["kind"] == OWN_KIND:
             words["activity"] = _("did “%(name)s”") % {"name": values["name"] or ""}
         return _("%(activity)s %(times)s%(within)s") % words
+
+
+@register
+class FormNotSent(Condition):
+    key = "form_not_sent"
+    label = gettext_lazy("Form begun and not sent")
+    group = ACTIVITIES
+    icon = "form"
+    parameters = (days,)
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        begun = Activity.objects.filter(kind="form_start")
+        if values["days"] is not None:
+            begun = begun.filter(at__gte=scope.ago(days=values["days"]))
+        sent = Activity.objects.filter(
+            kind="form_submit", visitor=OuterRef("visitor"), at__gte=OuterRef("at")
+        )
+        return Rows(begun.filter(~Exists(sent)))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("began to fill in a form and sent none since%(within)s") % {"within": within(values["days"])}

@@ -88,6 +88,8 @@ class Hit:
     # No identifier is allowed (consent, Do Not Track, Global Privacy Control): counted, not recorded.
     is_anonymous: bool = False
     title: str = ""
+    # The key need not be in the database yet (people/drawn_keys.py).
+    is_key_fresh: bool = False
     # Who tells: the "script", the "server" that sent the page, its "log" (PageView.Source).
     source: str = "script"
     # In place of a cookie, where there can be none (people/log_identities.py).
@@ -130,6 +132,7 @@ class Sender:
     user_agent: str = ""
     hosts: frozenset[str] = frozenset()
     is_anonymous: bool = False
+    is_key_fresh: bool = False
 
 
 def parse(body: bytes, *, sender: Sender) -> Hit:
@@ -178,6 +181,7 @@ def from_message(message: Mapping[str, Any], *, sender: Sender) -> Hit:
         url=url,
         page=page,
         browser_key=sender.browser_key,
+        is_key_fresh=sender.is_key_fresh,
         referrer=_text(message, "r", "")[:MAX_URL_LENGTH],
         nav_type=_nav_type(message),
         language=_language(message),

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -155,7 +155,9 @@ def _by_address(ref: PageRef, hit: Hit) -> tuple[str, dict[str, Any]]:
     key = f"url:{ref.site_id or 0}:{path}"
     if len(key) > MAX_KEY_LENGTH:
         key = f"url:{ref.site_id or 0}:sha256:{hashlib.sha256(path.encode()).hexdigest()}"
-    fields = {"url": _address(hit.url) or path, "title": hit.title[:255], "locale": ref.locale[:12]}
+    # Scheme and host of where it was seen; the path is the signed one.
+    url = urlsplit(hit.url)._replace(path=quote(path), query="", fragment="").geturl()[:2000]
+    fields = {"url": url, "title": hit.title[:255], "locale": ref.locale[:12]}
     return key, fields
 
 

@@ -28,7 +28,7 @@ TOLERANCE_SECONDS = 5
 # this is no visitor.
 DOUBTFUL_SECONDS = 60
 MAX_DOUBTFUL_VIEWS = 3
-DOUBTFUL = "doubtful"
+DOUBTFUL = Visitor.DOUBTFUL
 # How late the first message of a view may come; it waits in the browser while the server is away.
 MAX_LATE = timedelta(days=1)
 # A view that grew by less (engaged seconds) is not worth another look by react.
@@ -70,15 +70,19 @@ _raise_totals = Update(
 
 
 @dataclass(frozen=True)
-class _Totals:
+class Totals:
+    """How long (seconds) and how far (percent) a view was read."""
+
     engaged: float
     visible: float
     scroll: int
 
-    def is_beyond(self, known: _Totals) -> bool:
+    def is_beyond(self, known: Totals) -> bool:
+        """Whether anything is more than was known."""
         return self.engaged > known.engaged or self.visible > known.visible or self.scroll > known.scroll
 
-    def is_noticeably_beyond(self, known: _Totals) -> bool:
+    def is_noticeably_beyond(self, known: Totals) -> bool:
+        """Whether react should look."""
         return self.engaged - known.engaged >= NOTICEABLE_SECONDS or self.scroll > known.scroll
 
 
@@ -94,7 +98,7 @@ def record(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now
     view = seen(identity, hit, page, at=hit.began_at(now))
     view.visit = visit
     if not _insert.run(view) and not tells_more:
-        raise Repeated
+        raise Repeated(just_now=identity.is_new or hit.is_engagement)
     if hit.source == PageView.Source.SERVER and not hit.is_bot:
         estimates.estimate([visit.pk], first=now, last=now)
     return view
@@ -134,10 +138,8 @@ def grow(hit: Hit, *, now: datetime) -> bool:
     if row is None:
         return False
     pk, at, engaged, visible, scroll, was_doubtful, visit_id, last_at, visitor_id = row
-    known = _Totals(engaged, visible, scroll)
-    longest = _open_seconds(hit, at, now=now) + TOLERANCE_SECONDS
-    totals = _bounded(hit, longest)
-    is_doubtful = hit.visible_seconds > longest + DOUBTFUL_SECONDS
+    known = Totals(engaged, visible, scroll)
+    totals, is_doubtful = told(hit, at, now=now)
     if totals.is_beyond(known):
         # Only news prolong: the same total may be told again much later.
         visits.prolong(Visit(pk=visit_id, last_at=last_at), now=now)
@@ -149,10 +151,17 @@ def grow(hit: Hit, *, now: datetime) -> bool:
             is_doubtful=is_doubtful,
         )
         if is_doubtful and not was_doubtful:
-            _doubt(visitor_id)
+            doubt(visitor_id)
     if totals.is_noticeably_beyond(known):
         news.mark([visitor_id], now=now)
     return True
+
+
+def told(hit: Hit, at: datetime, *, now: datetime) -> tuple[Totals, bool]:
+    """What an engagement message tells of a view that began ``at``: the totals, bounded by the time
+    since, and whether it claims so much more that it is in doubt."""
+    longest = _open_seconds(hit, at, now=now) + TOLERANCE_SECONDS
+    return _bounded(hit, longest), hit.visible_seconds > longest + DOUBTFUL_SECONDS
 
 
 def _open_seconds(hit: Hit, at: datetime, *, now: datetime) -> float:
@@ -168,7 +177,7 @@ def _open_seconds(hit: Hit, at: datetime, *, now: datetime) -> float:
     return (now - at).total_seconds()
 
 
-def _doubt(visitor_id: int) -> None:
+def doubt(visitor_id: int) -> None:
     """Take a visitor with too many doubtful views out of lists and scenarios (one statement)."""
     doubtful = (
         PageView.objects.filter(visitor_id=visitor_id, is_doubtful=True)
@@ -195,11 +204,11 @@ def browser_key_of(hit: Hit, *, now: datetime) -> str | None:
     return row[0] if row else None
 
 
-def _bounded(hit: Hit, longest: float) -> _Totals:
+def _bounded(hit: Hit, longest: float) -> Totals:
     longest = max(longest, 0)
     visible = round(min(hit.visible_seconds, longest), 1)
     engaged = min(hit.engaged_seconds, visible)
-    return _Totals(engaged, visible, min(max(hit.scroll_percent, 0), 100))
+    return Totals(engaged, visible, min(max(hit.scroll_percent, 0), 100))
 
 
 def _explain(visit: Visit, hit: Hit) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -46,6 +46,43 @@ class VisitCount(Condition):
         return _("made %(visits)s%(within)s") % {
             "visits": visits(values["comparison"], values["number"]),
             "within": within(values["days"]),
+        }
+
+
+@register
+class Surge(Condition):
+    key = "surge"
+    label = gettext_lazy("Back after a silence")
+    group = VISITS
+    icon = "resubmit"
+    parameters = (
+        Number(name="number", label=gettext_lazy("Visits at least"), default=2, minimum=1, maximum=1_000),
+        Number(name="days", label=gettext_lazy("In the last … days"), default=7, minimum=1, maximum=3650),
+        Number(
+            name="silence",
+            label=gettext_lazy("After … days without a visit"),
+            help_text=gettext_lazy("Only people who had been here before that."),
+            default=60,
+            minimum=1,
+            maximum=3650,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        began, silent = scope.ago(days=values["days"]), scope.ago(days=values["days"] + values["silence"])
+        counts = {
+            "recent": Count("pk", filter=Q(started_at__gte=began)),
+            "between": Count("pk", filter=Q(started_at__gte=silent, started_at__lt=began)),
+            "before": Count("pk", filter=Q(started_at__lt=silent)),
+        }
+        having = Q(recent__gte=values["number"], between=0, before__gte=1)
+        return Rows(human_visits(), aggregates=counts, having=having)
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("made %(visits)s%(within)s after %(silence)d days without any") % {
+            "visits": visits("at_least", values["number"]),
+            "within": within(values["days"]),
+            "silence": values["silence"],
         }
 
 
@@ -169,7 +206,7 @@ class CameByCampaign(Condition):
     key = "campaign"
     label = gettext_lazy("Came by a campaign")
     group = VISITS
-    icon = "bullhorn"
+    icon = "thumbtack"
     parameters = (
         which_visit,
         Text(

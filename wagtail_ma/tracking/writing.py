@@ -24,7 +24,15 @@ class Busy(MarketingError):
 
 class Repeated(MarketingError):
     """What the message tells is stored already. Raised within ``write_facts()``, so that nothing of
-    the repetition stays: it neither prolongs a visit nor begins one."""
+    the repetition stays: it neither prolongs a visit nor begins one.
+
+    :param just_now: it was perhaps stored while this message was on its way into the database, and
+        is to be tried once more.
+    """
+
+    def __init__(self, *, just_now: bool = False) -> None:
+        super().__init__("stored already")
+        self.just_now = just_now
 
 
 @contextmanager

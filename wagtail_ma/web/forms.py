@@ -111,7 +111,9 @@ def _take(
     with write_facts(wait_ms=WAIT_MS):
         browser = None
         if not cookies.refuses_identifier(request):
-            browser = browsers.recognise(cookies.browser_key(request), now=now)
+            browser = browsers.recognise(
+                cookies.browser_key(request), now=now, is_fresh=cookies.is_fresh(request)
+            )
         done = submit(
             form,
             values,

@@ -64,17 +64,18 @@ def _answer(request: HttpRequest) -> HttpResponse:
         user_agent=request.headers.get("User-Agent", ""),
         hosts=hosts,
         is_anonymous=refuses,
+        is_key_fresh=not refuses and cookies.is_fresh(request),
     )
     found = from_message(message, sender=sender)
     if found.page is not None and sites.is_of_another(found.page.site_id, found.url):
         raise BadHit("page token of another site", 204)
     if _is_over_limit(sender) or is_staff(request):
         return _empty(204)
-    recorded = flow.record_hit(found, now=timezone.now())
+    recorded = flow.receive(found, now=timezone.now())
     queue.wake()
     response = _empty(204)
     if recorded.browser_key is not None:
-        cookies.set_browser_key(response, recorded.browser_key, request=request)
+        cookies.set_browser_key(response, recorded.browser_key, request=request, is_fresh=recorded.is_fresh)
     elif found.is_anonymous and not refuses:
         # The browser's own signal came in the message only: forget what we knew.
         response.delete_cookie(conf.COOKIE_NAME, samesite="Lax")
@@ -90,7 +91,11 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> HttpResponse:
         cookies.set_refused(response, request=request)
     elif not (message.get("g") or _signals_refusal(request)) and not is_staff(request):
         with write_facts():
-            identity = browsers.recognise(cookies.browser_key(request), now=timezone.now())
+            identity = browsers.recognise(
+                cookies.browser_key(request),
+                now=timezone.now(),
+                is_fresh=cookies.is_fresh(request),
+            )
         cookies.set_browser_key(response, identity.key, request=request)
     return response
 

@@ -74,10 +74,10 @@ def _write(page: Any, request: HttpRequest, response: Any) -> None:
     if not hit.is_bot:
         # What a shared cache answers never comes here. Also where no cookie is set.
         patch_cache_control(response, private=True)
-    recorded = flow.record_hit(hit, now=timezone.now())
+    recorded = flow.receive(hit, now=timezone.now())
     queue.wake()
     if recorded.browser_key is not None:
-        cookies.set_browser_key(response, recorded.browser_key, request=request)
+        cookies.set_browser_key(response, recorded.browser_key, request=request, is_fresh=recorded.is_fresh)
 
 
 def _hit(page: Any, request: HttpRequest) -> Hit:
@@ -90,6 +90,7 @@ def _hit(page: Any, request: HttpRequest) -> Hit:
         view_id=uuid.uuid4(),
         url=request.build_absolute_uri()[:MAX_URL_LENGTH],
         browser_key=None if refuses or bot else cookies.browser_key(request),
+        is_key_fresh=not (refuses or bot) and cookies.is_fresh(request),
         page=PageRef(site.pk if site else None, page.pk, request.path, get_language() or ""),
         referrer=request.headers.get("Referer", "").replace("\0", "")[:MAX_URL_LENGTH],
         language=_language(request),

@@ -86,11 +86,20 @@ SEGMENTS = {
 # The call at the foot of the home page: for readers of the prices, and for everybody else.
 VARIANTS: dict[str, dict[str, tuple[str, str]]] = {
     "ja": {
-        "pricing": ("料金をご検討中ですか？人数と拠点数から、概算をすぐにお出しします。", "見積もりを相談する"),
-        "default": ("紙と判子から抜け出す、最初の九十日の進め方を資料にまとめました。", "資料をダウンロードする"),
+        "pricing": (
+            "料金をご検討中ですか？人数と拠点数から、概算をすぐにお出しします。",
+            "見積もりを相談する",
+        ),
+        "default": (
+            "紙と判子から抜け出す、最初の九十日の進め方を資料にまとめました。",
+            "資料をダウンロードする",
+        ),
     },
     "en": {
-        "pricing": ("Weighing up the price? Tell us how many you are and get an estimate.", "Ask for an estimate"),
+        "pricing": (
+            "Weighing up the price? Tell us how many you are and get an estimate.",
+            "Ask for an estimate",
+        ),
         "default": ("Our whitepaper tells how to get away from paper in ninety days.", "Get the whitepaper"),
     },
 }

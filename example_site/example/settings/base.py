@@ -119,7 +119,19 @@ Q_CLUSTER = {
     "poll": 1,
 }
 
-WAGTAIL_MA: dict[str, object] = {}
+WAGTAIL_MA: dict[str, object] = {
+    # "server", "slots" or "auto": see docs/personalisation.md.
+    "PERSONALISATION": os.environ.get("WAGTAIL_MA_PERSONALISATION") or "auto",
+}
+
+if os.environ.get("WAGTAIL_MA_PAGE_CACHE") == "1":
+    # Whole pages are kept for everybody: personalised blocks then are filled in by a script.
+    MIDDLEWARE = [
+        "django.middleware.cache.UpdateCacheMiddleware",
+        *MIDDLEWARE,
+        "django.middleware.cache.FetchFromCacheMiddleware",
+    ]
+    CACHE_MIDDLEWARE_SECONDS = 60
 
 LOGGING = {
     "version": 1,

@@ -28,9 +28,7 @@ class Command(BaseCommand):
             pass
         before = retention.cutoff(now=now)
         self.stdout.write(f"Keeping {conf.RETENTION_MONTHS} months: since {before:%Y-%m-%d}.")
-        deleted = retention.purge(
-            now=now, carry=partial(carry_forward, now=now), progress=self._progress
-        )
+        deleted = retention.purge(now=now, carry=partial(carry_forward, now=now), progress=self._progress)
         if self.stdout.isatty():
             self.stdout.write("")
         self.stdout.write(f"Deleted rows: {deleted}")

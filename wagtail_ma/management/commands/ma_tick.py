@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from wagtail_ma.jobs.tick import tick
 
@@ -35,11 +35,18 @@ class Command(BaseCommand):
             raise CommandError("--loop needs a pause of more than 0 seconds.")
         try:
             while True:
-                self._round(options["verbosity"] - 1)
+                self._round_or_rest(options["verbosity"] - 1)
                 close_old_connections()
                 time.sleep(pause)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
+
+    def _round_or_rest(self, verbosity: int) -> None:
+        """A database that is away for a moment does not end the loop."""
+        try:
+            self._round(verbosity)
+        except DatabaseError as error:
+            self.stderr.write(f"The database does not answer; trying again: {error}")
 
     def _round(self, verbosity: int) -> None:
         done = tick()

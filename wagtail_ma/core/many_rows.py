@@ -1,0 +1,129 @@
+"""Statements that write many rows at once: their SQL is written once, however many rows there are.
+
+PostgreSQL gets one array per column (measured: about a third of the time of a list of VALUES), SQLite
+one row after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Field, Model
+
+
+class InsertRows:
+    """Inserts rows of a model; their primary keys are not told.
+
+    :param unique: names of fields; a row that has the same values there is kept as it is …
+    :param larger: … except for these fields, which get the larger of both values …
+    :param smaller: … and these, which get the smaller one.
+    """
+
+    def __init__(
+        self,
+        model: type[Model],
+        *,
+        unique: tuple[str, ...] = (),
+        larger: tuple[str, ...] = (),
+        smaller: tuple[str, ...] = (),
+    ) -> None:
+        self._model = model
+        self._unique, self._larger, self._smaller = unique, larger, smaller
+        self._sql: dict[str, str] = {}
+
+    def run(self, rows: Sequence[Any]) -> None:
+        """Write them. With ``larger`` or ``smaller``, no two of them may be the same by ``unique``."""
+        if not rows:
+            return
+        connection = connections[DEFAULT_DB_ALIAS]
+        fields = [field for field in self._model._meta.concrete_fields if not field.primary_key]
+        if connection.vendor not in self._sql:
+            self._sql[connection.vendor] = self._write(fields, connection)
+        values = [
+            [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+            for row in rows
+        ]
+        _execute(self._sql[connection.vendor], values, connection)
+
+    def _write(self, fields: list[Any], connection: Any) -> str:
+        quote = connection.ops.quote_name
+        table = quote(self._model._meta.db_table)
+        columns = ", ".join(quote(field.column) for field in fields)
+        if connection.vendor == "postgresql":
+            source = f"SELECT * FROM unnest({_arrays(fields, connection)})"  # noqa: S608
+        else:
+            source = f"VALUES ({', '.join(['%s'] * len(fields))})"
+        return f"INSERT INTO {table} ({columns}) {source}{self._conflict(table, connection)}"
+
+    def _conflict(self, table: str, connection: Any) -> str:
+        if not self._unique:
+            return ""
+        column = _columns(self._model, connection)
+        target = f" ON CONFLICT ({', '.join(column(name) for name in self._unique)}) DO "
+        changes = [
+            f"{column(name)} = {extreme}({table}.{column(name)}, EXCLUDED.{column(name)})"
+            for names, extreme in zip((self._larger, self._smaller), _extremes(connection), strict=True)
+            for name in names
+        ]
+        return target + (f"UPDATE SET {', '.join(changes)}" if changes else "NOTHING")
+
+
+class RaiseRows:
+    """Raises fields of rows: each gets the larger of what it has and what is given.
+
+    Never lowers anything, whatever another process did since the row was read.
+    """
+
+    def __init__(self, model: type[Model], *names: str) -> None:
+        self._model = model
+        self._fields = [model._meta.get_field(name) for name in names]
+        self._sql: dict[str, str] = {}
+
+    def run(self, rows: Sequence[Any]) -> None:
+        """Write the rows' values of these fields, by their primary keys."""
+        if not rows:
+            return
+        connection = connections[DEFAULT_DB_ALIAS]
+        if connection.vendor not in self._sql:
+            self._sql[connection.vendor] = self._write(connection)
+        values = [
+            [*(f.get_db_prep_save(getattr(row, f.attname), connection) for f in self._fields), row.pk]
+            for row in rows
+        ]
+        _execute(self._sql[connection.vendor], values, connection)
+
+    def _write(self, connection: Any) -> str:
+        quote = connection.ops.quote_name
+        table, key = quote(self._model._meta.db_table), quote(self._model._meta.pk.column)
+        names = [quote(field.column) for field in self._fields]
+        if connection.vendor == "postgresql":
+            arrays = f"{_arrays(self._fields, connection)}, %s::bigint[]"
+            changes = ", ".join(f"{name} = GREATEST({table}.{name}, given.{name})" for name in names)
+            given = f"unnest({arrays}) AS given ({', '.join(names)}, given_key)"
+            return f"UPDATE {table} SET {changes} FROM {given} WHERE {table}.{key} = given_key"  # noqa: S608
+        changes = ", ".join(f"{name} = MAX({name}, %s)" for name in names)
+        return f"UPDATE {table} SET {changes} WHERE {key} = %s"  # noqa: S608
+
+
+def _columns(model: type[Model], connection: Any) -> Any:
+    return lambda name: connection.ops.quote_name(model._meta.get_field(name).column)
+
+
+def _extremes(connection: Any) -> tuple[str, str]:
+    return ("GREATEST", "LEAST") if connection.vendor == "postgresql" else ("MAX", "MIN")
+
+
+def _arrays(fields: Sequence[Field[Any, Any]], connection: Any) -> str:
+    # Without a length: a cast to varchar(n) would cut silently, the column complains.
+    types = [(field.db_type(connection) or "").split("(")[0] for field in fields]
+    return ", ".join(f"%s::{name}[]" for name in types)
+
+
+def _execute(sql: str, values: list[list[Any]], connection: Any) -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(sql, [list(column) for column in zip(*values, strict=True)])
+        else:
+            cursor.executemany(sql, values)

@@ -1,0 +1,243 @@
+"""Visits, views and acts of a batch of messages: read at once, changed in memory, written at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from wagtail_ma.core.many_rows import InsertRows, RaiseRows
+from wagtail_ma.people.models import Identity, News
+from wagtail_ma.tracking import activities, estimates, views, visits
+from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.models import Activity, PageView, TrackedPage, Visit
+
+_TOTALS = ("engaged_seconds", "visible_seconds", "scroll_percent", "is_doubtful")
+_ORIGIN = ("started_at", "landing", "referrer_host", "medium", "source", "campaign")
+
+_insert_views = InsertRows(PageView, unique=("view_id",), larger=_TOTALS, smaller=("at",))
+_insert_activities = InsertRows(Activity, unique=("identity", "source_key"))
+_insert_news = InsertRows(News)
+_raise_totals = RaiseRows(PageView, *_TOTALS)
+_prolong = RaiseRows(Visit, "last_at")
+
+
+@dataclass(eq=False)
+class _Seen:
+    """A view, and what became of it in this batch."""
+
+    view: PageView
+    visit: Visit
+    is_new: bool = False
+    is_grown: bool = False
+    is_earlier: bool = False
+
+    @property
+    def totals(self) -> views.Totals:
+        view = self.view
+        return views.Totals(view.engaged_seconds, view.visible_seconds, view.scroll_percent)
+
+
+class Facts:
+    """The facts around a batch.
+
+    :param view_ids: of all its messages.
+    """
+
+    def __init__(self, view_ids: Collection[UUID]) -> None:
+        self._timeout = visits.timeout()
+        self._views = {seen.view.view_id: seen for seen in _known_views(view_ids)}
+        self._visits: dict[int, list[Visit]] = defaultdict(list)
+        self._known_acts: set[tuple[int, str]] = set()
+        self._acts: dict[tuple[int, str], Activity] = {}
+        self._news: dict[int, datetime] = {}
+        self._new_visits: list[Visit] = []
+        self._prolonged: dict[int, Visit] = {}
+        self._moved: dict[int, Visit] = {}
+        self._estimated: list[tuple[Visit, datetime]] = []
+        self._doubted: set[int] = set()
+
+    def knows(self, view_id: UUID) -> bool:
+        """Whether this view is in the database."""
+        return view_id in self._views
+
+    def owner_id(self, hit: Hit, *, at: datetime) -> int | None:
+        """The id of the browser that opened the view of a hit, as long as a visit waits."""
+        seen = self._views.get(hit.view_id)
+        if seen is None or seen.view.at <= at - self._timeout:
+            return None
+        identity = seen.view.identity
+        return identity.pk if identity.kind == Identity.Kind.BROWSER else None
+
+    def read(self, identities: Collection[Identity], messages: Sequence[tuple[Hit, datetime]]) -> None:
+        """Read what is known of these identities.
+
+        :param identities: all of the batch, locked.
+        """
+        known = [identity.pk for identity in identities if not identity.is_new]
+        times = [at for _hit, at in messages]
+        near = Visit.objects.filter(
+            identity_id__in=known,
+            last_at__gt=min(times) - self._timeout,
+            started_at__lt=max(times) + self._timeout,
+        )
+        # One object for one row, also where a view has brought it.
+        by_pk = {seen.visit.pk: seen.visit for seen in self._views.values()}
+        for visit in near if known else ():
+            self._visits[visit.identity_id].append(by_pk.setdefault(visit.pk, visit))
+        keys = [activities.source_key(hit) for hit, _at in messages if hit.event_id is not None]
+        if keys:
+            acts = Activity.objects.filter(identity_id__in=known, source_key__in=keys)
+            self._known_acts = set(acts.values_list("identity_id", "source_key"))
+
+    def add(self, hit: Hit, page: TrackedPage, identity: Identity | None, *, at: datetime) -> None:
+        """Take over one message.
+
+        :param identity: whose it is; may be missing for a message about a known view.
+        """
+        seen = self._views.get(hit.view_id)
+        if hit.is_activity:
+            self._act(hit, page, identity, at=at)
+        elif seen is None:
+            self._begin(hit, page, identity, at=at)
+        elif hit.is_engagement:
+            self._grow(seen, hit, at=at)
+        else:
+            self._repeat(seen, hit, page, at=at)
+
+    def _act(self, hit: Hit, page: TrackedPage, identity: Identity, *, at: datetime) -> None:
+        if hit.event_id is None:
+            self._visit_for(identity, hit, page, at=at)
+            return
+        key = (identity.pk, activities.source_key(hit))
+        if key in self._known_acts or key in self._acts:
+            return
+        visit = self._visit_for(identity, hit, page, at=at)
+        self._acts[key] = activities.told(identity, hit, visit, page, at=at)
+
+    def _begin(self, hit: Hit, page: TrackedPage, identity: Identity, *, at: datetime) -> None:
+        visit = self._visit_for(identity, hit, page, at=at)
+        view = views.seen(identity, hit, page, at=hit.began_at(at))
+        self._views[hit.view_id] = _Seen(view, visit, is_new=True)
+        if hit.source == PageView.Source.SERVER and not hit.is_bot:
+            self._estimated.append((visit, view.at))
+
+    def _grow(self, seen: _Seen, hit: Hit, *, at: datetime) -> None:
+        totals, is_doubtful = views.told(hit, seen.view.at, now=at)
+        known = seen.totals
+        if totals.is_noticeably_beyond(known):
+            self._mark(seen.view.visitor_id, at)
+        if not totals.is_beyond(known):
+            return
+        if at < seen.visit.last_at + self._timeout:
+            self._extend(seen.visit, at)
+        view = seen.view
+        view.engaged_seconds = max(known.engaged, totals.engaged)
+        view.visible_seconds = max(known.visible, totals.visible)
+        view.scroll_percent = max(known.scroll, totals.scroll)
+        seen.is_grown = True
+        if is_doubtful and not view.is_doubtful:
+            view.is_doubtful = True
+            self._doubted.add(view.visitor_id)
+
+    def _repeat(self, seen: _Seen, hit: Hit, page: TrackedPage, *, at: datetime) -> None:
+        """The first message of a view that is known: it came twice, or after the view's totals."""
+        if at < seen.view.at:
+            seen.view.at = at
+            seen.is_earlier = True
+        began_visit = seen.view.at <= seen.visit.started_at
+        if at < seen.visit.started_at:
+            self._begin_earlier(seen.visit, hit, page, at=at)
+            self._mark(seen.view.visitor_id, at)
+        elif began_visit and seen.visit.medium == "direct" and hit.referrer:
+            origin = visits.origin(hit)
+            if origin["medium"] != "direct":
+                self._move(seen.visit, origin)
+                self._mark(seen.view.visitor_id, at)
+
+    def _visit_for(self, identity: Identity, hit: Hit, page: TrackedPage, *, at: datetime) -> Visit:
+        """The visit that was going on at the time, or a new one."""
+        self._mark(identity.visitor_id, at)
+        ours = self._visits[identity.pk]
+        near = [v for v in ours if v.started_at - self._timeout < at < v.last_at + self._timeout]
+        if not near:
+            visit = visits.begun(identity, hit, page, now=at)
+            ours.append(visit)
+            self._new_visits.append(visit)
+            return visit
+        visit = max(near, key=lambda each: each.last_at)
+        if at < visit.started_at:
+            # A later message was written first, by another process.
+            self._begin_earlier(visit, hit, page, at=at)
+        self._extend(visit, at)
+        return visit
+
+    def _begin_earlier(self, visit: Visit, hit: Hit, page: TrackedPage, *, at: datetime) -> None:
+        visit.started_at = at
+        visit.landing = page
+        self._move(visit, visits.origin(hit))
+
+    def _move(self, visit: Visit, origin: dict[str, str]) -> None:
+        for name, value in origin.items():
+            setattr(visit, name, value)
+        if visit.pk is not None:
+            self._moved[visit.pk] = visit
+
+    def _extend(self, visit: Visit, at: datetime) -> None:
+        if visit.last_at < at:
+            visit.last_at = at
+            if visit.pk is not None:
+                self._prolonged[visit.pk] = visit
+
+    def _mark(self, visitor_id: int, at: datetime) -> None:
+        self._news[visitor_id] = max(at, self._news.get(visitor_id, at))
+
+    def save(self) -> None:
+        """Write everything."""
+        Visit.objects.bulk_create(self._new_visits)
+        _prolong.run([visit for _pk, visit in sorted(self._prolonged.items())])
+        for visit in self._moved.values():
+            visit.save(update_fields=_ORIGIN)
+        self._save_views()
+        for act in self._acts.values():
+            act.visit_id = act.visit.pk if act.visit else None
+        _insert_activities.run(list(self._acts.values()))
+        _insert_news.run([News(visitor_id=pk, at=at) for pk, at in self._news.items()])
+        if self._estimated:
+            times = [at for _visit, at in self._estimated]
+            ids = {visit.pk for visit, _at in self._estimated}
+            estimates.estimate(ids, first=min(times), last=max(times))
+        for visitor_id in self._doubted:
+            views.doubt(visitor_id)
+
+    def _save_views(self) -> None:
+        new = [seen for seen in self._views.values() if seen.is_new]
+        for seen in new:
+            seen.view.visit_id = seen.visit.pk
+        _insert_views.run([seen.view for seen in new])
+        known = [seen for seen in self._views.values() if not seen.is_new]
+        _raise_totals.run([seen.view for seen in known if seen.is_grown])
+        for seen in known:
+            if seen.is_earlier:
+                seen.view.save(update_fields=["at"])
+
+
+def _known_views(view_ids: Collection[UUID]) -> list[_Seen]:
+    """Those of these views that are in the database; their visits are locked, as everywhere: so their
+    visitor is right even when a merge is under way."""
+    rows = (
+        PageView.objects.filter(view_id__in=view_ids)
+        .select_related("visit", "identity")
+        .select_for_update(of=("visit",), no_key=True)
+        .order_by("visit_id", "pk")
+    )
+    visits_by_pk: dict[int, Visit] = {}
+    found = []
+    for view in rows:
+        visit = visits_by_pk.setdefault(view.visit_id, view.visit)
+        # (The view's own copy may be older than the lock.)
+        view.visitor_id = visit.visitor_id
+        found.append(_Seen(view, visit))
+    return found
