@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "performance.md"
 REDIS = os.environ.get("REDIS", "redis://127.0.0.1:6379/0")
 POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
+DATABASES = ("wagtail_ma_bench_site", "wagtail_ma_bench_reference")
 BROWSERS = 100
 RECORDINGS = ("direct", "buffered", "redis")
 # Budgets: speed as a share of that of the view that does one INSERT (direct: SQLite, PostgreSQL).
@@ -131,7 +132,7 @@ def manage(settings: str, env: dict[str, str], *command: str) -> None:
 
 def set_up(place: Path, postgres: str) -> tuple[dict[str, str], dict[str, str]]:
     """Databases and content; environments of the example site and of the reference."""
-    site = environment(place, postgres and _with_name(postgres, "wagtail_ma_bench_site"))
+    site = environment(place, postgres and with_name(postgres, "wagtail_ma_bench_site"))
     reference = {**site, "BENCH_SQLITE": str(place / "reference.sqlite3")}
     if postgres:
         parts = urlsplit(postgres)
@@ -142,22 +143,24 @@ def set_up(place: Path, postgres: str) -> tuple[dict[str, str], dict[str, str]]:
             "PGHOST": parts.hostname or "",
             "PGPORT": str(parts.port or ""),
         }
-        _databases(postgres, "CREATE")
+        databases(postgres, "CREATE")
     manage("benchmarks.reference.settings", reference, "migrate", "--run-syncdb")
     manage("benchmarks.site_settings", site, "migrate")
     manage("benchmarks.site_settings", site, "load_example_site")
     return site, reference
 
 
-def _with_name(url: str, name: str) -> str:
+def with_name(url: str, name: str) -> str:
+    """The address of another database on the same server."""
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
-def _databases(url: str, verb: str) -> None:
+def databases(url: str, verb: str, names: tuple[str, ...] = DATABASES) -> None:
+    """CREATE them, empty, or DROP them."""
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as connection:
-        for name in ("wagtail_ma_bench_site", "wagtail_ma_bench_reference"):
+        for name in names:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             if verb == "CREATE":
                 connection.execute(f"CREATE DATABASE {name}")
@@ -214,7 +217,7 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
             for server in servers:
                 server.stop()
             if postgres:
-                _databases(postgres, "DROP")
+                databases(postgres, "DROP")
 
 
 def _matching(cases: list[Case], match: str) -> list[Case]:
@@ -329,10 +332,10 @@ def machine() -> str:
     )
 
 
-def write(lines: list[str]) -> None:
-    """Replace the table in docs/performance.md."""
+def write(lines: list[str], name: str = "bench") -> None:
+    """Replace a table in docs/performance.md."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    begin, end = "<!-- bench: begin -->", "<!-- bench: end -->"
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, after = text.split(begin)[0], text.split(end)[1]
     DOCUMENT.write_text("\n".join([before + begin, *lines, end]) + after, encoding="utf-8")
 
@@ -355,8 +358,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--match", default="", help="only cases whose name matches this expression")
+    parser.add_argument("--history", action="store_true", help="ten million views instead (15 minutes)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
+    if options.history:
+        subprocess.run([sys.executable, "-m", "benchmarks.history", *["--write"] * options.write], check=True)
+        return
     # So that servers and databases are cleared away whatever ends the run.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     lines = ["", machine(), ""]

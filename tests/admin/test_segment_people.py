@@ -107,8 +107,12 @@ def test_person__rule__verdict_of_each_condition(editor: Client, home: Any, now:
 
 @pytest.mark.parametrize("act, expected", [("add", True), ("remove", False)])
 def test_person__by_hand__more_than_the_rule(
-    editor: Client, home: Any, now: Any, act: str, expected: bool
-) -> None:  # noqa: F811
+    editor: Client,  # noqa: F811
+    home: Any,
+    now: Any,
+    act: str,
+    expected: bool,
+) -> None:
     browser = make_browser(now=now)
     if not expected:
         make_view(browser, home, at=now)

@@ -159,7 +159,7 @@ def test_segment__made_from_a_rule__counts_live_and_can_be_previewed_in_a_page(
     heading = add_block(page, f"{personalised}-default", "Heading")
     field(page, heading).fill("Words for everybody else")
     page.get_by_role("button", name="Toggle preview").click()
-    preview = page.frame_locator("iframe.w-preview__iframe")
+    preview = page.frame_locator("#w-preview-iframe")
     expect(preview.get_by_text("Words for everybody else")).to_have_count(1)
     page.select_option("#id_preview_mode", label=f"Segment: {name}")
     expect(preview.get_by_text("Words for readers of prices")).to_have_count(1)

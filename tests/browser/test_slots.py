@@ -88,7 +88,7 @@ def test_answer__too_late__default_after_a_second_and_for_good(home: str, playin
 
     def late(route: Route) -> None:
         somebody.page.wait_for_timeout(1_500)
-        route.fulfill(json={name: "<p>TOO LATE</p>" for name in route.request.post_data_json["b"]})
+        route.fulfill(json=dict.fromkeys(route.request.post_data_json["b"], "<p>TOO LATE</p>"))
 
     somebody.page.route("**/ma/v/", late)
     somebody.page.goto(home, wait_until="commit")
@@ -106,7 +106,7 @@ def test_answer__waited_for__room_is_kept_and_scripts_in_it_run(home: str, playi
         slot = somebody.page.locator("[data-ma-slot]")
         seen.append((slot.bounding_box(), slot.evaluate("each => getComputedStyle(each).visibility")))
         words = '<p>HELLO</p><script src="/static/company/none.js" data-ran></script>'
-        route.fulfill(json={name: words for name in route.request.post_data_json["b"]})
+        route.fulfill(json=dict.fromkeys(route.request.post_data_json["b"], words))
 
     asked = []
     somebody.page.on("request", lambda request: asked.append(request.url))

@@ -31,6 +31,10 @@ def message(page: Any, **changes: Any) -> dict[str, Any]:
     return {"k": "p", "v": str(uuid4()), "t": token, "u": "http://testserver/?a=1", "y": "n", **changes}
 
 
+def yes(page: Any, **changes: Any) -> dict[str, Any]:
+    return {"k": "k", "c": 1, "t": message(page)["t"], **changes}
+
+
 def post(client: Client, body: Any, **extra: Any) -> Any:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     options = {"content_type": "text/plain;charset=UTF-8", "HTTP_USER_AGENT": CHROME, **extra}
@@ -183,7 +187,7 @@ def test_hit__opt_in__only_counted_until_consent(home: Any, client: Client) -> N
     with override_settings(WAGTAIL_MA={"CONSENT": "opt-in"}):
         post(client, message(home))
         assert (Visitor.objects.count(), PageCount.objects.get().views) == (0, 1)
-        assert post(client, {"k": "k", "c": 1}).cookies[conf.COOKIE_NAME].value
+        assert post(client, yes(home)).cookies[conf.COOKIE_NAME].value
         post(client, message(home))
     assert (Visitor.objects.count(), PageView.objects.count(), PageCount.objects.get().views) == (1, 1, 1)
 
@@ -194,14 +198,21 @@ def test_consent__withdrawn__key_gone_and_recording_stops(home: Any, client: Cli
     assert response.cookies[conf.COOKIE_NAME].value == "no"
     post(client, message(home))
     assert (PageView.objects.count(), PageCount.objects.get().views) == (1, 1)
-    assert post(client, {"k": "k", "c": 1}).cookies[conf.COOKIE_NAME].value != "no"
+    assert post(client, yes(home)).cookies[conf.COOKIE_NAME].value != "no"
     post(client, message(home))
     assert PageView.objects.count() == 2
 
 
+@pytest.mark.parametrize("token", [None, "", "forged", 7])
+def test_consent__without_a_page_of_ours__makes_nobody(home: Any, client: Client, token: Any) -> None:
+    response = post(client, yes(home, t=token))
+    assert (response.status_code, dict(response.cookies)) == (204, {})
+    assert row_count() == 0
+
+
 def test_consent__given_with_privacy_signal__no_cookie(home: Any, client: Client) -> None:
-    assert not post(client, {"k": "k", "c": 1, "g": 1}).cookies
-    assert not post(client, {"k": "k", "c": 1}, HTTP_SEC_GPC="1").cookies
+    assert not post(client, yes(home, g=1)).cookies
+    assert not post(client, yes(home), HTTP_SEC_GPC="1").cookies
     assert row_count() == 0
 
 

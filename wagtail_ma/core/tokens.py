@@ -14,6 +14,7 @@ import json
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from wagtail_ma.conf import conf
 
@@ -85,6 +86,22 @@ def loads(
         limit was asked for.
     :raises BadToken: for any other text.
     """
+    payload, issued_at = read(purpose, token, secrets=secrets)
+    if max_age_seconds is not None:
+        age = (now - issued_at).total_seconds() if issued_at else float("inf")
+        if not -CLOCK_SKEW_SECONDS <= age <= max_age_seconds:
+            raise ExpiredToken("the token is too old")
+    return payload
+
+
+def read(
+    purpose: str, token: str, *, secrets: Sequence[bytes] | None = None
+) -> tuple[Payload, datetime | None]:
+    """Read a token of :func:`dumps` whatever its age: the payload, and when it was issued (None: it
+    does not say).
+
+    :raises BadToken: for any other text.
+    """
     data = _from_text(token)
     signed, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
     _verify(f"token:{purpose}", signed, mac, MAC_BYTES, _secrets(secrets))
@@ -97,11 +114,7 @@ def loads(
         payload = tuple(json.loads(body)) if flags & TUPLE else body
     except (IndexError, ValueError, struct.error) as error:
         raise BadToken("not a token") from error
-    if max_age_seconds is not None:
-        age = (now - issued_at).total_seconds() if issued_at else float("inf")
-        if not -CLOCK_SKEW_SECONDS <= age <= max_age_seconds:
-            raise ExpiredToken("the token is too old")
-    return payload
+    return payload, issued_at
 
 
 def mail_token(
@@ -164,10 +177,14 @@ def _secrets(secrets: Sequence[bytes] | None) -> Sequence[bytes]:
 
 
 def _mac(secret: bytes, purpose: str, message: bytes) -> bytes:
+    return hmac.digest(_key(secret, purpose), message, hashlib.sha256)
+
+
+@lru_cache(maxsize=64)
+def _key(secret: bytes, purpose: str) -> bytes:
     # The purpose goes into the key, hashed, so that no purpose can be the beginning of another.
     extracted = hmac.digest(b"wagtail_ma.core.tokens", secret, hashlib.sha256)
-    key = hmac.digest(extracted, purpose.encode() + b"\x01", hashlib.sha256)
-    return hmac.digest(key, message, hashlib.sha256)
+    return hmac.digest(extracted, purpose.encode() + b"\x01", hashlib.sha256)
 
 
 def _verify(purpose: str, message: bytes, mac: bytes, length: int, secrets: Sequence[bytes]) -> None:

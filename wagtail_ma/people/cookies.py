@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -21,29 +23,35 @@ REFUSED = "no"
 
 def browser_key(request: HttpRequest) -> str | None:
     """The key in the request's cookie; None without a cookie, or when we did not sign it."""
-    payload = _read(request)
-    return payload.decode("ascii", "replace") if isinstance(payload, bytes) else None
+    return read(request)[0]
 
 
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the key in the cookie was drawn or looked up within the last hour by a process that
     gathers messages: it need not be in the database yet (see drawn_keys.py)."""
-    if conf.RECORDING == "direct":
-        return False
-    # (Other keys carry no date.)
-    return _read(request, max_age_seconds=drawn_keys.FRESH_SECONDS) is not None
+    return read(request)[1]
 
 
-def _read(request: HttpRequest, *, max_age_seconds: float | None = None) -> tokens.Payload | None:
+def read(request: HttpRequest) -> tuple[str | None, bool]:
+    """:func:`browser_key` and :func:`is_fresh`."""
     cookie = request.COOKIES.get(conf.COOKIE_NAME)
     if not cookie:
-        return None
+        return None, False
     for purpose in (CONSENTED,) if _asks_for_consent() else (PURPOSE, CONSENTED):
         try:
-            return tokens.loads(purpose, cookie, now=timezone.now(), max_age_seconds=max_age_seconds)
+            payload, issued_at = tokens.read(purpose, cookie)
         except tokens.BadToken:
             continue
-    return None
+        # (Other keys carry no date.)
+        if not isinstance(payload, bytes):
+            return None, False
+        return payload.decode("ascii", "replace"), issued_at is not None and _is_recent(issued_at)
+    return None, False
+
+
+def _is_recent(moment: datetime) -> bool:
+    age = (timezone.now() - moment).total_seconds()
+    return conf.RECORDING != "direct" and -tokens.CLOCK_SKEW_SECONDS <= age <= drawn_keys.FRESH_SECONDS
 
 
 def set_browser_key(

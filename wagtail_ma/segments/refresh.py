@@ -229,7 +229,7 @@ def _compiled(queryset: QuerySet[Any], using: str) -> tuple[str, list[Any]]:
     try:
         sql, parameters = queryset.query.get_compiler(using=using).as_sql()
     except EmptyResultSet:
-        return "SELECT NULL WHERE 1 = 0", []
+        return "SELECT CAST(NULL AS bigint) WHERE 1 = 0", []
     return sql, list(parameters)
 
 

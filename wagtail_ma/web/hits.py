@@ -17,7 +17,7 @@ from wagtail_ma import flow
 from wagtail_ma.conf import conf
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import browsers, cookies
-from wagtail_ma.tracking import sites
+from wagtail_ma.tracking import page_token, sites
 from wagtail_ma.tracking.hits import CONSENT, MAX_BYTES, BadHit, Sender, from_message, read
 from wagtail_ma.tracking.writing import Busy, write_facts
 from wagtail_ma.web.limits import PerMinute
@@ -86,6 +86,9 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> HttpResponse:
     """``ma.consent(true)`` gives the browser its key, ``ma.consent(false)`` takes it away."""
     if message.get("c") not in (0, 1):
         raise BadHit("c is neither 1 nor 0")
+    if message["c"] and (not isinstance(message.get("t"), str) or page_token.read(message["t"]) is None):
+        # Without a page of ours nobody makes visitors.
+        raise BadHit("bad page token", 204)
     response = _empty(204)
     if not message["c"]:
         cookies.set_refused(response, request=request)

@@ -51,6 +51,14 @@ def send(browser: Browser, purpose: str, *, now: datetime) -> str | None:
     return done.identity.key if done.identity.kind == "browser" else browser.key
 
 
+NAMES = {
+    ("whitepaper", "ja"): "資料ダウンロード",
+    ("whitepaper", "en"): "Whitepaper download",
+    ("contact", "ja"): "お問い合わせ",
+    ("contact", "en"): "Contact",
+}
+
+
 def form_name(purpose: str, language: str) -> str:
-    """The name under which the loader made a form."""
-    return f"{purpose} ({language})"
+    """The name under which the loader makes a form."""
+    return NAMES[purpose, language]
