@@ -12,7 +12,3 @@ EMAIL_PORT = int(os.environ["WAGTAIL_MA_TEST_SMTP_PORT"])
 EMAIL_TIMEOUT = 10
 # Only the signing of cookies and links must be strong here, not the one log-in of the tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-# What Wagtail itself asks other hosts for; of all that is left nothing may leave the machine.
-WAGTAIL_ENABLE_UPDATE_CHECK = False
-WAGTAIL_GRAVATAR_PROVIDER_URL = None
