@@ -83,8 +83,11 @@ def personalised(page: Page, admin: str, language: str) -> None:
 
 
 def open_preview(page: Page) -> None:
-    """Open the panel with the preview, and wait for it."""
-    page.click("[data-side-panel-toggle=preview]")
+    """Open the panel with the preview unless Wagtail remembers it open, and wait for it."""
+    page.wait_for_load_state("networkidle")
+    toggle = page.locator("[data-side-panel-toggle=preview]")
+    if toggle.get_attribute("aria-expanded") != "true":
+        toggle.click()
     page.locator("#w-preview-iframe").wait_for()
     page.wait_for_timeout(2_000)
 

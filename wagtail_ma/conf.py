@@ -158,6 +158,10 @@ class Conf:
         """The model of people who log in, for foreign keys (``AUTH_USER_MODEL``)."""
         return settings.AUTH_USER_MODEL
 
+    def session_cookie(self) -> str:
+        """Name of Django's session cookie."""
+        return settings.SESSION_COOKIE_NAME
+
     def staff_language(self) -> str:
         """The language of mails to staff: the site's own (``LANGUAGE_CODE``)."""
         return settings.LANGUAGE_CODE

@@ -31,6 +31,7 @@ from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import (
     activities,
     counts,
+    one_statement,
     page_classes,
     pages,
     retention,
@@ -42,6 +43,7 @@ from wagtail_ma.tracking import (
 from wagtail_ma.tracking.batch import Heard
 from wagtail_ma.tracking.buffer import buffer
 from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.one_statement import Outcome
 from wagtail_ma.tracking.writing import Busy, Repeated, write_facts
 
 logger = logging.getLogger(__name__)
@@ -134,8 +136,11 @@ def _record_again(hit: Hit, repetition: Repeated, *, now: datetime) -> Recorded:
 
 def _record(hit: Hit, *, now: datetime) -> Recorded:
     page = pages.tracked_page_for(hit, now=now)
+    outcome = one_statement.record(hit, page, now=now)
+    if outcome is Outcome.DONE:
+        return Recorded(browser_key=None if hit.is_engagement else hit.browser_key)
     with write_facts():
-        if hit.is_engagement and views.grow(hit, now=now):
+        if hit.is_engagement and outcome is not Outcome.UNKNOWN_VIEW and views.grow(hit, now=now):
             return Recorded(browser_key=None)
         identity = _recognise(hit, now=now)
         visit = visits.visit_for(identity, hit, page, now=now)

@@ -86,6 +86,7 @@ def load_mails(pages: dict[tuple[str, str], Page]) -> dict[tuple[str, str], Mail
         ]
         mail = Mail(
             name=words["name"],
+            language=language,
             sender=sender,
             subject=words["subject"],
             preheader=words["preheader"],

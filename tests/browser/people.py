@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.chromium import EXECUTABLE
 
@@ -59,6 +67,7 @@ class Watched:
 @contextmanager
 def playing() -> Iterator[Browser]:
     """A headless Chromium until the block ends."""
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
         try:

@@ -1,4 +1,4 @@
-"""Processes that gather hits end, or are killed in the middle of everything: nothing doubled, nothing lost."""
+"""Processes that gather hits end, or are killed in the middle: nothing doubled, nothing lost."""
 
 from __future__ import annotations
 

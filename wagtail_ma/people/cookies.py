@@ -93,7 +93,7 @@ def refuses_identifier(request: HttpRequest) -> bool:
     no, or when consent is asked for and has not been given: the cookie is only ever set after the
     consent.
     """
-    if request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1":
+    if request.META.get("HTTP_SEC_GPC") == "1" or request.META.get("HTTP_DNT") == "1":
         return True
     if request.COOKIES.get(conf.COOKIE_NAME) == REFUSED:
         return True

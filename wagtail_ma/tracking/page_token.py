@@ -7,16 +7,14 @@ so nobody records views of pages that were never rendered.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import lru_cache
 
+from wagtail_ma.conf import conf
 from wagtail_ma.core import tokens
 
 PURPOSE = "page"
 # The token travels in every message; longer paths are cut.
 MAX_PATH_LENGTH = 300
-
-# Page tokens do not expire: a page may stay in a cache, or open in a tab, for weeks.
-_NO_TIME = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,17 @@ def is_for(page_ref: PageRef, path: str) -> bool:
     return page_ref.path == path[:MAX_PATH_LENGTH]
 
 
+# Page tokens do not expire: a page may stay in a cache, or open in a tab, for weeks.
 def read(token: str) -> PageRef | None:
     """The page of a token, None when it is not ours."""
+    # The same few come with every message.
+    return _read(token, tuple(conf.secrets()))
+
+
+@lru_cache(maxsize=1024)
+def _read(token: str, secrets: tuple[bytes, ...]) -> PageRef | None:
     try:
-        payload = tokens.loads(PURPOSE, token, now=_NO_TIME)
+        payload, _issued_at = tokens.read(PURPOSE, token, secrets=secrets)
     except tokens.BadToken:
         return None
     match payload:

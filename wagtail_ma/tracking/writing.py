@@ -47,9 +47,19 @@ def write_facts(*, wait_ms: int | None = None) -> Iterator[None]:
     :raises Busy: the database could not write; nothing was written.
     """
     connection = connections[DEFAULT_DB_ALIAS]
+    with (
+        busy_when_away(),
+        _wait(connection, wait_ms or LOCK_WAIT_MS),
+        transaction.atomic(using=DEFAULT_DB_ALIAS),
+    ):
+        yield
+
+
+@contextmanager
+def busy_when_away() -> Iterator[None]:
+    """Turns what the database says when it cannot write now into :class:`Busy`."""
     try:
-        with _wait(connection, wait_ms or LOCK_WAIT_MS), transaction.atomic(using=DEFAULT_DB_ALIAS):
-            yield
+        yield
     except OperationalError as error:
         if "locked" not in str(error):
             logger.warning("facts could not be written", exc_info=True)

@@ -59,12 +59,13 @@ def _answer(request: HttpRequest) -> HttpResponse:
     if message["k"] == CONSENT:
         return _consent(request, message)
     refuses = cookies.refuses_identifier(request)
+    key, is_fresh = (None, False) if refuses else cookies.read(request)
     sender = Sender(
-        browser_key=None if refuses else cookies.browser_key(request),
-        user_agent=request.headers.get("User-Agent", ""),
+        browser_key=key,
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
         hosts=hosts,
         is_anonymous=refuses,
-        is_key_fresh=not refuses and cookies.is_fresh(request),
+        is_key_fresh=is_fresh,
     )
     found = from_message(message, sender=sender)
     if found.page is not None and sites.is_of_another(found.page.site_id, found.url):
@@ -94,17 +95,14 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> HttpResponse:
         cookies.set_refused(response, request=request)
     elif not (message.get("g") or _signals_refusal(request)) and not is_staff(request):
         with write_facts():
-            identity = browsers.recognise(
-                cookies.browser_key(request),
-                now=timezone.now(),
-                is_fresh=cookies.is_fresh(request),
-            )
+            key, is_fresh = cookies.read(request)
+            identity = browsers.recognise(key, now=timezone.now(), is_fresh=is_fresh)
         cookies.set_browser_key(response, identity.key, request=request)
     return response
 
 
 def _signals_refusal(request: HttpRequest) -> bool:
-    return request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1"
+    return request.META.get("HTTP_SEC_GPC") == "1" or request.META.get("HTTP_DNT") == "1"
 
 
 def _our_hosts(request: HttpRequest) -> frozenset[str]:
@@ -117,9 +115,9 @@ def _our_hosts(request: HttpRequest) -> frozenset[str]:
 
 
 def _refuse_strangers(request: HttpRequest, hosts: frozenset[str]) -> None:
-    if request.headers.get("Sec-Fetch-Site", "same-origin") == "cross-site":
+    if request.META.get("HTTP_SEC_FETCH_SITE", "same-origin") == "cross-site":
         raise BadHit("from another site", 403)
-    origin = request.headers.get("Origin")
+    origin = request.META.get("HTTP_ORIGIN")
     if origin is not None and _name(origin) not in hosts:
         raise BadHit("from another site", 403)
 

@@ -51,6 +51,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Answers what the tracker posts, before everything that is nothing to it.
+    "wagtail_ma.web.middleware.HitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -98,6 +100,9 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR / "media"
 
 WAGTAIL_SITE_NAME = "Sample Software"
+# The admin asks no other host for anything: neither pictures of its users nor Wagtail's newest release.
+WAGTAIL_GRAVATAR_PROVIDER_URL = None
+WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAILADMIN_BASE_URL = os.environ.get("WAGTAILADMIN_BASE_URL", "http://localhost:8000")
 # Documents must pass through Wagtail's view: a redirect to /media/ would go round every gate.
 WAGTAILDOCS_SERVE_METHOD = "serve_view"
@@ -127,6 +132,8 @@ WAGTAIL_MA: dict[str, object] = {
 if os.environ.get("WAGTAIL_MA_PAGE_CACHE") == "1":
     # Whole pages are kept for everybody: personalised blocks then are filled in by a script.
     MIDDLEWARE = [
+        # Answers what the tracker posts, before everything that is nothing to it.
+        "wagtail_ma.web.middleware.HitMiddleware",
         "django.middleware.cache.UpdateCacheMiddleware",
         *MIDDLEWARE,
         "django.middleware.cache.FetchFromCacheMiddleware",
