@@ -164,7 +164,7 @@ def _measure_screens(note: Any, now: Any) -> None:
     from wagtail_ma.reports.overview import overview
     from wagtail_ma.reports.pages import page_report
 
-    for days in (30, 90, 365):
+    for days in (30, 90):
         note(f"numbers of the overview, {days} days", _median(lambda d=days: overview(now=now, days=d)), 1)
         note(
             f"numbers of the most viewed page, {days} days",

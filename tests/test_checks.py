@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 
 from wagtail_ma import checks
 
@@ -23,6 +23,23 @@ from wagtail_ma import checks
 def test_check_databases__connections_kept__no_warning(
     monkeypatch: pytest.MonkeyPatch, database: dict[str, Any], is_warned: bool
 ) -> None:
-    monkeypatch.setitem(settings.DATABASES, "default", database)
+    monkeypatch.setitem(django_settings.DATABASES, "default", database)
     found = [message.id for message in checks.check_databases(None)]
     assert found == (["wagtail_ma.W021"] if is_warned else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("direct", []), ("buffered", []), ("redis", []), ("kafka", ["wagtail_ma.E008"])],
+)
+def test_check_settings__recording__one_of_three_ways(settings: Any, value: str, expected: list[str]) -> None:
+    settings.WAGTAIL_MA = {"RECORDING": value}
+    assert [message.id for message in checks.check_settings(None)] == expected
+
+
+@pytest.mark.parametrize(
+    ("application", "expected"), [(None, []), ("site.asgi.application", ["wagtail_ma.W022"])]
+)
+def test_check_server__asynchronous__warned(settings: Any, application: Any, expected: list[str]) -> None:
+    settings.ASGI_APPLICATION = application
+    assert [message.id for message in checks.check_server(None)] == expected
