@@ -50,3 +50,13 @@ def test_view_and_totals_of_a_known_browser__one_and_two_statements(home: Any, n
     view = PageView.objects.select_related("visit").get(view_id=hit.view_id)
     assert (view.engaged_seconds, view.visit.last_at) == (5, now + timedelta(seconds=20))
     assert News.objects.count() == 3
+
+
+def test_view_told_again_later__prolongs_nothing_and_is_no_news(home: Any, now: datetime) -> None:
+    key = flow.record_hit(page_hit(home), now=now).browser_key
+    hit = page_hit(home, browser_key=key)
+    for minutes in (1, 20):
+        flow.record_hit(hit, now=now + timedelta(minutes=minutes))
+    view = PageView.objects.select_related("visit").get(view_id=hit.view_id)
+    assert (view.at, view.visit.last_at) == (now + timedelta(minutes=1), now + timedelta(minutes=1))
+    assert News.objects.count() == 2
