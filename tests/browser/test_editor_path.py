@@ -190,8 +190,9 @@ def test_scoring_rule__made__pays_for_what_is_already_recorded(
     def is_paid() -> bool:
         page.goto(f"{full_site.admin}marketing/visitors/")
         page.locator(f"{ROWS} td.title a").first.click()
-        page.wait_for_load_state()
-        return page.locator("#score-section").get_by_text(name).count() > 0
+        score = page.locator("#score-section")
+        expect(score).to_be_visible()
+        return score.get_by_text(name).count() > 0
 
     assert eventually(is_paid), full_site.log("worker")
     assert colleague.problems == []
@@ -306,7 +307,10 @@ def check_results(page: Page, site: RunningSite, nurture: Nurture) -> None:
     def has_gone_yes() -> bool:
         page.goto(f"{site.admin}marketing/scenarios/?q={nurture.scenario}")
         page.locator(f"{ROWS} td.title a").first.click()
-        return page.locator("#steps-section").get_by_text("Yes: 1").count() == 1
+        # A count does not wait for the page that the click opens.
+        steps = page.locator("#steps-section")
+        expect(steps).to_be_visible()
+        return steps.get_by_text("Yes: 1").count() == 1
 
     assert eventually(has_gone_yes), site.log("worker")
 
