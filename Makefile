@@ -36,10 +36,11 @@ test-postgres: $(VENV)/development ## Run the suite on PostgreSQL (POSTGRES=post
 test-browser: $(VENV)/development ## Drive the example site in Chromium (CHROMIUM=/path, default /usr/bin/chromium)
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)
 
-check: $(VENV)/development ## Lint, layers, migrations, translations, templates, built scripts
+check: $(VENV)/development ## Lint, layers, types, migrations, translations, templates, built scripts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 	@$(BIN)/python scripts/messages.py --check
 	@$(BIN)/python scripts/build_js.py --check
 	@$(BIN)/djhtml --check $(TEMPLATES) || (echo "Run: make fix"; exit 1)

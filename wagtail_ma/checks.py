@@ -113,8 +113,9 @@ def check_databases(app_configs: Any, databases: Any = None, **kwargs: Any) -> l
                 id="wagtail_ma.W020",
             )
         )
+    options: Any = default.get("OPTIONS") or {}
     # (None is for ever.)
-    if default.get("CONN_MAX_AGE", 0) == 0 and "pool" not in default.get("OPTIONS", {}):
+    if default.get("CONN_MAX_AGE", 0) == 0 and "pool" not in options:
         found.append(
             Warning(
                 "CONN_MAX_AGE is 0: every hit opens a new database connection (4 to 7 times slower).",

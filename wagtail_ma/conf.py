@@ -142,7 +142,7 @@ class Conf:
         """Keys that sign cookies and links, newest first; default ``SECRET_KEY`` and its
         fallbacks. Give own keys to let unsubscribe links outlive a change of ``SECRET_KEY``."""
         own = self._get("SECRETS", None)
-        return list(own) if own else [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        return list(own) if own else [str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)]
 
     def secrets(self) -> list[bytes]:
         """The signing keys as bytes, newest first."""

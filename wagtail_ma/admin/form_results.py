@@ -89,7 +89,7 @@ class FormResultsView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
 
 
 def _stages(funnel: reports.Funnel) -> list[tuple[str, float]]:
-    rows = [
+    rows: list[tuple[str, float]] = [
         (_("Saw the form"), funnel.seen),
         (_("Began to fill it in"), funnel.started),
         (_("Sent it"), funnel.sent),

@@ -36,9 +36,9 @@ NAMESPACE = "wagtail_ma_forms"
 SHOWN_LENGTH = 300
 
 
-def submissions_url(form: LeadForm) -> str:
+def submissions_url(form: LeadForm | None) -> str:
     """The list of what was sent with a form."""
-    return reverse(f"{NAMESPACE}:submissions", args=[form.pk])
+    return reverse(f"{NAMESPACE}:submissions", args=[form.pk if form else 0])
 
 
 def shown(answer: Any) -> str:
@@ -206,7 +206,7 @@ class ReviewView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView
         return get_object_or_404(found, pk=self.kwargs["pk"])
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
-        form = self.submission.form
+        form: Any = self.submission.form
         return [
             *self.breadcrumbs_items,
             {"url": reverse(f"{NAMESPACE}:index"), "label": _("Forms")},

@@ -59,7 +59,7 @@ RESERVED = {*MapsTo.values, *OWN_NAMES, CONSENT, "at", "state", "confirmed_at", 
 class LeadFormForm(WagtailAdminModelForm):
     """A form whose questions are asked once each and refer to each other rightly."""
 
-    thanks_page = forms.ModelChoiceField(
+    thanks_page: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label=gettext_lazy("Thank-you page"),
         queryset=None,
         required=False,
@@ -68,7 +68,7 @@ class LeadFormForm(WagtailAdminModelForm):
             "Shown after the form was sent, in the visitor's language; after a download, a link to it."
         ),
     )
-    document = forms.ModelChoiceField(
+    document: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label=gettext_lazy("Document"),
         queryset=None,
         required=False,
@@ -119,7 +119,7 @@ class LeadFormForm(WagtailAdminModelForm):
         return super().save(commit=commit)
 
 
-def without_attributes(form_class: type[forms.ModelForm]) -> type[forms.ModelForm]:
+def without_attributes(form_class: type[forms.ModelForm[Any]]) -> type[forms.ModelForm[Any]]:
     """The editor of a question where there are no lead fields of one's own to ask for."""
 
     class QuestionForm(form_class):  # type: ignore[misc, valid-type]

@@ -31,7 +31,7 @@ _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}\Z")
 class GatedDocumentForm(WagtailAdminModelForm):
     """Either a document, chosen with Wagtail's own chooser and kept by its id, or a collection."""
 
-    document = forms.ModelChoiceField(
+    document: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label=gettext_lazy("Document"), queryset=None, required=False, widget=AdminDocumentChooser()
     )
 

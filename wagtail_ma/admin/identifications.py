@@ -124,7 +124,7 @@ class IdentificationIndexView(generic.IndexView):
         return paginator, page, page.object_list, has_other
 
 
-def _decorated(links: list[IdentityLink]) -> list[IdentityLink]:
+def _decorated(links: list[Any]) -> list[IdentityLink]:
     """Put the texts of the columns onto the rows (two statements for all of them)."""
     forms = dict(LeadForm.objects.filter(pk__in=_named(links, "form")).values_list("pk", "name"))
     page_model = swapper.load_model("wagtailcore", "Page")

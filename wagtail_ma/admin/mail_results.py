@@ -42,7 +42,7 @@ class DeliveryFilterSet(WagtailFilterSet):
         model = Delivery
         fields: list[str] = []
 
-    def filter_clicked(self, queryset: QuerySet[Delivery], name: str, value: bool) -> QuerySet[Delivery]:
+    def filter_clicked(self, queryset: Any, name: str, value: bool) -> QuerySet[Delivery]:
         return queryset.filter(has_clicked=value)
 
 

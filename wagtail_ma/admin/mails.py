@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.functional import cached_property
@@ -117,7 +118,7 @@ class MailTestForm(forms.Form):
         return email
 
 
-class MailTestView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
+class MailTestView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):  # type: ignore[type-arg]
     """Send the mail as it stands in the newest draft to oneself. GET asks, POST sends."""
 
     template_name = "wagtail_ma/admin/mails/test.html"
@@ -130,7 +131,7 @@ class MailTestView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
     def permission_policy(self) -> Any:
         return policy_registry.get_by_type(Mail)
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         stored = get_object_or_404(Mail, pk=kwargs["pk"])
         self.mail: Mail = stored.get_latest_revision_as_object()
         self.edit_url = reverse(f"{NAMESPACE}:edit", args=[stored.pk])
@@ -156,7 +157,7 @@ class MailTestView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
         )
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
-        to = self.request.user.email
+        to = str(getattr(self.request.user, "email", ""))
         if not to:
             messages.error(self.request, _("Your account has no e-mail address."))
             return self.render_to_response(self.get_context_data(form=form))

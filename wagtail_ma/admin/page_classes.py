@@ -38,7 +38,7 @@ def _pages() -> Any:
 class PageLabelForm(WagtailAdminModelForm):
     """A label, with its page chosen in the page tree."""
 
-    page = forms.ModelChoiceField(
+    page: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label=gettext_lazy("Page"),
         queryset=None,
         widget=AdminPageChooser(),
@@ -103,10 +103,10 @@ class LabelColumn(TitleColumn):
 
     cell_template_name = "wagtail_ma/admin/page_labels/page_cell.html"
 
-    def get_value(self, instance: PageLabel) -> str:
-        return instance.page_title
+    def get_value(self, instance: Any) -> str:
+        return str(instance.page_title)
 
-    def get_cell_context_data(self, instance: PageLabel, parent_context: Any) -> dict[str, Any]:
+    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
         context = super().get_cell_context_data(instance, parent_context)
         context["path"] = instance.page_path
         return context
@@ -164,7 +164,7 @@ class PageLabelIndexView(generic.IndexView):
         return buttons
 
 
-def placed(labels: Any) -> list[PageLabel]:
+def placed(labels: Any) -> list[Any]:
     """Labels with ``page_title`` and ``page_path``, in the order of the page tree. Two statements."""
     listed = list(labels)
     found: dict[UUID, Any] = {}

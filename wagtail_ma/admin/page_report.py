@@ -202,7 +202,7 @@ class PageIndexView(SafeExportMixin, generic.IndexView):
         return response
 
     def _decorated(self, rows: Any) -> list[TrackedPage]:
-        pages = reports.decorate(rows, now=self.now, days=self.days)
+        pages: list[Any] = reports.decorate(rows, now=self.now, days=self.days)
         for page in pages:
             page.page_class_name = str(page.page_class or "")
         return pages

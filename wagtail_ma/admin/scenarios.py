@@ -137,7 +137,7 @@ class ScenarioResultView(InspectView):
         rows = queries.people(
             self.object, step_id=chosen["step"], passed=chosen["passed"], status=chosen["status"]
         )
-        page = Paginator(rows, PEOPLE_PER_PAGE).get_page(self.request.GET.get("p"))
+        page: Any = Paginator(rows, PEOPLE_PER_PAGE).get_page(self.request.GET.get("p"))
         page.object_list = [_person_row(enrolment, labels) for enrolment in page.object_list]
         filtered = labels.get(chosen["step"]) or labels.get(chosen["passed"])
         return {

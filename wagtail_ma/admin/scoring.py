@@ -28,7 +28,7 @@ from wagtail_ma.tracking.facts import ACTIVITY_KINDS
 class ScoringRuleForm(WagtailAdminModelForm):
     """A rule, with the page it is for chosen in the page tree."""
 
-    page = forms.ModelChoiceField(
+    page: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label=gettext_lazy("Page"),
         queryset=None,
         required=False,

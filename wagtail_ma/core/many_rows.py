@@ -78,7 +78,7 @@ class RaiseRows:
 
     def __init__(self, model: type[Model], *names: str) -> None:
         self._model = model
-        self._fields = [model._meta.get_field(name) for name in names]
+        self._fields: list[Any] = [model._meta.get_field(name) for name in names]
         self._sql: dict[str, str] = {}
 
     def run(self, rows: Sequence[Any]) -> None:
@@ -108,7 +108,8 @@ class RaiseRows:
 
 
 def _columns(model: type[Model], connection: Any) -> Any:
-    return lambda name: connection.ops.quote_name(model._meta.get_field(name).column)
+    meta: Any = model._meta
+    return lambda name: connection.ops.quote_name(meta.get_field(name).column)
 
 
 def _extremes(connection: Any) -> tuple[str, str]:

@@ -61,7 +61,7 @@ class Moment(Expression):
         super().__init__(output_field=DateTimeField())
         self.before = before
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         # Cast, because PostgreSQL cannot tell the type of a lone parameter in arithmetic.
         sql = "%s::timestamptz" if connection.vendor == "postgresql" else "%s"
         return sql, [MomentSlot(self.before)]
@@ -82,7 +82,7 @@ class OneOfThese(Expression):
     def set_source_expressions(self, expressions: Any) -> None:
         (self.column,) = expressions
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         column, parameters = compiler.compile(self.column)
         if connection.vendor == "postgresql":
             return f"{column} = ANY(%s)", [*parameters, IdsSlot()]
@@ -99,7 +99,7 @@ class AskedNow(Expression):
         super().__init__(output_field=BooleanField())
         self.holds = holds
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return "CAST(%s AS integer) = 1", [FactSlot(self.holds)]
 
 
@@ -109,7 +109,7 @@ class GivenText(Expression):
     def __init__(self, output_field: Any) -> None:
         super().__init__(output_field=output_field)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return "%s", [TextSlot()]
 
 
@@ -132,7 +132,7 @@ class IsNobody(Expression):
     def set_source_expressions(self, expressions: Any) -> None:
         (self.column,) = expressions
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         column, parameters = compiler.compile(self.column)
         return f"{column} IS {'NOT ' if self.negated else ''}NULL", parameters
 

@@ -34,7 +34,7 @@ class Slot(Expression):
         super().__init__(output_field=field)
         self.gap = _Gap(name, field)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return "%s", [self.gap]
 
 
@@ -92,7 +92,7 @@ class Update:
 
     def _compile(self) -> tuple[str, tuple[Any, ...]]:
         queryset, new = self._build()
-        query = queryset.query.chain(UpdateQuery)
+        query: Any = queryset.query.chain(UpdateQuery)
         query.add_update_values(new)
         sql, parameters = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
         return sql, tuple(parameters)
@@ -142,7 +142,8 @@ class Insert:
         gaps = ", ".join(["%s"] * len(self._fields))
         conflict = ""
         if self._unique:
-            names = [quote(meta.get_field(name).column) for name in self._unique]
+            unique: list[Any] = [meta.get_field(name) for name in self._unique]
+            names = [quote(field.column) for field in unique]
             conflict = f" ON CONFLICT ({', '.join(names)}) DO UPDATE SET {names[0]} = EXCLUDED.{names[0]}"
         told = [f"{quote(field.column)} = %s" for field in self._fields if field.name in self._tell]
         returned = ", ".join([quote(meta.pk.column), *told])

@@ -44,7 +44,7 @@ class LineField(forms.CharField):
     default_error_messages = {"one_line": _("Line breaks are not allowed here.")}
 
     def to_python(self, value: Any) -> str:
-        text: str = super().to_python(value)
+        text = str(super().to_python(value) or "")
         if any(len(line) != len(text) for line in text.splitlines()):
             raise ValidationError(self.error_messages["one_line"], code="one_line")
         return _HALF_WIDTH_KANA.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
@@ -216,7 +216,7 @@ def make_field(row: LeadFormField, *, is_required: bool, refuses_free_mail: bool
     :param is_required: also what the browser is told; False for a question asked on a condition.
     """
     label = row.label or (MapsTo(row.maps_to).label if row.maps_to in MapsTo.values else row.name)
-    options = {"label": label, "required": is_required, "help_text": row.help_text}
+    options: dict[str, Any] = {"label": label, "required": is_required, "help_text": row.help_text}
     builder = _BUILDERS.get(kind_of(row))
     if builder is not None:
         return builder(row, options)
@@ -224,7 +224,8 @@ def make_field(row: LeadFormField, *, is_required: bool, refuses_free_mail: bool
     if usual.field is EmailField:
         options["refuses_free_mail"] = refuses_free_mail
     widget = forms.TextInput(attrs=_attributes(usual))
-    return usual.field(widget=widget, max_length=usual.max_length, **options)
+    field: Any = usual.field
+    return field(widget=widget, max_length=usual.max_length, **options)
 
 
 def _attributes(usual: Usual) -> dict[str, str]:

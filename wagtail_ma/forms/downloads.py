@@ -107,7 +107,8 @@ def likely_gate(token: str) -> Gate | None:
     if found is not None:
         return found
     every = list(GatedDocument.objects.select_related("form").filter(document_id__isnull=False)[:2])
-    return Gate(every[0].document_id, every[0]) if len(every) == 1 else None
+    only = every[0].document_id if len(every) == 1 else None
+    return Gate(only, every[0]) if only is not None else None
 
 
 def _decoded(token: str) -> bytes:

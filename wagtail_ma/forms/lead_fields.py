@@ -7,21 +7,19 @@ from typing import Any
 
 from django.apps import apps
 
-from wagtail_ma.people.models import Lead
-
 PREFIX = "attribute_"
 
 
 def own_fields() -> dict[str, str]:
     """The labels of the lead fields that editors defined, by their short names."""
     try:
-        model = apps.get_model("wagtail_ma", "LeadField")
+        model: Any = apps.get_model("wagtail_ma.LeadField")
     except LookupError:
         return {}
     return dict(model.objects.values_list("key", "label"))
 
 
-def save_answers(lead: Lead, data: Mapping[str, Any]) -> None:
+def save_answers(lead: Any, data: Mapping[str, Any]) -> None:
     """Take over the answers to such questions; empty ones and unknown fields change nothing."""
     given = {
         name.removeprefix(PREFIX): value

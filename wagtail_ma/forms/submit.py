@@ -179,6 +179,8 @@ def _ask_or_record_consent(submission: Submission, who: Identified, *, now: date
     """A ticked box counts at once, unless the form or an earlier refusal wants proof first:
     anybody can type the address of somebody who has unsubscribed."""
     form, email = submission.form, submission.data[EMAIL]
+    if form is None:
+        return
     has_agreed = bool(submission.data.get(CONSENT))
     if form.asks_confirmation or (has_agreed and consents.needs_proof(email)):
         confirm.ask(submission, who.lead, now=now, language=submission.language)

@@ -57,7 +57,7 @@ def _addresses() -> Finding:
 
 
 def _database() -> list[Finding]:
-    connection = connections[DEFAULT_DB_ALIAS]
+    connection: Any = connections[DEFAULT_DB_ALIAS]
     executor = MigrationExecutor(connection)
     targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "wagtail_ma"]
     if executor.migration_plan(targets):

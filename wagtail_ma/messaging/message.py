@@ -20,7 +20,7 @@ class MailMessage(EmailMultiAlternatives):
     def _built(self) -> Any:
         return super().message()
 
-    def message(self) -> Any:
+    def message(self, **options: Any) -> Any:
         return self._built
 
 

@@ -77,7 +77,7 @@ class Line:
             return
         self.close()
         try:
-            connection = get_connection()
+            connection: Any = get_connection()
             if getattr(connection, "timeout", 0) is None:
                 connection.timeout = TIMEOUT_SECONDS
             connection.open()
@@ -148,7 +148,7 @@ class Line:
             self._has_begun = True
             return data(text)
 
-        smtp.data = watched  # type: ignore[method-assign]
+        smtp.data = watched  # type: ignore[method-assign,assignment]
 
     def _is_watched(self) -> bool:
         return isinstance(getattr(self._connection, "connection", None), smtplib.SMTP)

@@ -207,7 +207,7 @@ def _fill(lead: Lead, fields: dict[str, str], link: IdentityLink | None) -> None
     """Take over values that say something; note in the log what they replaced, for an undo."""
     changes: dict[str, list[str]] = {}
     for name, value in fields.items():
-        new = clean_line(str(value or ""), Lead._meta.get_field(name).max_length or 0)
+        new = clean_line(str(value or ""), getattr(Lead._meta.get_field(name), "max_length", 0) or 0)
         old = getattr(lead, name)
         # "ACME " is no news about "Acme": what is there may have been tidied by hand.
         if new and normalise(new) != normalise(old):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -79,8 +80,8 @@ def sparkline(values: Sequence[float | None], *, title: str = "") -> SafeString:
     plot = _Plot(3, 4, 97, 20, min(0.0, *known), max(*known, min(0.0, *known) + 1e-9, 0.0) or 1.0)
     xs = _spread(len(numbers), plot.left, plot.right)
     marks = [_path(_runs(xs, numbers, plot), "ma-chart__line ma-chart__line--1")]
-    last = max(index for index, value in enumerate(numbers) if value is not None)
-    marks.append(_dot(xs[last], plot.y(numbers[last]), 1, radius=2.5))
+    last, newest = max((index, value) for index, value in enumerate(numbers) if value is not None)
+    marks.append(_dot(xs[last], plot.y(newest), 1, radius=2.5))
     return _svg("sparkline", 100, 24, name, "", marks)
 
 
@@ -211,7 +212,7 @@ def data_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, cap
     return element("details", summary, table, class_="ma-chart-table")
 
 
-def _cell(value: object) -> SafeString:
+def _cell(value: Any) -> SafeString:
     numeric = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
     # A cell is never empty: element() would close it like XML does, which HTML ignores.
     return text(shown(value) if numeric else value) or mark_safe("&nbsp;")

@@ -67,7 +67,7 @@ def sent_and_asked(form: LeadForm, since: datetime, now: datetime) -> QuerySet[S
     return Submission.objects.filter(form=form, at__gte=since, at__lte=now, asked_at__isnull=False)
 
 
-def _people(acts: QuerySet[Activity], kind: str) -> QuerySet[Activity]:
+def _people(acts: QuerySet[Activity], kind: str) -> QuerySet[Activity, int]:
     return acts.filter(kind=kind).order_by().values_list("visitor_id", flat=True).distinct()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Count, F, Max, QuerySet, Sum
 
@@ -197,7 +198,7 @@ def view_counts(
 def decorate(pages: Iterable[TrackedPage], *, now: datetime, days: int = DEFAULT_PERIOD) -> list[TrackedPage]:
     """Add what a row of the list shows: engaged_median, engaged_p90, curve (views per day, oldest
     first). One statement."""
-    listed = list(pages)
+    listed: list[Any] = list(pages)
     span = rollups.last_days(days, now=now)
     by_page: dict[int, list[PageDay]] = {page.pk: [] for page in listed}
     stored = PageDay.objects.filter(tracked_page__in=by_page, day__gte=span.first, day__lte=span.last)

@@ -21,7 +21,7 @@ from wagtail_ma.tracking.models import Activity, PageView
 ENTRIES_SHOWN = 200
 
 
-def decorate(standing: Standing, *, now: datetime) -> Standing:
+def decorate(standing: Any, *, now: datetime) -> Standing:
     """Add what a row of the ranked list shows: label, company, email, score, engaged."""
     lead: Lead | None = getattr(standing.visitor, "lead", None)
     standing.label = str(lead or standing.visitor)

@@ -47,7 +47,7 @@ class SegmentBlock(_SelectBlock):
         return Segment
 
     @cached_property
-    def field(self) -> forms.ModelChoiceField:
+    def field(self) -> forms.ModelChoiceField[Segment]:
         return forms.ModelChoiceField(
             queryset=Segment.objects.filter(is_live=False),
             widget=self.widget,

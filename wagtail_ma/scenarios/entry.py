@@ -82,14 +82,14 @@ def _by_activity(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[
     rows = Activity.objects.filter(
         visitor_id__in=visitor_ids,
         kind__in={scenario.activity_kind for scenario in scenarios},
-        at__gte=min(scenario.active_since for scenario in scenarios),
+        at__gte=min(filter(None, (scenario.active_since for scenario in scenarios))),
     ).values_list("pk", "visitor_id", "kind", "at", "visit__is_bot", "data__is_machine")
     human = [row[:4] for row in rows if not row[4] and not row[5]]
     return {
         scenario.pk: [
             _Chance(visitor_id, at, f"activity:{pk}")
             for pk, visitor_id, kind, at in human
-            if kind == scenario.activity_kind and at >= scenario.active_since
+            if kind == scenario.activity_kind and scenario.active_since and at >= scenario.active_since
         ]
         for scenario in scenarios
     }
@@ -98,7 +98,7 @@ def _by_activity(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[
 def _by_segment(
     scenarios: list[Scenario], changes: Iterable[Change], *, now: datetime
 ) -> dict[int, list[_Chance]]:
-    by_segment: dict[int, list[int]] = defaultdict(list)
+    by_segment: dict[int | None, list[int]] = defaultdict(list)
     for change in changes:
         if change.entered:
             by_segment[change.segment_id].append(change.visitor_id)

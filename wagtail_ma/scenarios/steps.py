@@ -113,7 +113,7 @@ class SendMailStep(StepKind):
         return timedelta(days=params.get("patience_days", 0))
 
     def problems(self, params: Mapping[str, Any]) -> list[str]:
-        mail = Mail.objects.filter(pk=params.get("mail_id")).first()
+        mail = Mail.objects.filter(pk=params.get("mail_id") or 0).first()
         if mail is None:
             return [_("Choose the mail to send.")]
         if not mail.live:
@@ -176,7 +176,7 @@ class BranchStep(StepKind):
         return {"segment_id": segment.pk if segment else None, "name": str(segment) if segment else ""}
 
     def problems(self, params: Mapping[str, Any]) -> list[str]:
-        if not Segment.objects.filter(pk=params.get("segment_id")).exists():
+        if not Segment.objects.filter(pk=params.get("segment_id") or 0).exists():
             return [_("Choose the segment to ask about.")]
         return []
 

@@ -50,7 +50,7 @@ class Carried(NamedTuple):
     visitor_id: int
     points: float
     at: datetime
-    count: int
+    count: int  # type: ignore[assignment]
     last_day: date
     last_day_count: int
 

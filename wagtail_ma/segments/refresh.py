@@ -21,6 +21,7 @@ from django.db.models import F, Q, QuerySet
 
 from wagtail_ma.people import news
 from wagtail_ma.rules import compile as compiler
+from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.tree import Broken, Group
 from wagtail_ma.segments import compiled, decisions, sizes
 from wagtail_ma.segments.compiled import Rule
@@ -178,7 +179,7 @@ def differences(segment: Segment, *, now: datetime) -> list[Change] | None:
         return _set_difference(segment, None, now=now)
     rule = compiled.read([segment])[segment.pk]
     reason = _reason(rule)
-    if not reason and rule.asks and compiled.asks_for_itself(segment.pk, compiled.stored(segment.rule)):
+    if not reason and rule.asks and compiled.asks_for_itself(segment.pk, stored(segment.rule)):
         reason = compiled.circle_reason()
     _note_broken(segment, reason)
     if reason or segment.is_live or not isinstance(rule.tree, Group):

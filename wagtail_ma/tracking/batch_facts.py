@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from wagtail_ma.core.many_rows import InsertRows, RaiseRows
@@ -99,9 +100,9 @@ class Facts:
         """
         seen = self._views.get(hit.view_id)
         if hit.is_activity:
-            self._act(hit, page, identity, at=at)
+            self._act(hit, page, cast(Identity, identity), at=at)
         elif seen is None:
-            self._begin(hit, page, identity, at=at)
+            self._begin(hit, page, cast(Identity, identity), at=at)
         elif hit.is_engagement:
             self._grow(seen, hit, at=at)
         else:

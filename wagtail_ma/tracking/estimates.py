@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from itertools import pairwise
+from itertools import zip_longest
 
 from wagtail_ma.conf import conf
 from wagtail_ma.tracking import visits
@@ -28,11 +28,12 @@ def estimate(visit_ids: Collection[int], *, first: datetime, last: datetime) -> 
         visit_id__in=visit_ids, at__gte=first - reach, at__lte=last + reach
     ).order_by("visit_id", "at", "pk")
     changed = []
-    for view, following in pairwise([*rows.only("visit_id", "at", "source", "engaged_seconds"), None]):
+    known = list(rows.only("visit_id", "at", "source", "engaged_seconds"))
+    for view, following in zip_longest(known, known[1:]):
         if view.source == PageView.Source.SCRIPT or view.at > last:
             continue
-        is_last = following is None or following.visit_id != view.visit_id
-        seconds = 0.0 if is_last else _seconds(view, following)
+        is_followed = following is not None and following.visit_id == view.visit_id
+        seconds = _seconds(view, following) if is_followed else 0.0
         if view.engaged_seconds != seconds:
             view.engaged_seconds = view.visible_seconds = seconds
             changed.append(view)

@@ -65,7 +65,8 @@ def find_pages(pks: Iterable[int]) -> dict[int, Referent]:
         for each in {key, original} & keys:
             paths[each].add(path)
     for pk, key in TrackedPage.objects.filter(translation_key__in=keys).values_list("pk", "translation_key"):
-        tracked[key].add(pk)
+        if key:
+            tracked[key].add(pk)
     return {
         pk: Referent(pk, title, Place(key, tuple(sorted(paths[key])), tuple(sorted(tracked[key]))))
         for pk, title, key in wanted

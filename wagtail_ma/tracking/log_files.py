@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.tracking.access_log import MAX_LENGTH, parse
@@ -51,7 +51,7 @@ class LogFile:
         self._name = path.name
         is_packed = self._raw.read(2) == GZIP
         self._raw.seek(0)
-        self._text: IO[bytes] = gzip.GzipFile(fileobj=self._raw) if is_packed else self._raw
+        self._text = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw) if is_packed else self._raw)
         try:
             self.head = self._read_head()
         except BadLog:

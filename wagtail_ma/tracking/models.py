@@ -7,6 +7,8 @@ hit in flight never leave the copy behind.
 
 from __future__ import annotations
 
+from typing import Any
+
 import swapper
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -45,7 +47,7 @@ class TrackedPage(models.Model):
     page_class = models.ForeignKey(
         "PageClass", null=True, on_delete=models.SET_NULL, related_name="tracked_pages"
     )
-    topics = models.ManyToManyField("Topic", related_name="tracked_pages")
+    topics: models.ManyToManyField[Topic, Any] = models.ManyToManyField("Topic", related_name="tracked_pages")
     # When they were resolved; empty: to be done.
     labelled_at = models.DateTimeField(null=True)
 

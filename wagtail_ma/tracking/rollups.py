@@ -234,16 +234,16 @@ def page_days(span: Span, **of: Any) -> list[PageDay]:
     ):
         day = days[row["tracked_page_id"], row["day"]]
         day.engaged_histogram[str(row["bucket"])] = row["n"]
-    for row in _visits_with_page(span, **of):
-        day = _day(days, row["tracked_page_id"], row["day"])
-        day.mediums[row["visit__medium"]] = row["n"]
-        day.visits += row["n"]
+    for seen in _visits_with_page(span, **of):
+        day = _day(days, seen["tracked_page_id"], seen["day"])
+        day.mediums[seen["visit__medium"]] = seen["n"]
+        day.visits += seen["n"]
     for count in PageCount.objects.filter(day__gte=span.first, day__lte=span.last, **of):
         _day(days, count.tracked_page_id, count.day).anonymous_views = count.views
     return list(days.values())
 
 
-def _visits_with_page(span: Span, **of: Any) -> Iterable[dict[str, Any]]:
+def _visits_with_page(span: Span, **of: Any) -> Iterable[Any]:
     """Visits that began in the span by page, day and channel."""
     seen = PageView.objects.filter(
         visit__started_at__gte=span.start, visit__started_at__lt=span.end, visit__is_bot=False, **of
@@ -289,8 +289,8 @@ def site_days(span: Span, pages: list[PageDay]) -> dict[date, SiteDay]:
         site = days.setdefault(row["day"], SiteDay(day=row["day"]))
         for name in ("visits", "visitors", "new_visitors"):
             setattr(site, name, row[name])
-    for row in visits.values("day", "medium").annotate(n=Count("pk")):
-        days[row["day"]].mediums[row["medium"]] = row["n"]
+    for part in visits.values("day", "medium").annotate(n=Count("pk")):
+        days[part["day"]].mediums[part["medium"]] = part["n"]
     return days
 
 

@@ -203,7 +203,7 @@ def load(body: dict[bytes, bytes]) -> Heard | None:
 
 
 _SPECIAL = ("kind", "view_id", "url", "event_id", "page")
-_USUAL = {
+_USUAL: dict[str, Any] = {
     **{field.name: field.default for field in fields(Hit) if field.name not in _SPECIAL},
     "data": {},
 }

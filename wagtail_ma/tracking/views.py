@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db.models import Count
@@ -35,7 +36,7 @@ MAX_LATE = timedelta(days=1)
 NOTICEABLE_SECONDS = 1
 
 
-_field = PageView._meta.get_field
+_field: Any = PageView._meta.get_field
 _insert = Insert(PageView, unique=("view_id",), tell=("identity", "at"))
 _lock_visit = Select(
     lambda: (
