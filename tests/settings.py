@@ -28,7 +28,18 @@ WAGTAILDOCS_SERVE_METHOD = "serve_view"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WAGTAIL_MA = {"FORM_MIN_SECONDS": 0, "COUNTRY_HEADER": "CF-IPCountry"}
-Q_CLUSTER = {"name": "wagtail_ma_tests", "orm": "default", "sync": False, "retry": 600, "timeout": 50}
+Q_CLUSTER: dict[str, object] = {
+    "name": f"wagtail_ma_tests_{os.environ.get('WAGTAIL_MA_TEST_DB', '')}",
+    "workers": 1,
+    "retry": 600,
+    "timeout": 50,
+    "poll": 0.2,
+}
+# The broker of the cluster: the database, or Redis.
+if os.environ.get("WAGTAIL_MA_TEST_BROKER", "").startswith("redis://"):
+    Q_CLUSTER["redis"] = os.environ["WAGTAIL_MA_TEST_BROKER"]
+else:
+    Q_CLUSTER["orm"] = "default"
 
 url = urlsplit(os.environ.get("WAGTAIL_MA_DATABASE", ""))
 if url.scheme.startswith("postgres"):
