@@ -64,10 +64,19 @@ def stop(processes: list[subprocess.Popen[bytes]]) -> None:
             process.kill()
 
 
+def forget_half_loaded(var: Path) -> None:
+    """A first start that was stopped in the middle left visitors without their later weeks: begin again."""
+    if (var / "unfinished").exists():
+        print("The last start was stopped before it was done: beginning afresh.")
+        for path in [*var.glob("example.sqlite3*"), var / "unfinished"]:
+            path.unlink()
+
+
 def main() -> None:
     """Set up, start, wait."""
     port = free_port(int(os.environ.get("PORT", "8000")))
     env = environment(port)
+    forget_half_loaded(Path(env["WAGTAIL_MA_VAR"]))
     for command in (["migrate", "--verbosity", "0"], ["ma_demo"]):
         subprocess.run([*MANAGE, *command], env=env, check=True)
     if "--load-only" in sys.argv:

@@ -6,6 +6,7 @@ import sys
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.utils import timezone
@@ -44,7 +45,11 @@ class Command(BaseCommand):
         if connection.vendor == "sqlite":
             # A crash now costs only a repeat of the replay; waiting for the disk would cost minutes.
             connection.cursor().execute("PRAGMA synchronous=OFF")
+        # Whoever finds this later knows that a replay was cut short (scripts/demo.py begins afresh).
+        unfinished = settings.VAR / "unfinished"
+        unfinished.touch()
         self._replay(visitors, days, start, end)
+        unfinished.unlink()
 
     def _replay(self, visitors: int, days: int, start: datetime, end: datetime) -> None:
         self.stdout.write(f"{visitors} visitors in {days} days, through the same door as real ones ...")
