@@ -22,6 +22,9 @@ from wagtail.blocks import (
 from wagtail.documents.blocks import DocumentChooserBlock
 from wagtail.images.blocks import ImageChooserBlock
 
+from wagtail_ma.personalisation.blocks import PersonalisedBlock
+from wagtail_ma.segments.blocks import StoredSegmentChooserBlock
+
 MERGE_HELP = _(
     'You may write {{ lead.salutation }}, {{ lead.full_name }}, {{ lead.company_name|default:"…" }} '
     "and the like: family_name, given_name, department, title, email."
@@ -155,4 +158,10 @@ def mail_body_block() -> StreamBlock:
         label=_("Two columns"),
         help_text=_("Below each other on a phone."),
     )
-    return StreamBlock([*simple, ("columns", columns)])
+    personalised = PersonalisedBlock(
+        [*simple, ("columns", columns)],
+        segment_block=StoredSegmentChooserBlock(),
+        label=_("Personalised"),
+        help_text=_("Readers get what is meant for their segment at the moment of sending."),
+    )
+    return StreamBlock([*simple, ("columns", columns), ("personalised", personalised)])

@@ -26,21 +26,23 @@ from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.core.text import clean_line
 from wagtail_ma.messaging import render
 from wagtail_ma.messaging.models import Mail, MailVersion, SenderProfile
-from wagtail_ma.messaging.slots import Build, Segment
+from wagtail_ma.messaging.slots import Build, Segment, segments_asked
 from wagtail_ma.tracking import sites
 
 # Part of the fingerprint: a change of what compiling produces makes new versions.
-FORMAT = 1
+FORMAT = 2
 FONTS = "'Helvetica Neue', 'Hiragino Sans', 'Yu Gothic', Meiryo, Arial, sans-serif"
 SKELETON = """<mjml lang="{language}"><mj-head><mj-title>{title}</mj-title>{preview}
 <mj-attributes><mj-all font-family="{fonts}" />
-<mj-wrapper padding="12px 0" background-color="#ffffff" />
+<mj-wrapper padding="0" background-color="#ffffff" />
 <mj-section padding="4px 0" background-color="#ffffff" />
 <mj-text font-size="15px" line-height="1.7" color="#1f2933" padding="8px 24px" />
 <mj-button background-color="#12627a" color="#ffffff" border-radius="4px" font-size="15px"
  font-weight="bold" padding="12px 24px" align="left" /><mj-image padding="8px 24px" />
 <mj-divider padding="12px 24px" /></mj-attributes></mj-head>
-<mj-body background-color="#f3f5f7"><mj-wrapper>{body}</mj-wrapper>{footer}</mj-body></mjml>"""
+<mj-body background-color="#f3f5f7">{edge}{body}{edge}{footer}</mj-body></mjml>"""
+# The white rim above and below the body.
+EDGE = '<mj-section padding="0"><mj-column><mj-spacer height="12px" /></mj-column></mj-section>'
 # Lines of mail may have 998 bytes; breaks go where white space means nothing.
 BREAK_AFTER = re.compile(
     r"(</(?:p|td|tr|table|div|h[1-4]|li|ul|ol|style|tbody)>|<tr>|<tbody>|<br ?/?>|<!\[endif\]-->)"
@@ -56,7 +58,7 @@ class Compiled:
     """What compiling a mail gives.
 
     :param parts: what ``MailVersion.compiled`` holds: kind, language, from_name, from_email, and
-        the segment lists subject, html, text.
+        the segment lists subject, html, text; segments: ids of those the variants are for.
     :param links: ``{"url", "label"}`` by number.
     :param bad_links: labels of links that lead nowhere.
     :param suspects: texts that look like a merge field and are none.
@@ -100,6 +102,7 @@ def compile_mail(mail: Mail) -> Compiled:
         "html": build.expand(html),
         "text": build.expand(text),
     }
+    parts["segments"] = segments_asked(parts)
     return Compiled(parts, build.links, _once(build.bad_links), _once(build.suspects))
 
 
@@ -153,7 +156,8 @@ def _to_html(mail: Mail, body: str, footer: str, language: str, build: Build) ->
         title=build.words(clean_line(mail.subject, 400)),
         preview=preview,
         fonts=FONTS,
-        body=body or "<mj-section><mj-column></mj-column></mj-section>",
+        edge=EDGE,
+        body=body,
         footer=footer,
     )
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import nh3
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from wagtail.rich_text import expand_db_html
 
 from wagtail_ma.messaging.slots import Build
+from wagtail_ma.personalisation.blocks import NONE
 
 TEXT_TAGS = {
     *("p", "br", "b", "strong", "i", "em", "u", "a", "ol", "ul", "li"),
@@ -44,8 +46,21 @@ class Rendered(NamedTuple):
 
 def body(stream: Iterable[Any], build: Build) -> Rendered:
     """The whole body: a section per block, two columns where the editor wants two."""
-    sections, texts = [], []
-    for block in stream:
+    wrappers: list[str] = []
+    texts: list[str] = []
+    for is_personalised, blocks in groupby(stream, key=lambda block: block.block_type == "personalised"):
+        for each in [[block] for block in blocks] if is_personalised else [list(blocks)]:
+            made = _choice(each[0].value, build) if is_personalised else _sections(each, build)
+            wrappers.append(made.mjml)
+            texts.append(made.text)
+    return Rendered("".join(wrappers), "\n\n".join(text for text in texts if text))
+
+
+def _sections(blocks: Iterable[Any], build: Build) -> Rendered:
+    """A wrapper with a section per block."""
+    sections: list[str] = []
+    texts: list[str] = []
+    for block in blocks:
         if block.block_type == "columns":
             sides = [_column(block.value[side], build) for side in ("left", "right")]
         else:
@@ -53,7 +68,26 @@ def body(stream: Iterable[Any], build: Build) -> Rendered:
         columns = "".join(f"<mj-column>{side.mjml}</mj-column>" for side in sides)
         sections.append(f"<mj-section>{columns}</mj-section>")
         texts += [side.text for side in sides]
-    return Rendered("".join(sections), "\n\n".join(text for text in texts if text))
+    mjml = f"<mj-wrapper>{''.join(sections)}</mj-wrapper>" if sections else ""
+    return Rendered(mjml, "\n\n".join(text for text in texts if text))
+
+
+def _choice(value: Any, build: Build) -> Rendered:
+    """The variants of a personalised block, each in wrappers of its own between marks."""
+    default = _sections(value["default"], build)
+    made = [(_audience(variant), _sections(variant["content"], build)) for variant in value["variants"]]
+    if not made:
+        return default
+    marked = build.choice([(*audience, part.mjml) for audience, part in made], default.mjml)
+    # Marks are no MJML, every other one of these is one.
+    mjml = [part if index % 2 else f"<mj-raw>{part}</mj-raw>" for index, part in enumerate(marked)]
+    text = build.choice([(*audience, part.text) for audience, part in made], default.text)
+    return Rendered("".join(mjml), "".join(text))
+
+
+def _audience(variant: Any) -> tuple[list[int], bool]:
+    ids = [segment.pk for segment in variant["segments"] if segment is not None]
+    return ids, variant.get("match") == NONE
 
 
 def _column(blocks: Iterable[Any], build: Build) -> Rendered:

@@ -27,6 +27,7 @@ from django.db.models import F, Q
 from wagtail_ma.messaging import consents, fill, merge_fields, reasons, suppressions, transactional
 from wagtail_ma.messaging.message import MailMessage, compose
 from wagtail_ma.messaging.models import Delivery, MailVersion
+from wagtail_ma.messaging.readers import segments_of
 from wagtail_ma.messaging.transport import Fate, Line, NoConnection, Outcome
 
 logger = logging.getLogger(__name__)
@@ -180,7 +181,8 @@ def _prepare(delivery: Delivery, version: MailVersion | None, *, now: datetime) 
             return None
         else:
             values = merge_fields.values_of(delivery.lead, version.compiled["language"])
-            filled = fill.fill(version.compiled, values, public_id=delivery.public_id)
+            segments = segments_of(delivery.visitor_id, version.compiled)
+            filled = fill.fill(version.compiled, values, public_id=delivery.public_id, segments=segments)
         return compose(filled, to=delivery.email, message_id=delivery.message_id)
     except Exception as error:
         logger.exception("delivery %s cannot be put together", delivery.pk)

@@ -7,14 +7,16 @@ again, the others stay as slots. A compiled part is a list of texts and slots:
 
 * ``["f", name, default]`` a merge field,
 * ``["l", number]`` a tracked link,
-* ``["u"]`` the unsubscribe link.
+* ``["u"]`` the unsubscribe link,
+* ``["p", [[segment ids, is_negated, part] …], part]`` variants for segments, the first that fits
+  counts, and what everybody else gets; each part again a list of texts and slots.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -107,11 +109,23 @@ class Build:
         """A picture's address, absolute, as a marker."""
         return self.marker(escape(urljoin(f"{self.base_url}/", url), quote=True))
 
+    def choice(self, variants: list[tuple[list[int], bool, str]], default: str) -> list[str]:
+        """Marks that tell variants apart: one before each, one before the default, one behind it.
+
+        :param variants: segment ids, whether the reader must be in none of them, and the text.
+        :returns: marks and texts in turn, a mark first and last. Whatever is done with the texts
+            must not move them across a mark.
+        """
+        written: list[str] = []
+        for ids, is_negated, text in variants:
+            written += [self.marker(["if", ids, is_negated]), text]
+        return [*written, self.marker(["else"]), default, self.marker(["end"])]
+
     def expand(self, markup: str) -> list[Segment]:
         """Turn markers back: texts and slots, neighbouring texts joined."""
         out: list[Segment] = []
         self._expand_into(out, markup)
-        return out
+        return _with_choices(out)
 
     def _with_fields(self, text: str, *, escaped: bool) -> str:
         self.suspects += merge_fields.suspects(text)
@@ -132,3 +146,32 @@ class Build:
                 out[-1] += piece
             elif piece:
                 out.append(piece)
+
+
+def _with_choices(flat: list[Segment]) -> list[Segment]:
+    """Put what stands between the marks of a choice into one slot."""
+    out: list[Segment] = []
+    variants: list[list[Any]] = []
+    part = out
+    for segment in flat:
+        mark = segment[0] if isinstance(segment, list) else ""
+        if mark in ("if", "else"):
+            part = []
+            if mark == "if":
+                variants.append([*segment[1:], part])
+        elif mark == "end":
+            out.append(["p", variants, part])
+            variants, part = [], out
+        else:
+            part.append(segment)
+    return out
+
+
+def segments_asked(compiled: Mapping[str, Any]) -> list[int]:
+    """The ids of the segments that the parts of a compiled mail ask for."""
+    found: set[int] = set()
+    for name in ("html", "text"):
+        for segment in compiled.get(name, ()):
+            if isinstance(segment, list) and segment[0] == "p":
+                found.update(*(ids for ids, _is_negated, _part in segment[1]))
+    return sorted(found)

@@ -73,6 +73,8 @@ class PersonalisedBlock(blocks.StructBlock):
     :param child_blocks: the site's own blocks, that variants and the default are made of: a list
         of (name, block) pairs, or a StreamBlock.
 
+    :param segment_block: chooses a segment; default any.
+
     A ``template`` of the host gets the chosen content as ``value``.
 
     Search, the API and whatever else renders without a request see the default only. Either the
@@ -80,13 +82,19 @@ class PersonalisedBlock(blocks.StructBlock):
     slot, which a script fills (see ``PERSONALISATION`` in the settings).
     """
 
-    def __init__(self, child_blocks: Children | blocks.StreamBlock = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        child_blocks: Children | blocks.StreamBlock = (),
+        *,
+        segment_block: SegmentChooserBlock | None = None,
+        **kwargs: Any,
+    ) -> None:
         if isinstance(child_blocks, blocks.StreamBlock):
             child_blocks = list(child_blocks.child_blocks.items())
         children = list(child_blocks)
         # A re-made block (a copy, a migration) brings our own two children.
         ours = dict(children) if {name for name, _block in children} == {"variants", "default"} else None
-        super().__init__(list(ours.items()) if ours else _fields(children), **kwargs)
+        super().__init__(list(ours.items()) if ours else _fields(children, segment_block), **kwargs)
 
     def bulk_to_python(self, values: Iterable[Any]) -> list[Any]:
         return [self.to_python(value) for value in values]
@@ -173,9 +181,11 @@ def personalised_block(child_blocks: Children | blocks.StreamBlock, **kwargs: An
     return PersonalisedBlock(child_blocks, **kwargs)
 
 
-def _fields(children: list[tuple[str, blocks.Block]]) -> list[tuple[str, blocks.Block]]:
+def _fields(
+    children: list[tuple[str, blocks.Block]], segment_block: SegmentChooserBlock | None = None
+) -> list[tuple[str, blocks.Block]]:
     segments = blocks.ListBlock(
-        SegmentChooserBlock(),
+        segment_block or SegmentChooserBlock(),
         label=_("Segments"),
         min_num=1,
         collapsed=False,
