@@ -75,8 +75,11 @@ def make_sender(**fields):  # type: ignore[no-untyped-def]
 
 def make_mail(*, text="<p>Hello {{ lead.full_name }}</p>", body=None, publish=True, **fields):  # type: ignore[no-untyped-def]
     """A mail, published unless told otherwise; ``body`` is raw StreamField data."""
+    from wagtail.models import Locale
+
     from wagtail_ma.messaging.models import Mail
 
+    Locale.objects.get_or_create(language_code="en")
     sender = fields.pop("sender", None) or make_sender()
     defaults = {"name": "Welcome", "subject": "Hello", "language": "en", "sender": sender}
     mail = Mail(**{**defaults, **fields})

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils import translation
-from wagtail.models import Page
+from wagtail.models import Locale, Page
 
 from wagtail_ma.forms.models import GatedDocument, LeadForm, LeadFormField
 from wagtail_ma.messaging.models import Mail, SenderProfile
@@ -86,7 +86,7 @@ def load_mails(pages: dict[tuple[str, str], Page]) -> dict[tuple[str, str], Mail
         ]
         mail = Mail(
             name=words["name"],
-            language=language,
+            locale=Locale.objects.get(language_code=language),
             sender=sender,
             subject=words["subject"],
             preheader=words["preheader"],

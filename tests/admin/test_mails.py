@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
+from wagtail.models import Locale
 
 from tests import factories
 from wagtail_ma.core.tokens import mail_token
@@ -15,13 +16,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def editor(client):
+def editor(client, site):
     user = User.objects.create_superuser("editor", "editor@example.com", "x")
     client.force_login(user)
     return user
 
 
 def login_with(client, *codenames):
+    Locale.objects.get_or_create(language_code="en")
     user = User.objects.create_user("limited", "limited@example.com", "x")
     user.user_permissions.add(
         Permission.objects.get(codename="access_admin"), *Permission.objects.filter(codename__in=codenames)

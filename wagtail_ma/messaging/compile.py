@@ -71,8 +71,8 @@ class Compiled:
 
 
 def language_of(mail: Mail) -> str:
-    """The mail's language, else the site's own."""
-    return mail.language or str(Locale.get_default().language_code)
+    """The language of the parts that we write: as said, else that of the mail's locale."""
+    return mail.language or str((mail.locale if mail.locale_id else Locale.get_default()).language_code)
 
 
 def compile_mail(mail: Mail) -> Compiled:
@@ -93,7 +93,7 @@ def compile_mail(mail: Mail) -> Compiled:
         html = _to_html(mail, body.mjml, footer.mjml, language, build)
     subject = build.plain(clean_line(mail.subject, 400))
     text = f"{body.text}\n\n-- \n{footer.text}\n"
-    parts = {
+    parts: dict[str, Any] = {
         "kind": mail.kind,
         "language": language,
         "from_name": clean_line(mail.sender.name, 80),

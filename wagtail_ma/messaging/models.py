@@ -5,12 +5,20 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericRelation
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from wagtail.coreutils import get_content_languages
-from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
+from wagtail.models import (
+    DraftStateMixin,
+    LockableMixin,
+    PreviewableMixin,
+    RevisionMixin,
+    TranslatableMixin,
+    WorkflowMixin,
+)
 
 from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.rules.fields import LazyStreamField
@@ -52,7 +60,15 @@ class MailBodyField(LazyStreamField):
         return mail_body_block()
 
 
-class Mail(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
+class Mail(
+    WorkflowMixin,
+    DraftStateMixin,
+    LockableMixin,
+    RevisionMixin,
+    TranslatableMixin,
+    PreviewableMixin,
+    models.Model,
+):
     """A mail written in the CMS."""
 
     class Kind(models.TextChoices):
@@ -77,7 +93,7 @@ class Mail(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         max_length=12,
         blank=True,
         choices=mail_languages,
-        help_text=_("Language of the footer and of the form of address. Empty: the site's own language."),
+        help_text=_("Language of the footer and of the form of address. Empty: that of the mail itself."),
     )
     subject = models.CharField(_("subject"), max_length=200)
     preheader = models.CharField(
@@ -88,12 +104,25 @@ class Mail(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     )
     body = MailBodyField(_("body"), blank=True)
 
-    class Meta:
+    # So that they go with the mail.
+    workflow_states = GenericRelation(
+        "wagtailcore.WorkflowState", content_type_field="base_content_type", object_id_field="object_id"
+    )
+    revisions = GenericRelation(
+        "wagtailcore.Revision", content_type_field="base_content_type", object_id_field="object_id"
+    )
+
+    class Meta(TranslatableMixin.Meta):
         verbose_name = _("mail")
         verbose_name_plural = _("mails")
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.locale_id is None:
+            self.locale = self.get_default_locale()
+        super().save(*args, **kwargs)
 
     @property
     def preview_modes(self) -> list[tuple[str, Any]]:
