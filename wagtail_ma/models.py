@@ -13,6 +13,7 @@ from wagtail_ma.messaging.models import (
     Suppression,
 )
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
+from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import (
     CarriedCounts,
@@ -46,9 +47,12 @@ __all__ = [
     "Consent",
     "Delivery",
     "Enrolment",
+    "ExclusionRule",
     "FormVersion",
     "GatedDocument",
     "Heartbeat",
+    "HotDefinition",
+    "HotEntry",
     "Identity",
     "IdentityLink",
     "Lead",
@@ -56,6 +60,7 @@ __all__ = [
     "LeadFormField",
     "Mail",
     "MailVersion",
+    "Marking",
     "Membership",
     "News",
     "PageClass",
