@@ -72,7 +72,8 @@ class Compiled:
 
 def language_of(mail: Mail) -> str:
     """The language of the parts that we write: as said, else that of the mail's locale."""
-    return mail.language or str((mail.locale if mail.locale_id else Locale.get_default()).language_code)
+    locale: Any = mail.locale if mail.locale_id else Locale.get_default()  # type: ignore[has-type]
+    return mail.language or str(locale.language_code)
 
 
 def compile_mail(mail: Mail) -> Compiled:
