@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -21,6 +22,7 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import Button
+from wagtail.log_actions import log
 from wagtail.permissions import policy_registry
 from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet
 
@@ -168,6 +170,7 @@ class MailTestView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
         if words:
             messages.error(self.request, _("The test was not sent: %(error)s") % {"error": words})
             return self.render_to_response(self.get_context_data(form=form))
+        preview.note_test(self.mail, self.request.user)
         messages.success(self.request, _("A test is on its way to %(address)s.") % {"address": to})
         return redirect(self.edit_url)
 
@@ -184,6 +187,11 @@ class MailForLeadView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
     def permission_policy(self) -> Any:
         # Of leads: their names are shown.
         return policy_registry.get_by_type(Lead)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not may(request, Mail, "change"):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
         return [
@@ -206,6 +214,7 @@ class MailForLeadView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
         context["edit_url"] = reverse(f"{NAMESPACE}:edit", args=[self.mail.pk])
         if form.is_valid():
             lead = Lead.objects.filter(email__iexact=form.cleaned_data["lead_email"]).order_by("pk").first()
+            log(lead, "wagtail_ma.view_lead", user=self.request.user)
             try:
                 context["filled"] = preview.filled_for(self.mail, lead)
                 context["head"] = preview.head(context["filled"])

@@ -10,9 +10,11 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import override, pgettext
+from wagtail.log_actions import log
+from wagtail.models import ModelLogEntry
 
 from wagtail_ma.messaging import merge_fields
-from wagtail_ma.messaging.compile import CannotCompile, compile_mail, language_of
+from wagtail_ma.messaging.compile import CannotCompile, compile_mail, content_hash, language_of
 from wagtail_ma.messaging.fill import Filled, fill
 from wagtail_ma.messaging.message import compose, message_id
 from wagtail_ma.messaging.models import Mail, draw_public_id
@@ -20,6 +22,9 @@ from wagtail_ma.messaging.readers import segments_of
 from wagtail_ma.messaging.transport import Fate, Line, NoConnection
 from wagtail_ma.people.models import Lead
 from wagtail_ma.segments.models import Segment
+
+# An action of Wagtail's log.
+TESTED = "wagtail_ma.mail_test"
 
 
 def sample_lead(mail: Mail) -> Lead:
@@ -86,6 +91,17 @@ def head(filled: Filled) -> str:
         "email": filled.from_email,
         "subject": filled.subject,
     }
+
+
+def note_test(mail: Mail, user: Any) -> None:
+    """Write down in Wagtail's log that exactly this content was sent as a test."""
+    log(mail, TESTED, user=user, data={"content": content_hash(mail)})
+
+
+def is_tested(mail: Mail) -> bool:
+    """Whether a test of exactly this content (draft or published) has been sent."""
+    entries = ModelLogEntry.objects.for_instance(mail).filter(action=TESTED)
+    return entries.filter(data__content=content_hash(mail)).exists()
 
 
 def send_test(mail: Mail, to: str, lead: Lead | None = None) -> str:
