@@ -40,9 +40,7 @@ class Visitor(models.Model):
         verbose_name_plural = _("visitors")
         indexes = [
             # The list of whoever is left out.
-            models.Index(
-                fields=["id"], condition=~models.Q(excluded_reason=""), name="ma_visitor_excluded"
-            ),
+            models.Index(fields=["id"], condition=~models.Q(excluded_reason=""), name="ma_visitor_excluded"),
             # The list of customers.
             models.Index(fields=["id"], condition=models.Q(is_customer=True), name="ma_visitor_customer"),
         ]

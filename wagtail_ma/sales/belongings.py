@@ -17,8 +17,6 @@ def give_way(loser_id: int, winner_id: int, now: datetime) -> None:
 
 
 declare(
-    Belonging(
-        "wagtail_ma.HotEntry", "decision", fields=("visitor", "born_visitor"), before_merge=give_way
-    )
+    Belonging("wagtail_ma.HotEntry", "decision", fields=("visitor", "born_visitor"), before_merge=give_way)
 )
 declare(Belonging("wagtail_ma.Marking", "decision", fields=("visitor", "born_visitor")))
