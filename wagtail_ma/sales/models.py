@@ -76,7 +76,7 @@ class HotEntry(models.Model):
 
     class Ended(models.TextChoices):
         HANDLED = "handled", _("handled")
-        EXPIRED = "expired", _("expired")
+        EXPIRED = "expired", _("time was up")
         COOLED = "cooled", _("cooled down")
         EXCLUDED = "excluded", _("excluded")
         MERGED = "merged", _("joined with another visitor")
