@@ -22,6 +22,7 @@ from wagtail_ma.messaging.models_of_sending import (
     Subscription,
 )
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
+from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import (
     CarriedCounts,
@@ -62,9 +63,12 @@ __all__ = [
     "SendingRules",
     "Subscription",
     "Enrolment",
+    "ExclusionRule",
     "FormVersion",
     "GatedDocument",
     "Heartbeat",
+    "HotDefinition",
+    "HotEntry",
     "Identity",
     "IdentityLink",
     "Lead",
@@ -72,6 +76,7 @@ __all__ = [
     "LeadFormField",
     "Mail",
     "MailVersion",
+    "Marking",
     "Membership",
     "News",
     "PageClass",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
-from wagtail.models import Locale
+from wagtail.models import Locale, ModelLogEntry
 
 from tests import factories
 from wagtail_ma.core.tokens import mail_token
@@ -195,3 +195,24 @@ def test_senders__add__stored(client, editor):
     client.post(reverse("wagtail_ma_senders:add"), data)
     assert SenderProfile.objects.get().legal_name == "L"
     assert not Mail.objects.exists()
+
+
+def test_for_lead__filled_in__shows_three_views_and_is_logged(client, editor, now):
+    lead = factories.make_lead(now=now, given_name="Ann")
+    mail = factories.make_mail(text='<p>Dear {{ lead.full_name|default:"you" }}</p>')
+    answer = client.get(reverse("wagtail_ma_mails:for_lead", args=[mail.pk]), {"lead_email": lead.email})
+    page = answer.content.decode()
+    assert page.count("Dear Ann") == 3
+    assert page.count("sandbox") == 2
+    assert ModelLogEntry.objects.filter(action="wagtail_ma.view_lead", object_id=str(lead.pk)).count() == 1
+
+
+@pytest.mark.parametrize("codenames", [[], ["change_mail"], ["view_lead"]])
+def test_for_lead__without_both_permissions__forbidden(client, now, codenames):
+    mail = factories.make_mail()
+    factories.make_lead("secret@example.com", now=now)
+    login_with(client, "access_admin", *codenames)
+    url = reverse("wagtail_ma_mails:for_lead", args=[mail.pk])
+    answer = client.get(url, {"lead_email": "secret@example.com"})
+    assert answer.status_code in (302, 403)
+    assert b"secret@example.com" not in answer.content

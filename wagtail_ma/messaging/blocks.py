@@ -25,10 +25,7 @@ from wagtail.images.blocks import ImageChooserBlock
 from wagtail_ma.personalisation.blocks import PersonalisedBlock
 from wagtail_ma.segments.blocks import StoredSegmentChooserBlock
 
-MERGE_HELP = _(
-    'You may write {{ lead.salutation }}, {{ lead.full_name }}, {{ lead.company_name|default:"…" }} '
-    "and the like: family_name, given_name, department, title, email."
-)
+MERGE_HELP = _("Type {{ for what is filled in for each reader.")
 
 
 class LinkBlock(StructBlock):

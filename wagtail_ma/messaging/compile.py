@@ -72,7 +72,8 @@ class Compiled:
 
 def language_of(mail: Mail) -> str:
     """The language of the parts that we write: as said, else that of the mail's locale."""
-    return mail.language or str((mail.locale if mail.locale_id else Locale.get_default()).language_code)  # type: ignore[has-type]
+    locale: Any = mail.locale if mail.locale_id else Locale.get_default()  # type: ignore[has-type]
+    return mail.language or str(locale.language_code)
 
 
 def compile_mail(mail: Mail) -> Compiled:
@@ -106,20 +107,27 @@ def compile_mail(mail: Mail) -> Compiled:
     return Compiled(parts, build.links, _once(build.bad_links), _once(build.suspects))
 
 
+def content_hash(mail: Mail) -> str:
+    """A hash (hexadecimal) of what its editor has written: the same for a draft and its publication."""
+    sender = mail.sender
+    return _hash(
+        FORMAT,
+        [mail.kind, language_of(mail), mail.subject, mail.preheader, mail.body.get_prep_value()],
+        [sender.pk, sender.name, sender.email, sender.legal_name, sender.postal_address, sender.contact],
+        conf.BASE_URL,
+    )
+
+
 def fingerprint(mail: Mail) -> str:
     """What a version is known by: a hash of everything that goes into it (hexadecimal).
 
     The revision stands for what is looked up while compiling (titles and addresses of pages): to
     publish a mail again is to compile it again.
     """
-    sender = mail.sender
-    ingredients = [
-        FORMAT,
-        mail.live_revision_id,
-        [mail.kind, mail.language, mail.subject, mail.preheader, mail.body.get_prep_value()],
-        [sender.pk, sender.name, sender.email, sender.legal_name, sender.postal_address, sender.contact],
-        conf.BASE_URL,
-    ]
+    return _hash(content_hash(mail), mail.live_revision_id)
+
+
+def _hash(*ingredients: Any) -> str:
     text = json.dumps(ingredients, ensure_ascii=False, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

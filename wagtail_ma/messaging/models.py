@@ -232,7 +232,9 @@ class Mail(
 
     @property
     def preview_modes(self) -> list[tuple[str, Any]]:
-        return [("html", _("HTML")), ("plain", _("Plain text"))]
+        from wagtail_ma.messaging.preview import modes
+
+        return modes(self)
 
     def serve_preview(self, request: HttpRequest, mode_name: str) -> HttpResponse:
         from wagtail_ma.messaging.preview import preview_response

@@ -29,6 +29,8 @@ class Visitor(models.Model):
     first_seen_at = models.DateTimeField(_("first seen"))
     bucket = models.PositiveSmallIntegerField(default=draw_bucket, editable=False)
     excluded_reason = models.CharField(_("excluded because"), max_length=40, blank=True)
+    # By the company or by hand; kept current by react (sales/standpoint.py).
+    is_customer = models.BooleanField(_("customer"), default=False)
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged_from"
     )
@@ -36,6 +38,12 @@ class Visitor(models.Model):
     class Meta:
         verbose_name = _("visitor")
         verbose_name_plural = _("visitors")
+        indexes = [
+            # The list of whoever is left out.
+            models.Index(fields=["id"], condition=~models.Q(excluded_reason=""), name="ma_visitor_excluded"),
+            # The list of customers.
+            models.Index(fields=["id"], condition=models.Q(is_customer=True), name="ma_visitor_customer"),
+        ]
 
     def __str__(self) -> str:
         return self.label
