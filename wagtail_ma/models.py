@@ -7,12 +7,22 @@ from wagtail_ma.jobs.models import Heartbeat
 from wagtail_ma.messaging.models import (
     Consent,
     Delivery,
+    Dispatch,
     Mail,
+    MailTopic,
     MailVersion,
     SenderProfile,
     Suppression,
 )
+from wagtail_ma.messaging.models_of_sending import (
+    LinkClick,
+    MailCount,
+    RateWindow,
+    SendingRules,
+    Subscription,
+)
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
+from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import (
     CarriedCounts,
@@ -45,10 +55,20 @@ __all__ = [
     "ChannelRule",
     "Consent",
     "Delivery",
+    "Dispatch",
+    "LinkClick",
+    "MailCount",
+    "MailTopic",
+    "RateWindow",
+    "SendingRules",
+    "Subscription",
     "Enrolment",
+    "ExclusionRule",
     "FormVersion",
     "GatedDocument",
     "Heartbeat",
+    "HotDefinition",
+    "HotEntry",
     "Identity",
     "IdentityLink",
     "Lead",
@@ -56,6 +76,7 @@ __all__ = [
     "LeadFormField",
     "Mail",
     "MailVersion",
+    "Marking",
     "Membership",
     "News",
     "PageClass",

@@ -29,6 +29,8 @@ class Visitor(models.Model):
     first_seen_at = models.DateTimeField(_("first seen"))
     bucket = models.PositiveSmallIntegerField(default=draw_bucket, editable=False)
     excluded_reason = models.CharField(_("excluded because"), max_length=40, blank=True)
+    # By the company or by hand; kept current by react (sales/standpoint.py).
+    is_customer = models.BooleanField(_("customer"), default=False)
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged_from"
     )
@@ -36,6 +38,12 @@ class Visitor(models.Model):
     class Meta:
         verbose_name = _("visitor")
         verbose_name_plural = _("visitors")
+        indexes = [
+            # The list of whoever is left out.
+            models.Index(fields=["id"], condition=~models.Q(excluded_reason=""), name="ma_visitor_excluded"),
+            # The list of customers.
+            models.Index(fields=["id"], condition=models.Q(is_customer=True), name="ma_visitor_customer"),
+        ]
 
     def __str__(self) -> str:
         return self.label
@@ -117,6 +125,12 @@ class Lead(models.Model):
     title = models.CharField(_("job title"), max_length=120, blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     language = models.CharField(_("language"), max_length=12, blank=True)
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=40,
+        blank=True,
+        help_text=_("For example Europe/Berlin. Empty: that of the site. Mails keep its quiet hours."),
+    )
     created_at = models.DateTimeField(_("identified"))
 
     class Meta:
