@@ -22,7 +22,7 @@ from django.db import IntegrityError, transaction
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.stages import Stages
-from wagtail_ma.messaging import sending
+from wagtail_ma.messaging import dispatches, sending
 from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people.models import Identity
 from wagtail_ma.sales import defaults, exclusions, hot
@@ -243,6 +243,7 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: exclusions.review(now=now))
     stages.do(lambda: hot.run_due(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
+    stages.do(lambda: dispatches.advance(now=now))
     deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))
     stages.do(lambda: rollups.roll_up(now=now))
     stages.do(lambda: retention.prune(now=now, carry=partial(carry_forward, now=now)))

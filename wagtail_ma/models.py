@@ -7,10 +7,19 @@ from wagtail_ma.jobs.models import Heartbeat
 from wagtail_ma.messaging.models import (
     Consent,
     Delivery,
+    Dispatch,
     Mail,
+    MailTopic,
     MailVersion,
     SenderProfile,
     Suppression,
+)
+from wagtail_ma.messaging.models_of_sending import (
+    LinkClick,
+    MailCount,
+    RateWindow,
+    SendingRules,
+    Subscription,
 )
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
@@ -46,6 +55,13 @@ __all__ = [
     "ChannelRule",
     "Consent",
     "Delivery",
+    "Dispatch",
+    "LinkClick",
+    "MailCount",
+    "MailTopic",
+    "RateWindow",
+    "SendingRules",
+    "Subscription",
     "Enrolment",
     "ExclusionRule",
     "FormVersion",

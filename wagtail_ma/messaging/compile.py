@@ -182,7 +182,7 @@ def _footer(mail: Mail, build: Build) -> render.Rendered:
     lines = [sender.legal_name, sender.postal_address]
     html = ["<br />".join(escape(line) for line in lines if line), _contact_html(sender)]
     text = [line for line in (*lines, sender.contact) if line]
-    if mail.kind == Mail.Kind.MARKETING:
+    if mail.is_marketing:
         why = _("You get this mail because you agreed to hear from us. You can stop it at any time.")
         unsubscribe = _("Unsubscribe")
         marker = build.marker(["u"])

@@ -70,7 +70,7 @@ def fill(
         text=part("text", str),
         from_name=compiled["from_name"],
         from_email=compiled["from_email"],
-        unsubscribe_url=unsubscribe if compiled["kind"] == "marketing" else "",
+        unsubscribe_url=unsubscribe if compiled["kind"] != "transactional" else "",
     )
 
 

@@ -55,7 +55,7 @@ def enqueue(
             "visitor_id": lead.visitor_id,
             "born_visitor_id": lead.visitor_id,
             "email": email,
-            "is_marketing": mail.kind == Mail.Kind.MARKETING,
+            "is_marketing": mail.is_marketing,
             "extra": dict(extra or {}),
             "state": Delivery.State.READY if version else Delivery.State.SKIPPED,
             "reason": "" if version else reasons.NOT_READY,

@@ -125,6 +125,12 @@ class Lead(models.Model):
     title = models.CharField(_("job title"), max_length=120, blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     language = models.CharField(_("language"), max_length=12, blank=True)
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=40,
+        blank=True,
+        help_text=_("For example Europe/Berlin. Empty: that of the site. Mails keep its quiet hours."),
+    )
     created_at = models.DateTimeField(_("identified"))
 
     class Meta:
