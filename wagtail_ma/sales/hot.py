@@ -207,11 +207,11 @@ def _tend(definition: HotDefinition, *, now: datetime) -> int:
     pattern = pattern_of(definition)
     if definition.kind == HotDefinition.Kind.PRICING_READ:
         _learn(definition, now=now)
-    is_new = definition.swept_at is None
-    if not is_new and now - definition.swept_at < timedelta(minutes=pattern.sweep_minutes):
+    last = definition.swept_at
+    if last is not None and now - last < timedelta(minutes=pattern.sweep_minutes):
         return 0
     _note_broken(definition)
-    if is_new or pattern.may_begin_by_time:
+    if last is None or pattern.may_begin_by_time:
         more = set(pattern.candidates(definition, now=now)).difference(open_now)
         news.mark(sorted(more, reverse=True)[:NEWS_PER_SWEEP], now=now)
     gone = open_now.keys() - pattern.still(definition, open_now.keys(), now=now) if open_now else set()
