@@ -24,9 +24,8 @@ class SendingRulesEditView(generic.EditView):
     def get_success_url(self) -> str:
         return reverse("wagtail_ma_sending_rules:index")
 
-    @property
-    def can_delete(self) -> bool:
-        return False
+    def get_delete_url(self) -> None:
+        return None
 
 
 class SendingRulesViewSet(ModelViewSet):
@@ -88,12 +87,9 @@ class SendingRulesViewSet(ModelViewSet):
         return redirect(self.get_url_name("edit"), rates.rules_now().pk)
 
     def get_urlpatterns(self) -> list[Any]:
-        return [
-            path("", self.index_redirect, name="index"),
-            path("edit/<str:pk>/", self.edit_view, name="edit"),
-            path("history/<str:pk>/", self.history_view, name="history"),
-            path("history-results/<str:pk>/", self.history_results_view, name="history_results"),
-        ]
+        # There is one: none is added, none is deleted.
+        kept = [each for each in super().get_urlpatterns() if each.name not in ("index", "add", "delete")]
+        return [path("", self.index_redirect, name="index"), *kept]
 
 
 class MailTopicViewSet(ModelViewSet):
