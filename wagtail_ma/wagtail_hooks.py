@@ -61,7 +61,7 @@ def register_permissions() -> Any:
 
 @hooks.register("register_icons")
 def register_icons(icons: list[str]) -> list[str]:
-    names = ("", "-people", "-segment", "-score", "-scenario", "-gate")
+    names = ("", "-people", "-segment", "-score", "-scenario", "-gate", "-hot")
     return [*icons, *(f"wagtail_ma/icons/wagtail-ma{name}.svg" for name in names)]
 
 
