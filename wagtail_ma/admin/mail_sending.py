@@ -52,7 +52,7 @@ class AudienceForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     scheduled_at = forms.DateTimeField(
-        label=gettext_lazy("Time"),
+        label=gettext_lazy("Date and time"),
         required=False,
         widget=AdminDateTimeInput,
         help_text=gettext_lazy("Empty: now. It can be taken back for a minute."),
