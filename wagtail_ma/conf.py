@@ -148,6 +148,22 @@ class Conf:
         return self._get("COUNTRY_HEADER", "")
 
     @property
+    def MAIL_SENDING(self) -> bool:
+        """Whether mail leaves at all; ``False`` on a copy for tests. What waits stays where it is."""
+        return self._get("MAIL_SENDING", True)
+
+    @property
+    def MAIL_ALLOWLIST(self) -> list[str]:
+        """Regular expressions; where there are any, only addresses that one of them matches as a whole
+        get mail, e.g. ``[r".*@example\\.com"]`` on a staging site. Empty (the default): everybody."""
+        return self._get("MAIL_ALLOWLIST", [])
+
+    @property
+    def MAIL_CONNECTIONS(self) -> int:
+        """How many connections to the mail server one sender uses at once."""
+        return self._get("MAIL_CONNECTIONS", 4)
+
+    @property
     def BASE_URL(self) -> str:
         """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
         return (self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")) or "").rstrip("/")
@@ -206,6 +222,9 @@ KEYS: dict[str, type] = {
     "PAGE_PANEL": bool,
     "PERSONALISATION": str,
     "COUNTRY_HEADER": str,
+    "MAIL_SENDING": bool,
+    "MAIL_ALLOWLIST": list,
+    "MAIL_CONNECTIONS": int,
     "BASE_URL": str,
     "SECRETS": list,
 }

@@ -5,7 +5,8 @@
 
 * :func:`record_hit`: a hit becomes facts: identity, visit, page view. In the request; or
   :func:`receive` puts it where hits are gathered, to be written with others a moment later.
-* :func:`react`: for visitors with news: score → segments → scenario entry and wake-up. In a job.
+* :func:`react`: for visitors with news: score → segments → hot list → scenario entry and wake-up.
+  In a job.
 * :func:`run_due`: what is due now: scenario steps, deliveries, cooling segments. In a job.
 * ``personalisation.choose``: the only read in a page render (see ``personalisation/choose.py``).
 """
@@ -24,6 +25,7 @@ from wagtail_ma.core.stages import Stages
 from wagtail_ma.messaging import dispatches, sending
 from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people.models import Identity
+from wagtail_ma.sales import defaults, exclusions, hot
 from wagtail_ma.scenarios import entry, runner
 from wagtail_ma.scoring import award, fit, rescore
 from wagtail_ma.scoring.carry import carry_forward
@@ -206,6 +208,8 @@ def _react_to(visitor_ids: list[int], *, now: datetime) -> None:
         visitor_ids = merge.bury(visitor_ids)
         award.award(visitor_ids, now=now)
         changes = refresh.refresh_visitors(visitor_ids, now=now)
+        exclusions.decide(visitor_ids, now=now)
+        hot.look_at(visitor_ids, now=now)
         entry.enter(visitor_ids, changes, now=now)
         runner.wake(visitor_ids, now=now)
         news.clear(read)
@@ -236,6 +240,9 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     rescored = stages.do(lambda: rescore.rescore_due(now=now))
     stages.do(lambda: fit.sweep_due(now=now))
     segments = stages.do(lambda: refresh.refresh_due(now=now))
+    stages.do(defaults.ensure)
+    stages.do(lambda: exclusions.review(now=now))
+    stages.do(lambda: hot.run_due(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
     stages.do(lambda: dispatches.advance(now=now))
     deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))

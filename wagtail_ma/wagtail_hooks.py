@@ -61,7 +61,7 @@ def register_permissions() -> Any:
 
 @hooks.register("register_icons")
 def register_icons(icons: list[str]) -> list[str]:
-    names = ("", "-people", "-segment", "-score", "-scenario", "-gate")
+    names = ("", "-people", "-segment", "-score", "-scenario", "-gate", "-hot")
     return [*icons, *(f"wagtail_ma/icons/wagtail-ma{name}.svg" for name in names)]
 
 
@@ -78,6 +78,7 @@ def admin_css() -> str:
 def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.view_lead", _("View lead"), _("Looked at the page of a lead"))
     actions.register_action("wagtail_ma.mail_test", _("Test a mail"), _("Sent a test of the mail"))
+    actions.register_action("wagtail_ma.send", _("Send a mail"), _("Sent the mail, or held its sending"))
     actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))
 
 

@@ -65,8 +65,12 @@ class Person:
     # Points and when they were earned; None: not looked at by the scoring yet.
     points: list[tuple[float, datetime]] | None = None
     rank: float = 0
-    # The ranks of everybody.
+    # The ranks of everybody who is not left out.
     crowd: list[float] = field(default_factory=list)
+    is_customer: bool = False
+    is_excluded: bool = False
+    # (list, whether it has ended)
+    heat: list[tuple[str, bool]] = field(default_factory=list)
 
 
 # Which pages of the test site a condition about a page means: (alone, with the pages below it).
@@ -340,7 +344,20 @@ def score_earned(person: Person, values: Any, now: datetime) -> bool:
 
 def top_ranked(person: Person, values: Any, now: datetime) -> bool:
     better = [rank for rank in person.crowd if rank > person.rank]
-    return person.points is not None and len(better) < values["number"]
+    return person.points is not None and not person.is_excluded and len(better) < values["number"]
+
+
+def hot(person: Person, values: Any, now: datetime) -> bool:
+    lists = {name for name, is_over in person.heat if not is_over}
+    return bool(lists) if values["list"] == "any" else values["list"] in lists
+
+
+def customer(person: Person, values: Any, now: datetime) -> bool:
+    return person.is_customer
+
+
+def excluded(person: Person, values: Any, now: datetime) -> bool:
+    return person.is_excluded
 
 
 CONDITIONS = {
@@ -349,6 +366,9 @@ CONDITIONS = {
     "score": score,
     "score_earned": score_earned,
     "top_ranked": top_ranked,
+    "hot": hot,
+    "customer": customer,
+    "excluded": excluded,
     "query_parameter": query_parameter,
     "referrer_now": referrer_now,
     "device_now": device_now,

@@ -37,7 +37,7 @@ def check(node: Any, persons: list[reference.Person], company: world.Site) -> No
     with transaction.atomic():
         ids = [world.save(person, company) for person in persons]
         for person in persons:
-            person.crowd = [each.rank for each in persons if each.points is not None]
+            person.crowd = [each.rank for each in persons if each.points is not None and not each.is_excluded]
         expected = {
             pk for pk, person in zip(ids, persons, strict=True) if reference.fulfils(node, person, world.NOW)
         }

@@ -139,6 +139,11 @@ def people(draw: Any) -> Person:
         request=draw(requests()),
         points=draw(st.none() | st.lists(st.tuples(st.integers(-2, 8).map(float), moments), max_size=4)),
         rank=draw(st.integers(0, 3).map(float)),
+        is_customer=draw(st.booleans()),
+        is_excluded=draw(st.booleans()),
+        heat=draw(
+            st.lists(st.tuples(st.sampled_from(["hot", "hidden", "surging"]), st.booleans()), max_size=3)
+        ),
     )
 
 
@@ -283,7 +288,12 @@ def save(person: Person, site: Site) -> int:
     from wagtail_ma.segments.models import Membership
     from wagtail_ma.tracking.models import Activity, PageView, Visit
 
-    visitor = Visitor.objects.create(first_seen_at=person.first_seen_at, bucket=person.bucket)
+    visitor = Visitor.objects.create(
+        first_seen_at=person.first_seen_at,
+        bucket=person.bucket,
+        is_customer=person.is_customer,
+        excluded_reason="by_hand" if person.is_excluded else "",
+    )
     identity = Identity.objects.create(
         kind="browser", key=uuid.uuid4().hex, visitor=visitor, created_at=person.first_seen_at
     )
@@ -315,6 +325,7 @@ def save(person: Person, site: Site) -> int:
         Lead.objects.create(visitor=visitor, created_at=NOW, **person.lead)
     if person.points is not None:
         _save_score(person, visitor)
+    _save_heat(person, visitor)
     for name in person.segments:
         Membership.objects.create(segment_id=site.segments[name], visitor=visitor, entered_at=NOW)
     Delivery.objects.bulk_create(
@@ -330,6 +341,24 @@ def save(person: Person, site: Site) -> int:
         for mail, state, at in person.mails
     )
     return visitor.pk
+
+
+def _save_heat(person: Person, visitor: Any) -> None:
+    from wagtail_ma.sales.models import HotDefinition, HotEntry
+
+    for number, (name, is_over) in enumerate(person.heat):
+        definition, _created = HotDefinition.objects.get_or_create(
+            list=name, name=str(number), defaults={"kind": "score"}
+        )
+        HotEntry.objects.create(
+            definition=definition,
+            visitor=visitor,
+            born_visitor=visitor,
+            opened_at=NOW,
+            evidence_at=NOW,
+            expires_at=NOW,
+            closed_at=NOW if is_over else None,
+        )
 
 
 def _save_score(person: Person, visitor: Any) -> None:

@@ -95,8 +95,6 @@ class HotEntry(models.Model):
     closed_at = models.DateTimeField(_("ended"), null=True)
     ended = models.CharField(_("ended because"), max_length=12, choices=Ended.choices, blank=True)
     closed_by = models.ForeignKey(conf.user_model(), null=True, on_delete=models.SET_NULL, related_name="+")
-    # Whether it was seen since then that the definition held no longer: it may fire anew.
-    has_lapsed = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("hot lead")
