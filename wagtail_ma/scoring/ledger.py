@@ -67,7 +67,7 @@ class Carried(NamedTuple):
     visitor_id: int
     points: float
     at: datetime
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     last_day: date
     last_day_count: int
 
