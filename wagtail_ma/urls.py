@@ -21,6 +21,8 @@ urlpatterns = [
     path("download/<str:token>/", downloads.download, name="download"),
     # Mail: a tracked link, unsubscribing.
     path("m/c/<str:token>", mail.click, name="mail_click"),
+    path("m/n/<int:mail_id>/", mail.newsletter, name="mail_newsletter"),
+    path("m/t/", mail.follow, name="mail_follow"),
     path("m/o/<str:token>", mail.opened, name="mail_open"),
     path("m/u/<str:token>", mail.unsubscribe, name="mail_unsubscribe"),
 ]
