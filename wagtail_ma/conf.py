@@ -98,6 +98,16 @@ class Conf:
         return self._get("HALF_LIFE_DAYS", 30)
 
     @property
+    def ACTIVE_ACTIONS(self) -> int:
+        """An active prospect has viewed so many pages, or acted so many times, …"""
+        return max(self._get("ACTIVE_ACTIONS", 3), 1)
+
+    @property
+    def ACTIVE_DAYS(self) -> int:
+        """… in the last so many days: who is shown first in the ranked list."""
+        return self._get("ACTIVE_DAYS", 30)
+
+    @property
     def DOWNLOAD_LINK_DAYS(self) -> int:
         """Days for which a download link sent by mail is valid."""
         return self._get("DOWNLOAD_LINK_DAYS", 7)
@@ -182,6 +192,8 @@ KEYS: dict[str, type] = {
     "ENGAGED_CAP_SECONDS": int,
     "TRACK_STAFF": bool,
     "HALF_LIFE_DAYS": int,
+    "ACTIVE_ACTIONS": int,
+    "ACTIVE_DAYS": int,
     "DOWNLOAD_LINK_DAYS": int,
     "FORM_MIN_SECONDS": int,
     "RETENTION_MONTHS": int,
