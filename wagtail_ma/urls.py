@@ -21,5 +21,6 @@ urlpatterns = [
     path("download/<str:token>/", downloads.download, name="download"),
     # Mail: a tracked link, unsubscribing.
     path("m/c/<str:token>", mail.click, name="mail_click"),
+    path("m/o/<str:token>", mail.opened, name="mail_open"),
     path("m/u/<str:token>", mail.unsubscribe, name="mail_unsubscribe"),
 ]

@@ -75,7 +75,7 @@ def admin_css() -> str:
     return format_html_join(
         "",
         '<link rel="stylesheet" href="{}">',
-        [(static(f"wagtail_ma/admin/{name}.css"),) for name in ("admin", "charts")],
+        [(static(f"wagtail_ma/admin/{name}.css"),) for name in ("admin", "charts", "sales")],
     )
 
 
@@ -83,6 +83,7 @@ def admin_css() -> str:
 def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.view_lead", _("View lead"), _("Looked at the page of a lead"))
     actions.register_action("wagtail_ma.mail_test", _("Test a mail"), _("Sent a test of the mail"))
+    actions.register_action("wagtail_ma.send", _("Send a mail"), _("Sent the mail, or held its sending"))
     actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))
 
 

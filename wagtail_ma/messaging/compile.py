@@ -30,7 +30,7 @@ from wagtail_ma.messaging.slots import Build, Segment, segments_asked
 from wagtail_ma.tracking import sites
 
 # Part of the fingerprint: a change of what compiling produces makes new versions.
-FORMAT = 2
+FORMAT = 3
 FONTS = "'Helvetica Neue', 'Hiragino Sans', 'Yu Gothic', Meiryo, Arial, sans-serif"
 SKELETON = """<mjml lang="{language}"><mj-head><mj-title>{title}</mj-title>{preview}
 <mj-attributes><mj-all font-family="{fonts}" />
@@ -96,6 +96,7 @@ def compile_mail(mail: Mail) -> Compiled:
     text = f"{body.text}\n\n-- \n{footer.text}\n"
     parts: dict[str, Any] = {
         "kind": mail.kind,
+        "tracking": mail.tracking,
         "language": language,
         "from_name": clean_line(mail.sender.name, 80),
         "from_email": mail.sender.email,
@@ -112,7 +113,14 @@ def content_hash(mail: Mail) -> str:
     sender = mail.sender
     return _hash(
         FORMAT,
-        [mail.kind, language_of(mail), mail.subject, mail.preheader, mail.body.get_prep_value()],
+        [
+            mail.kind,
+            mail.tracking,
+            language_of(mail),
+            mail.subject,
+            mail.preheader,
+            mail.body.get_prep_value(),
+        ],
         [sender.pk, sender.name, sender.email, sender.legal_name, sender.postal_address, sender.contact],
         conf.BASE_URL,
     )
@@ -173,7 +181,8 @@ def _to_html(mail: Mail, body: str, footer: str, language: str, build: Build) ->
         rendered = mrml.to_html(source, render_options=mrml.RenderOptions(fonts={}))
     except OSError as error:
         raise CannotCompile(_("The body cannot be laid out: %(error)s") % {"error": error}) from error
-    return BREAK_AFTER.sub(r"\1\n", rendered.content)
+    body_end = f"{build.marker(['h'])}{build.marker(['o'])}</body>"
+    return BREAK_AFTER.sub(r"\1\n", rendered.content.replace("</body>", body_end))
 
 
 def _footer(mail: Mail, build: Build) -> render.Rendered:

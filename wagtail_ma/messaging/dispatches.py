@@ -98,7 +98,7 @@ def resume(dispatch_id: int, *, now: datetime) -> bool:
     """
     # Preparing goes on where it stopped; it finds nothing more to write down if it was finished.
     paused = Dispatch.objects.filter(pk=dispatch_id, state=State.PAUSED)
-    return paused.update(state=State.PREPARING, reason="") == 1
+    return paused.update(state=State.PREPARING, reason="", resumed_at=now) == 1
 
 
 def cancel(dispatch_id: int, *, now: datetime) -> bool:

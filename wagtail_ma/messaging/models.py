@@ -310,6 +310,8 @@ class Dispatch(models.Model):
     created_by = models.ForeignKey(conf.user_model(), null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
+    # Somebody went on after a pause: what had failed before is no reason to pause again.
+    resumed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -382,6 +384,8 @@ class Delivery(models.Model):
     owner = models.CharField(max_length=40, blank=True)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # How often a sender took it and was not heard of again: three times is no accident.
+    claims = models.PositiveSmallIntegerField(default=0)
     send_after = models.DateTimeField()
     # Not at all after this.
     expires_at = models.DateTimeField(null=True)

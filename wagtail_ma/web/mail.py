@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64decode
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,9 +17,12 @@ from django.views.decorators.http import require_http_methods
 
 from wagtail_ma.core.tokens import BadToken
 from wagtail_ma.jobs import queue
-from wagtail_ma.messaging import clicks, unsubscribing
+from wagtail_ma.messaging import clicks, opens, unsubscribing
 
 logger = logging.getLogger(__name__)
+
+# 43 bytes: GIF, one point, transparent.
+PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
 @login_not_required
@@ -40,6 +44,21 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
         logger.exception("a click could not be followed")
         clicked = clicks.Clicked("", is_machine=False)
     return _private(HttpResponseRedirect(clicked.target_url or "/"))
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def opened(request: HttpRequest, token: str) -> HttpResponse:
+    """The picture of one transparent point, whatever the token is."""
+    facts = clicks.RequestFacts(
+        method=request.method or "GET", user_agent=request.headers.get("User-Agent", "")
+    )
+    try:
+        opens.record_open(token, now=timezone.now(), request_facts=facts)
+    except Exception:
+        logger.exception("an open mail could not be noted")
+    return _private(HttpResponse(PIXEL, content_type="image/gif"))
 
 
 @csrf_exempt
