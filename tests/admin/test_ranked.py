@@ -35,6 +35,7 @@ def stand(rank: float, *, seen: datetime | None = None, **fields: Any) -> Visito
         rank=rank,
         engagement_sum=rank,
         last_seen_at=seen,
+        active_at=seen,
         **fields,
     )
     return visitor
@@ -195,3 +196,48 @@ def test_bulk__leads_for_somebody_who_may_not_see_them__are_left_alone(client: C
     client.post(url, {"act": "yes"})
     lead.visitor.refresh_from_db()
     assert lead.visitor.excluded_reason == ""
+
+
+def test_filters__bands_topic_heat__those_and_no_others(admin_client: Client) -> None:
+    from wagtail_ma.sales.models import HotDefinition, HotEntry
+    from wagtail_ma.scoring.models import Interest
+    from wagtail_ma.tracking.models import Topic
+
+    now = timezone.now()
+    current_model(now)
+    good = stand(60, fit_grade="A")
+    weak = stand(10, fit_grade="D")
+    topic = Topic.objects.create(name="Speed")
+    for visitor, evidence in ((weak, 9.0), (good, 3.0)):
+        Interest.objects.create(
+            model=current_model(now), visitor=visitor, topic=topic, evidence_sum=evidence, last_at=now
+        )
+    HotEntry.objects.create(
+        definition=HotDefinition.objects.create(name="x", kind="score"),
+        visitor=good,
+        born_visitor=good,
+        opened_at=now,
+        evidence_at=now,
+        expires_at=now,
+    )
+
+    def shown(**query: Any) -> list[int]:
+        context = admin_client.get(INDEX, {"list": "all", **query}).context
+        return [standing.visitor_id for standing in context["object_list"]]
+
+    assert shown(fit="A") == shown(engagement="2") == shown(hot="hot") == [good.pk]
+    assert shown(engagement="4") == [weak.pk]
+    assert shown(topic=topic.pk) == [good.pk, weak.pk]
+    assert shown(topic=topic.pk, ordering="-interest") == [weak.pk, good.pk]
+    assert shown(ordering="-interest") == [good.pk, weak.pk]
+
+
+def test_active__enough_actions_within_the_days__and_not_a_day_longer(home: Any, now: datetime) -> None:
+    from tests.sales.stories import Person
+
+    person = Person(now).read(home).later(days=10).read(home)
+    assert not ranked.listed("active", now=person.now).exists()
+    person.later(days=1).read(home)
+    # The third last action was on the first day.
+    assert ranked.listed("active", now=now + timedelta(days=30)).exists()
+    assert not ranked.listed("active", now=now + timedelta(days=30, minutes=1)).exists()

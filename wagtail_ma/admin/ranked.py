@@ -24,9 +24,11 @@ from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import ranked
 from wagtail_ma.reports.channels import CHANNEL_LABELS
 from wagtail_ma.reports.keyset import COUNT_LIMIT, capped_count, page
+from wagtail_ma.sales.models import HotDefinition, HotEntry
+from wagtail_ma.scoring import bands
 from wagtail_ma.scoring.models import Standing
 from wagtail_ma.segments.models import Segment
-from wagtail_ma.tracking.models import Visit
+from wagtail_ma.tracking.models import Topic, Visit
 
 SEEN_WITHIN = [(1, gettext_lazy("24 hours")), (7, gettext_lazy("7 days")), (30, gettext_lazy("30 days"))]
 PAGE_SIZE = 50
@@ -42,6 +44,20 @@ class VisitorFilterSet(WagtailFilterSet):
     )
     seen = django_filters.ChoiceFilter(
         label=gettext_lazy("Last seen within"), choices=SEEN_WITHIN, method="filter_seen"
+    )
+    fit = django_filters.ChoiceFilter(
+        label=gettext_lazy("Fit"), choices=[(each, each) for each in bands.LETTERS], field_name="fit_grade"
+    )
+    engagement = django_filters.ChoiceFilter(
+        label=gettext_lazy("Engagement"),
+        choices=[(each, each) for each in bands.NUMBERS],
+        method="filter_engagement",
+    )
+    topic = django_filters.ModelChoiceFilter(
+        label=gettext_lazy("Interested in"), queryset=Topic.objects.all(), method="filter_topic"
+    )
+    hot = django_filters.ChoiceFilter(
+        label=gettext_lazy("Hot lead"), choices=HotDefinition.List.choices, method="filter_hot"
     )
     company = django_filters.CharFilter(label=gettext_lazy("Company"), method="filter_company")
     channel = django_filters.ChoiceFilter(
@@ -60,6 +76,18 @@ class VisitorFilterSet(WagtailFilterSet):
 
     def filter_seen(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
         return queryset.filter(last_seen_at__gte=timezone.now() - timedelta(days=int(value)))
+
+    def filter_engagement(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
+        return ranked.in_engagement_band(queryset, value, now=timezone.now())
+
+    def filter_topic(self, queryset: QuerySet[Standing], name: str, value: Topic) -> QuerySet[Standing]:
+        return ranked.interested_in(queryset, value.pk)
+
+    def filter_hot(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
+        entries = HotEntry.objects.filter(
+            visitor=OuterRef("visitor"), closed_at__isnull=True, definition__list=value
+        )
+        return queryset.filter(Exists(entries))
 
     def filter_company(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
         return queryset.filter(visitor__lead__company_name__icontains=value)
@@ -168,11 +196,12 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
     paginate_by = PAGE_SIZE
     any_permission_required = ["view"]
     export_permission = "wagtail_ma.export_lead"
-    list_export = ["label", "company", "email", "score", "visit_count", "view_count", "last_seen_at"]
+    list_export = ["label", "company", "email", "grade", "score", "visit_count", "view_count", "last_seen_at"]
     export_headings = {
         "label": gettext_lazy("Name"),
         "company": gettext_lazy("Company"),
         "email": gettext_lazy("E-mail address"),
+        "grade": gettext_lazy("Grade"),
         "score": gettext_lazy("Score"),
         "visit_count": gettext_lazy("Visits"),
         "view_count": gettext_lazy("Pages"),
@@ -194,6 +223,7 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
             SelectColumn("bulk_actions"),
             NameColumn("label", label=_("Name"), get_url=self.get_visitor_url),
             Column("company", label=_("Company")),
+            Column("grade", label=_("Grade")),
             ScoreColumn("score", label=_("Score")),
             NumberColumn("visit_count", label=_("Visits")),
             NumberColumn("view_count", label=_("Pages")),
@@ -226,14 +256,16 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
         return ranked.searched(queryset, self.search_query or "")
 
     def get_valid_orderings(self) -> list[str]:
-        return list(ranked.ORDERS)
+        by_topic = bool(self.filters and self.filters.is_valid() and self.filters.form.cleaned_data["topic"])
+        return [key for key in ranked.ORDERS if by_topic or key != "-interest"]
 
-    def order_queryset(self, queryset: QuerySet[Standing]) -> QuerySet[Standing]:
+    def get_queryset(self) -> QuerySet[Standing]:
+        found = self.search_queryset(self.filter_queryset(self.get_base_queryset()))
         order = ranked.ORDERS[str(self.ordering)]
         if order.key == "last_seen_at":
-            queryset = queryset.filter(last_seen_at__isnull=False)
+            found = found.filter(last_seen_at__isnull=False)
         # The second key makes the order stable where numbers are equal.
-        return queryset.order_by(f"-{order.key}", f"-{order.tie}")
+        return found.order_by(f"-{order.key}", f"-{order.tie}")
 
     def to_row_dict(self, item: Standing) -> Any:
         return super().to_row_dict(ranked.decorate(item, now=timezone.now()))
@@ -270,10 +302,15 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
         ]
 
     def _orders(self) -> list[dict[str, Any]]:
-        labels = {"-rank": _("Most likely to buy first"), "-last_seen_at": _("Last seen first")}
+        labels = {
+            "-rank": _("Most likely to buy first"),
+            "-last_seen_at": _("Last seen first"),
+            "-interest": _("Most interested first"),
+        }
         return [
             {"label": label, "url": self._link(ordering=key), "is_current": key == self.ordering}
             for key, label in labels.items()
+            if key in self.get_valid_orderings()
         ]
 
     def _about(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,9 +17,9 @@ from wagtail_ma.people.models import Lead
 from wagtail_ma.reports import charts
 from wagtail_ma.reports.keyset import Order
 from wagtail_ma.sales.models import HotEntry
-from wagtail_ma.scoring import decay
+from wagtail_ma.scoring import bands, decay
 from wagtail_ma.scoring import queries as scores
-from wagtail_ma.scoring.models import ScoreEntry, Standing
+from wagtail_ma.scoring.models import Interest, ScoreEntry, Standing
 
 # How far back the line and the change beside a score look.
 SPARK_DAYS = 30
@@ -51,6 +51,8 @@ def _number(text: str) -> float:
 ORDERS = {
     "-rank": Order("rank", "visitor_id", _number),
     "-last_seen_at": Order("last_seen_at", "visitor_id", _moment),
+    # Only where a topic is chosen.
+    "-interest": Order("interest", "visitor_id", _number),
 }
 
 
@@ -65,10 +67,16 @@ def listed(which: str, *, now: datetime) -> QuerySet[Standing]:
         return found.filter(visitor__is_customer=True)
     if which == ACTIVE:
         since = now - timedelta(days=conf.ACTIVE_DAYS)
-        return found.filter(
-            last_seen_at__gte=since, view_count__gte=conf.ACTIVE_ACTIONS, visitor__is_customer=False
-        )
+        return found.filter(active_at__gte=since, visitor__is_customer=False)
     return found
+
+
+def interested_in(rows: QuerySet[Standing], topic_id: int) -> QuerySet[Standing]:
+    """Those interested in a topic, with ``interest``: the evidence, which orders them at any time."""
+    mine = Interest.objects.filter(
+        model=OuterRef("model"), visitor=OuterRef("visitor"), topic_id=topic_id, evidence_sum__gt=0
+    )
+    return rows.annotate(interest=Subquery(mine.values("evidence_sum")[:1])).filter(interest__isnull=False)
 
 
 def searched(rows: QuerySet[Standing], text: str) -> QuerySet[Standing]:
@@ -109,9 +117,31 @@ def decorate(standing: Any, *, now: datetime) -> Any:
     standing.company = lead.company_name if lead else ""
     standing.email = lead.email if lead else ""
     standing.score = round(scores.current_score(standing, now=now), 1)
+    standing.grade = grade_of(standing, standing.score)
     standing.engaged = spoken(standing.engaged_seconds)
     standing.why = _("Why?")
     return standing
+
+
+def grade_of(standing: Standing, score: float) -> str:
+    """``"B2"``: the bands of fit and of engagement."""
+    return f"{standing.fit_grade}{bands.engagement_grade(score, conf.ENGAGEMENT_GRADES)}"
+
+
+def in_engagement_band(rows: QuerySet[Standing], number: str, *, now: datetime) -> QuerySet[Standing]:
+    """Those whose current score is in the band 1–4."""
+    model = scores.in_force()
+    if model is None or number not in bands.NUMBERS:
+        return rows.none()
+    limits = [float("inf"), *conf.ENGAGEMENT_GRADES, float("-inf")]
+    at = bands.NUMBERS.index(number)
+    for score, lookup in ((limits[at + 1], "gte"), (limits[at], "lt")):
+        if abs(score) != float("inf"):
+            forward = decay.forward_threshold(
+                score, now=now, epoch=model.epoch, half_life_days=model.half_life_days
+            )
+            rows = rows.filter(**{f"engagement_sum__{lookup}": forward * (1 - 1e-9)})
+    return rows
 
 
 def decorate_page(standings: Sequence[Any], *, now: datetime) -> list[Any]:
