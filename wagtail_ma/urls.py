@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from wagtail_ma.web import confirmations, downloads, forms, hits, mail, slots
+from wagtail_ma.web import confirmations, downloads, forms, hits, mail, mail_archive, slots
 
 app_name = "wagtail_ma"
 
@@ -23,4 +23,6 @@ urlpatterns = [
     path("m/c/<str:token>", mail.click, name="mail_click"),
     path("m/o/<str:token>", mail.opened, name="mail_open"),
     path("m/u/<str:token>", mail.unsubscribe, name="mail_unsubscribe"),
+    # A newsletter to read on the site.
+    path("m/a/<str:token>", mail_archive.newsletter, name="mail_archive"),
 ]
