@@ -62,6 +62,8 @@ class Person:
     activities: list[ActivityFact] = field(default_factory=list)
     lead: dict[str, str] | None = None
     segments: set[str] = field(default_factory=set)
+    # (segment, left_at)
+    left: list[tuple[str, datetime]] = field(default_factory=list)
     # (mail, state, sent_at)
     mails: list[tuple[str, str, datetime | None]] = field(default_factory=list)
     request: RequestFact = field(default_factory=RequestFact)
@@ -253,6 +255,10 @@ def in_segment(person: Person, values: Any, now: datetime) -> bool:
     return (values["segment"] in person.segments) == (values["is"] == "in")
 
 
+def left_segment(person: Person, values: Any, now: datetime) -> bool:
+    return any(name == values["segment"] and at >= since(values["days"], now) for name, at in person.left)
+
+
 def mail_sent(person: Person, values: Any, now: datetime) -> bool:
     found = [
         1
@@ -439,6 +445,7 @@ CONDITIONS = {
     "first_seen": first_seen,
     "random_share": random_share,
     "in_segment": in_segment,
+    "left_segment": left_segment,
     "mail_sent": mail_sent,
     "mail_clicked": mail_clicked,
 }

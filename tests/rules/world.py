@@ -143,6 +143,7 @@ def people(draw: Any) -> Person:
         activities=draw(st.lists(acts, max_size=4)),
         lead=draw(st.none() | lead),
         segments=draw(st.sets(st.sampled_from(["buyers", "readers"]))),
+        left=draw(st.lists(st.tuples(st.sampled_from(["buyers", "readers"]), moments), max_size=2)),
         mails=draw(st.lists(sent, max_size=3)),
         request=draw(requests()),
         points=draw(st.none() | st.lists(st.tuples(st.integers(-2, 8).map(float), moments), max_size=4)),
@@ -306,7 +307,7 @@ def save(person: Person, site: Site) -> int:
     """Write a person's rows; returns the visitor's id."""
     from wagtail_ma.messaging.models import Delivery
     from wagtail_ma.people.models import Identity, Lead, Visitor
-    from wagtail_ma.segments.models import Membership
+    from wagtail_ma.segments.models import Membership, PastMembership
     from wagtail_ma.tracking.models import Activity, PageView, Visit
 
     visitor = Visitor.objects.create(
@@ -347,6 +348,12 @@ def save(person: Person, site: Site) -> int:
     if person.points is not None:
         _save_score(person, visitor)
     _save_heat(person, visitor)
+    PastMembership.objects.bulk_create(
+        PastMembership(
+            segment_id=site.segments[name], visitor=visitor, born_visitor=visitor, entered_at=at, left_at=at
+        )
+        for name, at in person.left
+    )
     for name in person.segments:
         Membership.objects.create(segment_id=site.segments[name], visitor=visitor, entered_at=NOW)
     Delivery.objects.bulk_create(

@@ -54,6 +54,7 @@ class ScoreNow(Condition):
     key = "score"
     label = gettext_lazy("Score")
     group = SCORES
+    changes_alone = True
     icon = "order"
     parameters = (
         Choice(
@@ -110,6 +111,7 @@ class TopRanked(Condition):
     key = "top_ranked"
     label = gettext_lazy("Among the first of the ranked list")
     group = SCORES
+    changes_alone = True
     icon = "list-ol"
     parameters = (
         Number(
