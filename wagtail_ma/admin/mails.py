@@ -28,11 +28,13 @@ from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet
 
 from wagtail_ma.admin.mail_panels import MergeFieldsPanel, ReadyPanel
 from wagtail_ma.admin.mail_results import MailResultsView, SendAgainView
+from wagtail_ma.admin.mail_sending import DispatchView, MailSendView
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.messaging import preview, ready
 from wagtail_ma.messaging.compile import CannotCompile
 from wagtail_ma.messaging.models import Delivery, Mail, SenderProfile
 from wagtail_ma.people.models import Lead
+from wagtail_ma.segments.blocks import StoredSegmentChooser
 
 NAMESPACE = "wagtail_ma_mails"
 
@@ -78,6 +80,15 @@ class MailEditView(EditView):
                 priority=1,
             ),
         ]
+        if self.object.is_bulk and may(self.request, Mail, "publish"):
+            buttons.append(
+                Button(
+                    _("Send to an audience"),
+                    url=reverse(f"{NAMESPACE}:send", args=[self.object.pk]),
+                    icon_name="mail",
+                    priority=0,
+                )
+            )
         if may(self.request, Lead, "view"):
             buttons.append(
                 Button(
@@ -255,8 +266,9 @@ class MailViewSet(SnippetViewSet):
         [
             HelpPanel(
                 content=gettext_lazy(
-                    "A mail is written here and sent by a scenario. It goes to people who have agreed to "
-                    "get mail; the sender's address and the unsubscribe link are added at its foot."
+                    "A mail is written here, and sent to an audience, by a scenario or by its own rule. It "
+                    "goes to people who have agreed to get mail; the sender's address and the unsubscribe "
+                    "link are added at its foot."
                 )
             ),
             ReadyPanel(heading=gettext_lazy("Ready to be sent?"), icon="check"),
@@ -268,6 +280,26 @@ class MailViewSet(SnippetViewSet):
             ),
             MergeFieldsPanel(heading=gettext_lazy("Merge fields"), icon="user"),
             FieldPanel("body"),
+            MultiFieldPanel(
+                [
+                    FieldRowPanel([FieldPanel("topic"), FieldPanel("tracking")]),
+                    FieldPanel("is_tagging"),
+                    FieldRowPanel([FieldPanel("timing"), FieldPanel("latest_hours")]),
+                    FieldPanel("is_from_owner"),
+                    FieldPanel("unless_segment", widget=StoredSegmentChooser),
+                ],
+                heading=gettext_lazy("Sending"),
+                classname="collapsed",
+            ),
+            MultiFieldPanel(
+                [
+                    FieldPanel("trigger_segment", widget=StoredSegmentChooser),
+                    FieldRowPanel([FieldPanel("trigger_delay_minutes"), FieldPanel("trigger_again_days")]),
+                ],
+                heading=gettext_lazy("Triggered by a rule"),
+                help_text=gettext_lazy("For mails of the kind “Triggered by a rule” only."),
+                classname="collapsed",
+            ),
         ]
     )
 
@@ -275,6 +307,9 @@ class MailViewSet(SnippetViewSet):
         return [
             *super().get_urlpatterns(),
             path("test/<int:pk>/", MailTestView.as_view(), name="test"),
+            path("send/<int:pk>/", MailSendView.as_view(), name="send"),
+            path("sending/<int:pk>/", DispatchView.as_view(), name="dispatch"),
+            path("sending/<int:pk>/now/", DispatchView.as_view(results_only=True), name="dispatch_results"),
             path("for-lead/<int:pk>/", MailForLeadView.as_view(), name="for_lead"),
             path("results/<int:pk>/", MailResultsView.as_view(), name="results"),
             path("results/<int:pk>/list/", MailResultsView.as_view(results_only=True), name="results_list"),

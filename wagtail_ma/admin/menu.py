@@ -9,6 +9,7 @@ from wagtail_ma.admin.channels import ChannelRuleViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
+from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
 from wagtail_ma.admin.page_classes import PageLabelViewSet
@@ -38,4 +39,6 @@ class MarketingGroup(ViewSetGroup):
         LeadFormViewSet,
         GatedDocumentViewSet,
         SenderProfileViewSet,
+        MailTopicViewSet,
+        SendingRulesViewSet,
     )

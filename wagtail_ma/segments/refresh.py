@@ -27,7 +27,7 @@ from wagtail_ma.segments import compiled, decisions, sizes
 from wagtail_ma.segments.cadence import SHORTEST, cadence
 from wagtail_ma.segments.compiled import Rule
 from wagtail_ma.segments.models import Membership, PastMembership, Segment
-from wagtail_ma.segments.queries import population
+from wagtail_ma.segments.queries import buried, population
 from wagtail_ma.tracking.retention import cutoff
 
 logger = logging.getLogger(__name__)
@@ -223,7 +223,8 @@ def _wanted(segment: Segment, tree: Group | None, using: str, *, now: datetime) 
     if tree is None:
         return added, a
     removed, r = _compiled(said.filter(is_member=False).values("visitor_id"), using)
-    rule, parameters = _compiled(compiler.everyone(tree, population().using(using), now=now), using)
+    found = compiler.everyone(tree, population().using(using), now=now, outside=buried().using(using))
+    rule, parameters = _compiled(found, using)
     sql = (
         f"SELECT * FROM ({rule}) AS by_rule EXCEPT SELECT * FROM ({removed}) AS put_out "  # noqa: S608
         f"UNION SELECT * FROM ({added}) AS put_in"
