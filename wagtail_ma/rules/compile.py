@@ -129,16 +129,15 @@ def _set(node: Node, people: _People, scope: Scope) -> QuerySet[Any]:
     return sets[0] if len(sets) == 1 else sets[0].union(*sets[1:])
 
 
-def _conjunction(
-    children: Sequence[Node], people: _People, scope: Scope, *, negated: bool
-) -> QuerySet[Any]:
+def _conjunction(children: Sequence[Node], people: _People, scope: Scope, *, negated: bool) -> QuerySet[Any]:
     """Those who fulfil all of the children, or (``negated``) none of them."""
     tests = [_test(child, scope) for child in children]
     if people.outside is not None and not any(isinstance(test, Where) for test in tests):
-        required, without = [], [people.outside.order_by().values("pk")]
+        required: list[QuerySet[Any]] = []
+        without = [people.outside.order_by().values("pk")]
         for child, test in zip(children, tests, strict=True):
-            found = _set(child, people, scope) if test is None else _visitors(test)
-            is_required = not negated if test is None else test.negated == negated
+            found = _visitors(test) if isinstance(test, Rows) else _set(child, people, scope)
+            is_required = (isinstance(test, Rows) and test.negated) == negated
             (required if is_required else without).append(found)
         if required:
             first, *others = required
