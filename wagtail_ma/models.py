@@ -21,7 +21,16 @@ from wagtail_ma.messaging.models_of_sending import (
     SendingRules,
     Subscription,
 )
-from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
+from wagtail_ma.people.models import (
+    Identity,
+    IdentityLink,
+    Lead,
+    LeadField,
+    MergeProposal,
+    News,
+    Visitor,
+)
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import (
@@ -52,7 +61,10 @@ __all__ = [
     "CarriedCounts",
     "CarriedPoints",
     "Activity",
+    "Affiliation",
     "ChannelRule",
+    "Company",
+    "CompanyDomain",
     "Consent",
     "Delivery",
     "Dispatch",
@@ -72,12 +84,14 @@ __all__ = [
     "Identity",
     "IdentityLink",
     "Lead",
+    "LeadField",
     "LeadForm",
     "LeadFormField",
     "Mail",
     "MailVersion",
     "Marking",
     "Membership",
+    "MergeProposal",
     "News",
     "PageClass",
     "PageCount",
