@@ -27,7 +27,7 @@ from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people.models import Identity
 from wagtail_ma.sales import defaults, exclusions, hot
 from wagtail_ma.scenarios import entry, runner
-from wagtail_ma.scoring import award, rescore
+from wagtail_ma.scoring import award, fit, rescore
 from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import (
@@ -238,6 +238,7 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: merge.settle(now=now))
     stages.do(lambda: page_classes.resolve_due(now=now))
     rescored = stages.do(lambda: rescore.rescore_due(now=now))
+    stages.do(lambda: fit.sweep_due(now=now))
     segments = stages.do(lambda: refresh.refresh_due(now=now))
     stages.do(defaults.ensure)
     stages.do(lambda: exclusions.review(now=now))

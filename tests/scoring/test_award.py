@@ -218,7 +218,7 @@ def test_award__chunk_of_visitors__statements_do_not_grow_with_visitors(now, dja
         a_view(a_visit(a_browser(visitor, now), now), now)
         ids.append(visitor.pk)
     award(ids[:1], now=now)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(18):
         award(ids, now=now)
 
 

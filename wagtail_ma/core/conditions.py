@@ -90,6 +90,7 @@ class Condition:
 
     :cvar key: stored in rules for ever; never rename it.
     :cvar is_live: asks for facts of the request: can only be decided while a page is rendered.
+    :cvar is_scored: depends on scores (or on what follows from them): scoring rules cannot ask for it.
     :cvar parameters: declared once: the form, the validation and the sentence come from them.
     """
 
@@ -98,6 +99,7 @@ class Condition:
     group: ClassVar[Any] = ""
     icon: ClassVar[str] = "placeholder"
     is_live: ClassVar[bool] = False
+    is_scored: ClassVar[bool] = False
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:

@@ -32,7 +32,7 @@ _RANKS: tuple[tuple[Rank, str], ...] = (
     (Rank.STAFF, r"担当|一般|スタッフ|社員|職員|メンバー|staff|associate|assistant"),
 )
 # Vice presidents are heads of departments, deputy presidents are not presidents.
-_VICE = re.compile(r"vice[\s-]*president|\bvp\b")
+_VICE = re.compile(r"vice[\s-]*president|\bvp\b", re.ASCII)
 _FUNCTIONS: tuple[tuple[JobFunction, str], ...] = (
     (JobFunction.PLANNING, r"経営企画|事業企画|社長室|経営戦略|corporate planning|strategy"),
     (
@@ -52,8 +52,8 @@ _FUNCTIONS: tuple[tuple[JobFunction, str], ...] = (
     (JobFunction.SALES, r"営業|販売|セールス|sales|business development|account"),
     (JobFunction.EXECUTIVE, r"経営|役員|取締役会|executive|management|board"),
 )
-_RANK_PATTERNS = [(rank, re.compile(pattern)) for rank, pattern in _RANKS]
-_FUNCTION_PATTERNS = [(function, re.compile(pattern)) for function, pattern in _FUNCTIONS]
+_RANK_PATTERNS = [(rank, re.compile(pattern, re.ASCII)) for rank, pattern in _RANKS]
+_FUNCTION_PATTERNS = [(function, re.compile(pattern, re.ASCII)) for function, pattern in _FUNCTIONS]
 
 
 def rank_of(title: str) -> int | None:

@@ -54,6 +54,7 @@ class ScoreNow(Condition):
     key = "score"
     label = gettext_lazy("Score")
     group = SCORES
+    is_scored = True
     icon = "order"
     parameters = (
         Choice(
@@ -83,6 +84,7 @@ class ScoreEarned(Condition):
     key = "score_earned"
     label = gettext_lazy("Points earned lately")
     group = SCORES
+    is_scored = True
     icon = "order-up"
     parameters = (
         Number(name="number", label=gettext_lazy("Points at least"), default=20, minimum=1, maximum=100_000),
@@ -110,6 +112,7 @@ class TopRanked(Condition):
     key = "top_ranked"
     label = gettext_lazy("Among the first of the ranked list")
     group = SCORES
+    is_scored = True
     icon = "list-ol"
     parameters = (
         Number(
