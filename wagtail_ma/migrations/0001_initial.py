@@ -11,6 +11,7 @@ import wagtail_ma.people.models
 import wagtail_ma.people.models_of_companies
 import wagtail_ma.rules.fields
 import wagtail_ma.scenarios.models
+import wagtail_ma.scoring.models
 from django.conf import settings
 from django.db import migrations, models
 
@@ -218,26 +219,6 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'replayed log',
                 'verbose_name_plural': 'replayed logs',
-            },
-        ),
-        migrations.CreateModel(
-            name='ScoringRule',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('page_view', 'A page is viewed'), ('engaged', 'A page is read for a time'), ('visit', 'A visit begins'), ('activity', 'An activity happens')], max_length=12, verbose_name='what earns points')),
-                ('page_key', models.UUIDField(blank=True, null=True, verbose_name='page')),
-                ('activity_kind', models.CharField(blank=True, max_length=64, verbose_name='activity')),
-                ('min_seconds', models.PositiveIntegerField(default=0, verbose_name='engaged seconds at least')),
-                ('points', models.IntegerField(default=1, verbose_name='points')),
-                ('max_per_day', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times per day')),
-                ('max_total', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times in all')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-            ],
-            options={
-                'verbose_name': 'scoring rule',
-                'verbose_name_plural': 'scoring rules',
-                'ordering': ['name'],
             },
         ),
         migrations.CreateModel(
@@ -671,6 +652,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('half_life_days', models.PositiveSmallIntegerField(default=30, verbose_name='half-life (days)')),
                 ('epoch', models.DateTimeField()),
+                ('fit_thresholds', models.JSONField(default=wagtail_ma.scoring.models.default_thresholds)),
+                ('fit_weights', models.JSONField(default=wagtail_ma.scoring.models.default_weights)),
                 ('is_current', models.BooleanField(default=False)),
                 ('filled_to_id', models.BigIntegerField(default=0)),
                 ('retired_at', models.DateTimeField(null=True)),
@@ -680,6 +663,45 @@ class Migration(migrations.Migration):
                 'verbose_name': 'scoring model',
                 'verbose_name_plural': 'scoring models',
                 'constraints': [models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('is_current',), name='ma_scoring_one_current'), models.UniqueConstraint(condition=models.Q(('is_current', False), ('retired_at__isnull', True)), fields=('is_current',), name='ma_scoring_one_filling')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ScoringRule',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=120, verbose_name='name')),
+                ('kind', models.CharField(choices=[('page_view', 'A page is viewed'), ('engaged', 'A page is read for a time'), ('visit', 'A visit begins'), ('activity', 'An activity happens'), ('holds', 'Conditions hold (fit)')], max_length=12, verbose_name='what earns points')),
+                ('page_key', models.UUIDField(blank=True, null=True, verbose_name='page')),
+                ('is_page_alone', models.BooleanField(default=False, verbose_name='this page alone, not those below it')),
+                ('activity_kind', models.CharField(blank=True, max_length=64, verbose_name='activity')),
+                ('activity_object', models.CharField(blank=True, max_length=121, verbose_name='of which')),
+                ('min_seconds', models.PositiveIntegerField(default=0, verbose_name='engaged seconds at least')),
+                ('max_repeats', models.PositiveSmallIntegerField(default=1, verbose_name='again for each further such time, up to')),
+                ('times', models.PositiveSmallIntegerField(default=1, verbose_name='only at each … time')),
+                ('within_days', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='within days')),
+                ('is_same_page', models.BooleanField(default=False, verbose_name='of one and the same page')),
+                ('after_silence_days', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='after days of silence')),
+                ('match', models.CharField(choices=[('all', 'all of these'), ('any', 'any of these'), ('none', 'none of these')], default='all', max_length=4, verbose_name='match')),
+                ('rule', wagtail_ma.rules.fields.RuleField(blank=True, verbose_name='conditions')),
+                ('points', models.FloatField(default=1, verbose_name='points')),
+                ('boost_when', models.CharField(blank=True, choices=[('named', 'the visitor was known by name by then'), ('returning', 'it was not the first visit'), ('paid', 'the visit came from advertising'), ('email', 'the visit came from a mail'), ('organic', 'the visit came from a search'), ('social', 'the visit came from social media'), ('referral', 'the visit came from another site')], max_length=12, verbose_name='more (or less) if')),
+                ('boost', models.FloatField(default=1, verbose_name='points times')),
+                ('max_per_day', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times per day')),
+                ('max_per_visit', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times per visit')),
+                ('max_total', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times in all')),
+                ('cool_down_hours', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='hours of rest after points')),
+                ('valid_from', models.DateField(blank=True, null=True, verbose_name='from')),
+                ('valid_to', models.DateField(blank=True, null=True, verbose_name='until')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('swept_at', models.DateTimeField(editable=False, null=True)),
+                ('broken_reason', models.CharField(blank=True, editable=False, max_length=255)),
+                ('page_class', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='scoring_rules', to='wagtail_ma.pageclass', verbose_name='class of pages')),
+                ('topic', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='scoring_rules', to='wagtail_ma.topic', verbose_name='topic')),
+            ],
+            options={
+                'verbose_name': 'scoring rule',
+                'verbose_name_plural': 'scoring rules',
+                'ordering': ['name'],
             },
         ),
         migrations.AddField(
@@ -894,11 +916,16 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('engagement_sum', models.FloatField(default=0)),
                 ('lifetime', models.FloatField(default=0)),
+                ('fit', models.FloatField(default=30)),
+                ('fit_grade', models.CharField(default='C', max_length=1)),
                 ('rank', models.FloatField(default=0)),
+                ('intent_sum', models.FloatField(default=0)),
+                ('research_sum', models.FloatField(default=0)),
                 ('view_count', models.PositiveIntegerField(default=0)),
                 ('visit_count', models.PositiveIntegerField(default=0)),
                 ('engaged_seconds', models.FloatField(default=0)),
                 ('last_seen_at', models.DateTimeField(null=True)),
+                ('active_at', models.DateTimeField(null=True)),
                 ('model', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='standings', to='wagtail_ma.scoringmodel')),
                 ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='standings', to='wagtail_ma.visitor')),
             ],
@@ -1027,6 +1054,22 @@ class Migration(migrations.Migration):
             model_name='lead',
             name='visitor',
             field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='lead', to='wagtail_ma.visitor'),
+        ),
+        migrations.CreateModel(
+            name='Interest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('evidence_sum', models.FloatField(default=0)),
+                ('view_count', models.PositiveIntegerField(default=0)),
+                ('last_at', models.DateTimeField()),
+                ('model', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='interests', to='wagtail_ma.scoringmodel')),
+                ('topic', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='interests', to='wagtail_ma.topic')),
+                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='interests', to='wagtail_ma.visitor')),
+            ],
+            options={
+                'verbose_name': 'interest',
+                'verbose_name_plural': 'interests',
+            },
         ),
         migrations.CreateModel(
             name='IdentityLink',
@@ -1310,6 +1353,10 @@ class Migration(migrations.Migration):
             model_name='standing',
             index=models.Index(fields=['model', '-last_seen_at', '-visitor'], name='ma_standing_seen'),
         ),
+        migrations.AddIndex(
+            model_name='standing',
+            index=models.Index(fields=['model', 'fit_grade', '-rank', '-visitor'], name='ma_standing_fit'),
+        ),
         migrations.AddConstraint(
             model_name='standing',
             constraint=models.UniqueConstraint(fields=('model', 'visitor'), name='ma_standing_once'),
@@ -1349,6 +1396,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='marking',
             constraint=models.UniqueConstraint(fields=('kind', 'born_visitor'), name='ma_marking_once'),
+        ),
+        migrations.AddIndex(
+            model_name='interest',
+            index=models.Index(fields=['model', 'topic', '-evidence_sum', '-visitor'], name='ma_interest_topic'),
+        ),
+        migrations.AddConstraint(
+            model_name='interest',
+            constraint=models.UniqueConstraint(fields=('model', 'visitor', 'topic'), name='ma_interest_once'),
         ),
         migrations.AddIndex(
             model_name='identitylink',
