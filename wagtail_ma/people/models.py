@@ -217,7 +217,7 @@ class Lead(models.Model):
     )
     owner = models.ForeignKey(
         conf.user_model(),
-        verbose_name=_("owner"),
+        verbose_name=_("person in charge"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
