@@ -70,6 +70,12 @@ class Person:
     # Points and when they were earned; None: not looked at by the scoring yet.
     points: list[tuple[float, datetime]] | None = None
     rank: float = 0
+    fit_grade: str = "C"
+    lifetime: float = 0
+    # Forward from NOW − 30 days: topic → evidence; intent, research.
+    interests: dict[str, float] = field(default_factory=dict)
+    intent: float = 0
+    research: float = 0
     # The ranks of everybody who is not left out.
     crowd: list[float] = field(default_factory=list)
     is_customer: bool = False
@@ -387,6 +393,45 @@ def score_earned(person: Person, values: Any, now: datetime) -> bool:
     return bool(earned) and sum(earned) >= values["number"]
 
 
+def score_changed(person: Person, values: Any, now: datetime) -> bool:
+    def worth(moment: datetime) -> float:
+        mine = [
+            p * 0.5 ** ((moment - at) / timedelta(days=7)) for p, at in person.points or [] if at <= moment
+        ]
+        return max(0.0, sum(mine))
+
+    change = worth(now) - worth(since(values["days"], now))
+    return bool(person.points) and (change if values["direction"] == "rose" else -change) >= values[
+        "number"
+    ] * (1 - 1e-9)
+
+
+def lifetime_points(person: Person, values: Any, now: datetime) -> bool:
+    return person.points is not None and person.lifetime >= values["number"]
+
+
+def grade(person: Person, values: Any, now: datetime) -> bool:
+    left = sum(p * 0.5 ** ((now - at) / timedelta(days=HALF_LIFE_DAYS)) for p, at in person.points or [])
+    enough = {"1": 75, "2": 50, "3": 25, "4": float("-inf")}[values["engagement"]]
+    return person.points is not None and person.fit_grade <= values["fit"] and left >= enough * (1 - 1e-9)
+
+
+# What evidence as stored (forward-decayed from thirty days ago) is worth now.
+FADED = 0.5 ** (30 / HALF_LIFE_DAYS)
+
+
+def interest(person: Person, values: Any, now: datetime) -> bool:
+    evidence = person.interests.get(values["topic"], 0) * FADED
+    return person.points is not None and 100 * evidence / (evidence + 12) >= values["weight"] * (1 - 1e-9)
+
+
+def temperature(person: Person, values: Any, now: datetime) -> bool:
+    evidence = {"intent": person.intent, "research": person.research}[values["which"]] * FADED
+    least = {"weak": 4, "strong": 15, "now": 40}[values["level"]]
+    is_enough = person.points is not None and evidence >= least
+    return is_enough == (values["comparison"] == "at_least")
+
+
 def top_ranked(person: Person, values: Any, now: datetime) -> bool:
     better = [rank for rank in person.crowd if rank > person.rank]
     return person.points is not None and not person.is_excluded and len(better) < values["number"]
@@ -415,6 +460,11 @@ CONDITIONS = {
     "form_not_sent": form_not_sent,
     "score": score,
     "score_earned": score_earned,
+    "score_changed": score_changed,
+    "lifetime_points": lifetime_points,
+    "grade": grade,
+    "interest": interest,
+    "temperature": temperature,
     "top_ranked": top_ranked,
     "hot": hot,
     "customer": customer,

@@ -100,6 +100,11 @@ def facts_of(person: Person, now: datetime) -> RequestFacts:
     return RequestFacts(now=now, **sent)
 
 
+POINTS = (-2.0, 0.0, 1.0, 5.0, 8.0, 30.0, 60.0)
+# As stored thirty days ago: worth 0, 1, 5, 16 and 41 now.
+EVIDENCE = tuple(value * 2 ** (30 / HALF_LIFE_DAYS) for value in (0.0, 1.0, 5.0, 16.0, 41.0))
+
+
 @st.composite
 def people(draw: Any) -> Person:
     made = draw(st.lists(visits(), max_size=3, unique_by=lambda v: v.started_at))
@@ -146,8 +151,15 @@ def people(draw: Any) -> Person:
         left=draw(st.lists(st.tuples(st.sampled_from(["buyers", "readers"]), moments), max_size=2)),
         mails=draw(st.lists(sent, max_size=3)),
         request=draw(requests()),
-        points=draw(st.none() | st.lists(st.tuples(st.integers(-2, 8).map(float), moments), max_size=4)),
+        points=draw(st.none() | st.lists(st.tuples(st.sampled_from(POINTS), moments), max_size=4)),
         rank=draw(st.integers(0, 3).map(float)),
+        fit_grade=draw(st.sampled_from("ABCD")),
+        lifetime=draw(st.integers(0, 8).map(float)),
+        interests=draw(
+            st.dictionaries(st.sampled_from(sorted(TOPICS)), st.sampled_from(EVIDENCE), max_size=2)
+        ),
+        intent=draw(st.sampled_from(EVIDENCE)),
+        research=draw(st.sampled_from(EVIDENCE)),
         is_customer=draw(st.booleans()),
         is_excluded=draw(st.booleans()),
         heat=draw(
@@ -346,7 +358,7 @@ def save(person: Person, site: Site) -> int:
     if person.lead is not None:
         Lead.objects.create(visitor=visitor, created_at=NOW, **person.lead)
     if person.points is not None:
-        _save_score(person, visitor)
+        _save_score(person, visitor, site)
     _save_heat(person, visitor)
     PastMembership.objects.bulk_create(
         PastMembership(
@@ -389,9 +401,9 @@ def _save_heat(person: Person, visitor: Any) -> None:
         )
 
 
-def _save_score(person: Person, visitor: Any) -> None:
+def _save_score(person: Person, visitor: Any, site: Site) -> None:
     from wagtail_ma.scoring import decay
-    from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
+    from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
 
     epoch = NOW - timedelta(days=30)
     model, _created = ScoringModel.objects.get_or_create(
@@ -407,4 +419,17 @@ def _save_score(person: Person, visitor: Any) -> None:
         for n, (p, at) in enumerate(person.points)
     )
     total = decay.forward_sum(person.points, epoch=epoch, half_life_days=HALF_LIFE_DAYS)
-    Standing.objects.create(model=model, visitor=visitor, engagement_sum=total, rank=person.rank)
+    Standing.objects.create(
+        model=model,
+        visitor=visitor,
+        engagement_sum=total,
+        rank=person.rank,
+        fit_grade=person.fit_grade,
+        lifetime=person.lifetime,
+        intent_sum=person.intent,
+        research_sum=person.research,
+    )
+    Interest.objects.bulk_create(
+        Interest(model=model, visitor=visitor, topic_id=site.topics[name], evidence_sum=evidence, last_at=NOW)
+        for name, evidence in person.interests.items()
+    )
