@@ -98,6 +98,16 @@ class Conf:
         return self._get("HALF_LIFE_DAYS", 30)
 
     @property
+    def ACTIVE_ACTIONS(self) -> int:
+        """An active prospect has viewed so many pages, or acted so many times, …"""
+        return max(self._get("ACTIVE_ACTIONS", 3), 1)
+
+    @property
+    def ACTIVE_DAYS(self) -> int:
+        """… in the last so many days: who is shown first in the ranked list."""
+        return self._get("ACTIVE_DAYS", 30)
+
+    @property
     def FIT_GRADES(self) -> list[float]:
         """From how many fit points on the grades A, B and C are given; below is D."""
         return self._get("FIT_GRADES", [75, 50, 25])
@@ -213,6 +223,8 @@ KEYS: dict[str, type] = {
     "ENGAGED_CAP_SECONDS": int,
     "TRACK_STAFF": bool,
     "HALF_LIFE_DAYS": int,
+    "ACTIVE_ACTIONS": int,
+    "ACTIVE_DAYS": int,
     "FIT_GRADES": list,
     "FIT_WEIGHTS": list,
     "ENGAGEMENT_GRADES": list,

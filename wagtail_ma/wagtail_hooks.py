@@ -18,6 +18,7 @@ from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
 from wagtail_ma.admin.permissions import permissions
 from wagtail_ma.admin.scenarios import ScenarioViewSet
 from wagtail_ma.admin.segments import SegmentChooserViewSet, StoredSegmentChooserViewSet
+from wagtail_ma.admin.visitor_bulk import ACTIONS
 from wagtail_ma.personalisation import http
 from wagtail_ma.tracking import page_classes
 from wagtail_ma.web import downloads, server_side
@@ -35,6 +36,10 @@ def register_viewsets() -> list[Any]:
         PageClassViewSet(),
         TopicViewSet(),
     ]
+
+
+for action in ACTIONS:
+    hooks.register("register_bulk_action", action)
 
 
 # After everybody else: all page types are registered, none of their views is built.
@@ -70,7 +75,7 @@ def admin_css() -> str:
     return format_html_join(
         "",
         '<link rel="stylesheet" href="{}">',
-        [(static(f"wagtail_ma/admin/{name}.css"),) for name in ("admin", "charts")],
+        [(static(f"wagtail_ma/admin/{name}.css"),) for name in ("admin", "charts", "sales")],
     )
 
 

@@ -198,20 +198,3 @@ def test_advance__many__few_statements(now, mail, django_assert_max_num_queries)
     with django_assert_max_num_queries(45):
         dispatches.advance(now=now + timedelta(minutes=1))
     assert states() == {"ready": 40}
-
-
-def test_newsletter__on_the_site__only_once_sent_and_nobodys(client, now, mailoutbox):
-    mail = factories.make_mail(text="<p>Hello {{ lead.full_name|default:'reader' }}</p>", timing="any")
-    people(now, 1)
-    path = f"/ma/m/n/{mail.pk}/"
-    assert client.get(path).status_code == 404
-    plan(mail, now)
-    dispatches.advance(now=now + timedelta(minutes=1))
-    sending.drain(now=now + timedelta(minutes=1))
-    assert path in mailoutbox[0].body
-    page = client.get(path).content.decode()
-    assert "Hello reader" in page
-    assert "/ma/m/c/" not in page and "/ma/m/o/" not in page and "p0@" not in page
-    mail.kind = "segment"
-    mail.save()
-    assert client.get(path).status_code == 404

@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import mrml
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from wagtail.models import Locale
@@ -198,11 +197,6 @@ def _footer(mail: Mail, build: Build) -> render.Rendered:
         marker = build.marker(["u"])
         html.append(f'{escape(why)}<br /><a href="{marker}" style="color:#5b6873">{escape(unsubscribe)}</a>')
         text += ["", why, f"{unsubscribe}: {marker}"]
-    if mail.kind == Mail.Kind.NEWSLETTER and mail.pk:
-        url = conf.BASE_URL + reverse("wagtail_ma:mail_newsletter", args=[mail.pk])
-        read = _("Read this mail on the site")
-        html.append(f'<a href="{escape(url, quote=True)}" style="color:#5b6873">{escape(read)}</a>')
-        text += ["", f"{read}: {url}"]
     inner = build.html("".join(f'<p style="margin:0 0 8px">{part}</p>' for part in html if part))
     mjml = (
         '<mj-section background-color="#f3f5f7"><mj-column>'

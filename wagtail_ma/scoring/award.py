@@ -23,7 +23,7 @@ from wagtail_ma.scoring.history import History, counted, read
 from wagtail_ma.scoring.ledger import FIT, Award, Key, earn, points_by_visitor
 from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
 
-COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at")
+COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at", "active_at")
 SCORES = ("engagement_sum", "lifetime", "fit", "fit_grade", "rank", "intent_sum", "research_sum")
 WRITE_BATCH = 500
 

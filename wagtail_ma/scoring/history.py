@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from wagtail_ma.conf import conf
 from wagtail_ma.scoring.ledger import ACTIVITY, VIEW, VISIT, Carried, Counted, Fact
 from wagtail_ma.scoring.models import CarriedCounts, CarriedPoints, ScoringRule
 from wagtail_ma.tracking import pages
@@ -22,6 +24,15 @@ class Seen:
     engaged_seconds: float = 0.0
     last_seen_at: datetime | None = None
     bot_visit_count: int = 0
+    # When pages were viewed and things done.
+    actions: list[datetime] = field(default_factory=list)
+
+    @property
+    def active_at(self) -> datetime | None:
+        """When the last but so many actions happened that an active prospect needs: whoever did
+        enough within some days has this moment within them. None: there were fewer in all."""
+        count = conf.ACTIVE_ACTIONS
+        return heapq.nlargest(count, self.actions)[-1] if len(self.actions) >= count else None
 
     def at(self, moment: datetime) -> None:
         """Note a sign of life."""
@@ -133,6 +144,7 @@ def _read_views(
         seen.view_count += 1
         seen.engaged_seconds += seconds
         seen.at(at)
+        seen.actions.append(at)
         history.facts.append(
             Fact(
                 VIEW,
@@ -167,6 +179,7 @@ def _read_activities(
         if is_machine or (visit_id is not None and visit_id not in visits.mediums):
             continue
         history.seen[visitor_id].at(at)
+        history.seen[visitor_id].actions.append(at)
         first = visits.first.get(visitor_id)
         history.facts.append(
             Fact(

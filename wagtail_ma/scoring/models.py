@@ -207,6 +207,8 @@ class Standing(models.Model):
     visit_count = models.PositiveIntegerField(default=0)
     engaged_seconds = models.FloatField(default=0)
     last_seen_at = models.DateTimeField(null=True)
+    # The action before which an active prospect needs no older one (setting ACTIVE_ACTIONS).
+    active_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("standing")

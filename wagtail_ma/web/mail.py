@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from wagtail_ma.conf import conf
 from wagtail_ma.core.tokens import BadToken
 from wagtail_ma.jobs import queue
-from wagtail_ma.messaging import archive, clicks, opens, tagging, unsubscribing
+from wagtail_ma.messaging import clicks, opens, tagging, unsubscribing
 from wagtail_ma.people.cookies import browser_key, refuses_identifier, set_browser_key
 from wagtail_ma.tracking import sites
 from wagtail_ma.tracking.bots import is_bot
@@ -114,16 +114,6 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     known = translation.check_for_language(subscription.language) and subscription.language
     with translation.override(subscription.language) if known else nullcontext():
         return _private(_page(request, subscription, done=done))
-
-
-@login_not_required
-@require_http_methods(["GET", "HEAD"])
-def newsletter(request: HttpRequest, mail_id: int) -> HttpResponse:
-    """A newsletter on the site, the same for everybody."""
-    html = archive.newsletter(mail_id)
-    if html is None:
-        raise Http404
-    return HttpResponse(html)
 
 
 def _page(request: HttpRequest, subscription: unsubscribing.Subscribed, *, done: str) -> HttpResponse:
