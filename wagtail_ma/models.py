@@ -26,6 +26,7 @@ from wagtail_ma.segments.models import Membership, Segment, SegmentDay, SegmentD
 from wagtail_ma.tracking.models import (
     Activity,
     ChannelRule,
+    Network,
     PageClass,
     PageCount,
     PageDay,
@@ -57,6 +58,7 @@ __all__ = [
     "Mail",
     "MailVersion",
     "Membership",
+    "Network",
     "News",
     "PageClass",
     "PageCount",

@@ -10,6 +10,7 @@ from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
+from wagtail_ma.admin.networks import NetworkViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
 from wagtail_ma.admin.page_classes import PageLabelViewSet
 from wagtail_ma.admin.page_report import PageReportViewSet
@@ -34,6 +35,7 @@ class MarketingGroup(ViewSetGroup):
         SegmentViewSet,
         PageLabelViewSet,
         ChannelRuleViewSet,
+        NetworkViewSet,
         ScoringRuleViewSet,
         LeadFormViewSet,
         GatedDocumentViewSet,
