@@ -81,7 +81,10 @@ def preview_response(mail: Mail, mode_name: str) -> HttpResponse:
         return HttpResponse(render_to_string("wagtail_ma/mail/on_a_phone.html", {"html": filled.html}))
     if kind != "plain":
         return HttpResponse(filled.html)
-    return HttpResponse(f"{head(filled)}\n\n{filled.text}", content_type="text/plain; charset=utf-8")
+    # The preview is asked for as if by a visitor: the editor's own language is not known here.
+    with override(language_of(mail)):
+        text = f"{head(filled)}\n\n{filled.text}"
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
 def head(filled: Filled) -> str:

@@ -26,8 +26,8 @@
                 [this.form, "keyup", (event) => this.afterKey(event), false],
                 [this.form, "keydown", (event) => this.onKey(event), true],
                 [this.form, "focusout", () => this.close(), false],
-                [window, "resize", () => this.close(), false],
-                [document, "scroll", () => this.close(), true],
+                [window, "resize", () => this.follow(), false],
+                [document, "scroll", () => this.follow(), true],
             ];
             for (const [target, name, act, capture] of this.listeners) {
                 target.addEventListener(name, act, capture);
@@ -93,11 +93,18 @@
                 }),
             );
             this.list.hidden = false;
-            const box = this.place();
-            this.list.style.setProperty("inset-block-start", `${box.bottom + window.scrollY + 4}px`);
-            this.list.style.setProperty("inset-inline-start", `${box.left + window.scrollX}px`);
+            this.follow();
             this.target.setAttribute("aria-controls", this.list.id);
             this.point(0);
+        }
+
+        /** Keep the list below the caret, also while something scrolls. */
+        follow() {
+            if (this.list.hidden) return;
+            const box = this.place();
+            const start = Math.max(0, Math.min(box.left, window.innerWidth - this.list.offsetWidth - 8));
+            this.list.style.setProperty("inset-block-start", `${box.bottom + 4}px`);
+            this.list.style.setProperty("inset-inline-start", `${start}px`);
         }
 
         place() {
