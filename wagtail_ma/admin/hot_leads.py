@@ -31,6 +31,7 @@ from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import ranked
 from wagtail_ma.sales import hot, queries, suggestions
 from wagtail_ma.sales.models import HotDefinition, HotEntry
+from wagtail_ma.sales.patterns import reasons
 
 PAGE_SIZE = 30
 LISTS = {
@@ -71,6 +72,7 @@ def cards(entries: list[HotEntry], *, now: Any) -> list[dict[str, Any]]:
         e.visitor_id for e in entries if e.definition.list == HotDefinition.List.HIDDEN and not e.closed_at
     ]
     helps = suggestions.for_visitors(hidden, now=now)
+    because = reasons(entries)
     return [
         {
             "entry": entry,

@@ -193,7 +193,7 @@ class RuleHolds(Pattern):
         return ""
 
 
-def rule_sentence(definition: HotDefinition) -> str:
+def rule_sentence(definition: HotDefinition | ExclusionRule) -> str:
     """The conditions of a definition in words, or what is wrong with them."""
     return sentence(read_rule(definition))
 
