@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TEMPLATES := wagtail_ma/templates example_site/company/templates example_site/templates
+# How many processes share the suite: as many as there are cores, or say how many (0: none but this one).
+PROCESSES ?= auto
 POSTGRES ?= postgres://postgres@127.0.0.1:5432/postgres
 
 .PHONY: help demo demo-reset test test-postgres test-browser check fix bench js messages screenshots clean
@@ -28,10 +30,10 @@ demo-reset: ## Forget the demo's data; the next "make demo" starts afresh
 	rm -rf var/demo
 
 test: $(VENV)/development ## Run the suite on SQLite (without the browser)
-	@$(BIN)/python -m pytest -q -m "not browser" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(PROCESSES) -m "not browser" $(ARGS)
 
 test-postgres: $(VENV)/development ## Run the suite on PostgreSQL (POSTGRES=postgres://user@host:port/name)
-	@WAGTAIL_MA_DATABASE=$(POSTGRES) $(BIN)/python -m pytest -q -m "not browser" $(ARGS)
+	@WAGTAIL_MA_DATABASE=$(POSTGRES) $(BIN)/python -m pytest -q -n $(PROCESSES) -m "not browser" $(ARGS)
 
 test-browser: $(VENV)/development ## Drive the example site in Chromium (CHROMIUM=/path, default /usr/bin/chromium)
 	@$(BIN)/python -m pytest -q -m browser $(ARGS)

@@ -13,7 +13,8 @@ START = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Where the file of the database lies; each process of pytest-xdist has its own."""
     (Path(__file__).resolve().parent.parent / "var").mkdir(exist_ok=True)
 
 

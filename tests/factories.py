@@ -73,7 +73,7 @@ def make_sender(**fields):  # type: ignore[no-untyped-def]
     return SenderProfile.objects.create(**{**defaults, **fields})
 
 
-def make_mail(*, text="<p>Hello {{ lead.full_name }}</p>", body=None, publish=True, **fields):  # type: ignore[no-untyped-def]
+def make_mail(*, text='<p>Hello {{ lead.full_name|default:"you" }}</p>', body=None, publish=True, **fields):  # type: ignore[no-untyped-def]
     """A mail, published unless told otherwise; ``body`` is raw StreamField data."""
     from wagtail.models import Locale
 

@@ -27,9 +27,12 @@ WAGTAILADMIN_BASE_URL = "http://testserver"
 WAGTAILDOCS_SERVE_METHOD = "serve_view"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-WAGTAIL_MA = {"FORM_MIN_SECONDS": 0, "COUNTRY_HEADER": "CF-IPCountry"}
+WAGTAIL_MA = {"MAIL_CONNECTIONS": 1, "FORM_MIN_SECONDS": 0, "COUNTRY_HEADER": "CF-IPCountry"}
 Q_CLUSTER: dict[str, object] = {
-    "name": f"wagtail_ma_tests_{os.environ.get('WAGTAIL_MA_TEST_DB', '')}",
+    # Its own for each process of pytest-xdist: they must not take each other's tasks.
+    "name": "_".join(
+        ("wagtail_ma", os.environ.get("WAGTAIL_MA_TEST_DB", ""), os.environ.get("PYTEST_XDIST_WORKER", ""))
+    ),
     "workers": 1,
     "retry": 600,
     "timeout": 50,

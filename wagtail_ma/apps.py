@@ -8,7 +8,17 @@ from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
-DOMAINS = ("people", "tracking", "segments", "scoring", "personalisation", "messaging", "forms", "scenarios")
+DOMAINS = (
+    "people",
+    "tracking",
+    "segments",
+    "scoring",
+    "personalisation",
+    "messaging",
+    "forms",
+    "sales",
+    "scenarios",
+)
 
 
 class WagtailMAConfig(AppConfig):

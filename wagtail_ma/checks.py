@@ -52,6 +52,7 @@ def _check_values() -> list[CheckMessage]:
         found.append(Error(message, id="wagtail_ma.E007"))
     if conf.HALF_LIFE_DAYS < 7:
         found.append(Error("WAGTAIL_MA['HALF_LIFE_DAYS'] must be at least 7.", id="wagtail_ma.E005"))
+    found += _check_grades()
     return found
 
 
@@ -84,6 +85,24 @@ def check_server(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             id="wagtail_ma.W022",
         )
     ]
+
+
+def _check_grades() -> list[CheckMessage]:
+    """Bands go down, weights too; otherwise a better fit would be worth less."""
+    found: list[CheckMessage] = []
+    for key, count, lowest in (("FIT_GRADES", 3, None), ("ENGAGEMENT_GRADES", 3, 0), ("FIT_WEIGHTS", 4, 0)):
+        values = getattr(conf, key)
+        if (
+            not isinstance(values, list)
+            or len(values) != count
+            or not all(isinstance(value, int | float) for value in values)
+            or values != sorted(values, reverse=True)
+            or (lowest is not None and values[-1] <= lowest)
+        ):
+            text = f"WAGTAIL_MA['{key}'] must be {count} numbers from high to low"
+            text += " and above 0." if lowest is not None else "."
+            found.append(Error(text, id="wagtail_ma.E012"))
+    return found
 
 
 @register(Tags.urls)

@@ -98,6 +98,31 @@ class Conf:
         return self._get("HALF_LIFE_DAYS", 30)
 
     @property
+    def ACTIVE_ACTIONS(self) -> int:
+        """An active prospect has viewed so many pages, or acted so many times, …"""
+        return max(self._get("ACTIVE_ACTIONS", 3), 1)
+
+    @property
+    def ACTIVE_DAYS(self) -> int:
+        """… in the last so many days: who is shown first in the ranked list."""
+        return self._get("ACTIVE_DAYS", 30)
+
+    @property
+    def FIT_GRADES(self) -> list[float]:
+        """From how many fit points on the grades A, B and C are given; below is D."""
+        return self._get("FIT_GRADES", [75, 50, 25])
+
+    @property
+    def FIT_WEIGHTS(self) -> list[float]:
+        """How much engagement counts in the ranked list with the fit A, B, C and D."""
+        return self._get("FIT_WEIGHTS", [1.5, 1.2, 1.0, 0.5])
+
+    @property
+    def ENGAGEMENT_GRADES(self) -> list[float]:
+        """From which current score on the grades 1, 2 and 3 are given; below is 4."""
+        return self._get("ENGAGEMENT_GRADES", [75, 50, 25])
+
+    @property
     def DOWNLOAD_LINK_DAYS(self) -> int:
         """Days for which a download link sent by mail is valid."""
         return self._get("DOWNLOAD_LINK_DAYS", 7)
@@ -151,6 +176,22 @@ class Conf:
         return list(self._get("TRUSTED_PROXIES", []))
 
     @property
+    def MAIL_SENDING(self) -> bool:
+        """Whether mail leaves at all; ``False`` on a copy for tests. What waits stays where it is."""
+        return self._get("MAIL_SENDING", True)
+
+    @property
+    def MAIL_ALLOWLIST(self) -> list[str]:
+        """Regular expressions; where there are any, only addresses that one of them matches as a whole
+        get mail, e.g. ``[r".*@example\\.com"]`` on a staging site. Empty (the default): everybody."""
+        return self._get("MAIL_ALLOWLIST", [])
+
+    @property
+    def MAIL_CONNECTIONS(self) -> int:
+        """How many connections to the mail server one sender uses at once."""
+        return self._get("MAIL_CONNECTIONS", 4)
+
+    @property
     def BASE_URL(self) -> str:
         """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
         return (self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")) or "").rstrip("/")
@@ -200,6 +241,11 @@ KEYS: dict[str, type] = {
     "ENGAGED_CAP_SECONDS": int,
     "TRACK_STAFF": bool,
     "HALF_LIFE_DAYS": int,
+    "ACTIVE_ACTIONS": int,
+    "ACTIVE_DAYS": int,
+    "FIT_GRADES": list,
+    "FIT_WEIGHTS": list,
+    "ENGAGEMENT_GRADES": list,
     "DOWNLOAD_LINK_DAYS": int,
     "FORM_MIN_SECONDS": int,
     "RETENTION_MONTHS": int,
@@ -209,6 +255,9 @@ KEYS: dict[str, type] = {
     "REGION_HEADER": str,
     "GEOIP_DATABASE": str,
     "TRUSTED_PROXIES": list,
+    "MAIL_SENDING": bool,
+    "MAIL_ALLOWLIST": list,
+    "MAIL_CONNECTIONS": int,
     "BASE_URL": str,
     "SECRETS": list,
 }

@@ -5,7 +5,8 @@
 
 * :func:`record_hit`: a hit becomes facts: identity, visit, page view. In the request; or
   :func:`receive` puts it where hits are gathered, to be written with others a moment later.
-* :func:`react`: for visitors with news: score → segments → scenario entry and wake-up. In a job.
+* :func:`react`: for visitors with news: score → segments → hot list → scenario entry and wake-up.
+  In a job.
 * :func:`run_due`: what is due now: scenario steps, deliveries, cooling segments. In a job.
 * ``personalisation.choose``: the only read in a page render (see ``personalisation/choose.py``).
 """
@@ -21,11 +22,12 @@ from django.db import IntegrityError, transaction
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.stages import Stages
-from wagtail_ma.messaging import sending
+from wagtail_ma.messaging import clicks, dispatches, sending, triggers
 from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people.models import Identity
+from wagtail_ma.sales import defaults, exclusions, hot
 from wagtail_ma.scenarios import entry, runner
-from wagtail_ma.scoring import award, rescore
+from wagtail_ma.scoring import award, fit, rescore
 from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import (
@@ -208,6 +210,9 @@ def _react_to(visitor_ids: list[int], *, now: datetime) -> None:
         visitor_ids = merge.bury(visitor_ids)
         award.award(visitor_ids, now=now)
         changes = refresh.refresh_visitors(visitor_ids, now=now)
+        exclusions.decide(visitor_ids, now=now)
+        hot.look_at(visitor_ids, now=now)
+        triggers.plan(changes, now=now)
         entry.enter(visitor_ids, changes, now=now)
         runner.wake(visitor_ids, now=now)
         news.clear(read)
@@ -236,8 +241,15 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: merge.settle(now=now))
     stages.do(lambda: page_classes.resolve_due(now=now))
     rescored = stages.do(lambda: rescore.rescore_due(now=now))
+    stages.do(lambda: fit.sweep_due(now=now))
     segments = stages.do(lambda: refresh.refresh_due(now=now))
+    stages.do(defaults.ensure)
+    stages.do(lambda: exclusions.follow_companies(now=now))
+    stages.do(lambda: exclusions.review(now=now))
+    stages.do(lambda: hot.run_due(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
+    stages.do(lambda: clicks.settle(now=now))
+    stages.do(lambda: dispatches.advance(now=now))
     deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))
     stages.do(lambda: rollups.roll_up(now=now))
     stages.do(lambda: retention.prune(now=now, carry=partial(carry_forward, now=now)))

@@ -7,22 +7,42 @@ from wagtail_ma.jobs.models import Heartbeat
 from wagtail_ma.messaging.models import (
     Consent,
     Delivery,
+    Dispatch,
     Mail,
+    MailTopic,
     MailVersion,
     SenderProfile,
     Suppression,
 )
-from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
+from wagtail_ma.messaging.models_of_sending import (
+    LinkClick,
+    MailCount,
+    RateWindow,
+    SendingRules,
+    Subscription,
+)
+from wagtail_ma.people.models import (
+    Identity,
+    IdentityLink,
+    Lead,
+    LeadField,
+    MergeProposal,
+    News,
+    Visitor,
+)
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import (
     CarriedCounts,
     CarriedPoints,
+    Interest,
     ScoreEntry,
     ScoringModel,
     ScoringRule,
     Standing,
 )
-from wagtail_ma.segments.models import Membership, Segment, SegmentDay, SegmentDecision
+from wagtail_ma.segments.models import Membership, PastMembership, Segment, SegmentDay, SegmentDecision
 from wagtail_ma.tracking.models import (
     Activity,
     ChannelRule,
@@ -40,31 +60,47 @@ from wagtail_ma.tracking.models import (
 )
 
 __all__ = [
+    "Activity",
     "CarriedCounts",
     "CarriedPoints",
-    "Activity",
+    "Affiliation",
     "ChannelRule",
+    "Company",
+    "CompanyDomain",
     "Consent",
     "Delivery",
+    "Dispatch",
     "Enrolment",
+    "ExclusionRule",
     "FormVersion",
     "GatedDocument",
     "Heartbeat",
+    "HotDefinition",
+    "HotEntry",
     "Identity",
     "IdentityLink",
+    "Interest",
     "Lead",
+    "LeadField",
     "LeadForm",
     "LeadFormField",
+    "LinkClick",
     "Mail",
+    "MailCount",
+    "MailTopic",
     "MailVersion",
+    "Marking",
     "Membership",
     "Network",
+    "PastMembership",
+    "MergeProposal",
     "News",
     "PageClass",
     "PageCount",
     "PageDay",
     "PageLabel",
     "PageView",
+    "RateWindow",
     "ReplayedLog",
     "Scenario",
     "ScenarioVersion",
@@ -75,10 +111,12 @@ __all__ = [
     "SegmentDay",
     "SegmentDecision",
     "SenderProfile",
+    "SendingRules",
     "SiteDay",
     "Standing",
     "StepRun",
     "Submission",
+    "Subscription",
     "Suppression",
     "Topic",
     "TrackedPage",

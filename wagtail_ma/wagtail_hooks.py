@@ -12,12 +12,15 @@ from wagtail import hooks
 from wagtail.snippets.models import register_snippet
 
 from wagtail_ma.admin import page_panel, userbar
+from wagtail_ma.admin.exclusions import ExclusionRuleViewSet
+from wagtail_ma.admin.hot_definitions import HotDefinitionViewSet
 from wagtail_ma.admin.mails import MailViewSet
 from wagtail_ma.admin.menu import MarketingGroup
 from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
 from wagtail_ma.admin.permissions import permissions
 from wagtail_ma.admin.scenarios import ScenarioViewSet
 from wagtail_ma.admin.segments import SegmentChooserViewSet, StoredSegmentChooserViewSet
+from wagtail_ma.admin.visitor_bulk import ACTIONS
 from wagtail_ma.personalisation import http
 from wagtail_ma.tracking import page_classes
 from wagtail_ma.web import downloads, server_side
@@ -32,9 +35,15 @@ def register_viewsets() -> list[Any]:
         MarketingGroup(),
         SegmentChooserViewSet("wagtail_ma_segment_chooser"),
         StoredSegmentChooserViewSet("wagtail_ma_stored_segment_chooser"),
+        HotDefinitionViewSet(),
+        ExclusionRuleViewSet(),
         PageClassViewSet(),
         TopicViewSet(),
     ]
+
+
+for action in ACTIONS:
+    hooks.register("register_bulk_action", action)
 
 
 # After everybody else: all page types are registered, none of their views is built.
@@ -61,7 +70,7 @@ def register_permissions() -> Any:
 
 @hooks.register("register_icons")
 def register_icons(icons: list[str]) -> list[str]:
-    names = ("", "-people", "-segment", "-score", "-scenario", "-gate")
+    names = ("", "-people", "-segment", "-score", "-scenario", "-gate", "-hot")
     return [*icons, *(f"wagtail_ma/icons/wagtail-ma{name}.svg" for name in names)]
 
 
@@ -70,13 +79,15 @@ def admin_css() -> str:
     return format_html_join(
         "",
         '<link rel="stylesheet" href="{}">',
-        [(static(f"wagtail_ma/admin/{name}.css"),) for name in ("admin", "charts")],
+        [(static(f"wagtail_ma/admin/{name}.css"),) for name in ("admin", "charts", "sales")],
     )
 
 
 @hooks.register("register_log_actions")
 def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.view_lead", _("View lead"), _("Looked at the page of a lead"))
+    actions.register_action("wagtail_ma.mail_test", _("Test a mail"), _("Sent a test of the mail"))
+    actions.register_action("wagtail_ma.send", _("Send a mail"), _("Sent the mail, or held its sending"))
     actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))
 
 

@@ -86,6 +86,7 @@ def load_mails(pages: dict[tuple[str, str], Page]) -> dict[tuple[str, str], Mail
         ]
         mail = Mail(
             name=words["name"],
+            kind=Mail.Kind.STEP,
             locale=Locale.objects.get(language_code=language),
             sender=sender,
             subject=words["subject"],

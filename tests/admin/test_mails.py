@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core import mail as django_mail
 from django.urls import reverse
-from wagtail.models import Locale
+from django.utils import timezone
+from wagtail.models import Locale, ModelLogEntry
 
 from tests import factories
 from wagtail_ma.core.tokens import mail_token
-from wagtail_ma.messaging import fill, queue, sending
-from wagtail_ma.messaging.models import Delivery, Mail, SenderProfile
+from wagtail_ma.messaging import clicks, dispatches, fill, preview, queue, rates, sending
+from wagtail_ma.messaging.models import Delivery, Dispatch, Mail, MailTopic, SenderProfile
+from wagtail_ma.messaging.models_of_sending import SendingRules
+from wagtail_ma.segments.models import Membership
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +49,10 @@ def post_data(mail, **changes):
         "language": mail.language,
         "sender": mail.sender_id,
         "subject": "Changed",
+        "tracking": mail.tracking,
+        "timing": mail.timing,
+        "latest_hours": "24",
+        "trigger_delay_minutes": "0",
         "preheader": "",
         "body-count": "1",
         "body-0-deleted": "",
@@ -141,6 +151,7 @@ def test_results__numbers_and_people__agree(client, editor, now, mailoutbox):
     sent = Delivery.objects.filter(state="sent").first()
     client.get(f"/ma/m/c/{mail_token(fill.CLICK, sent.public_id, 0)}", HTTP_USER_AGENT=factories.CHROME)
     client.get(f"/ma/m/c/{mail_token(fill.CLICK, sent.public_id, 0)}", HTTP_USER_AGENT="curl/8")
+    clicks.settle(now=timezone.now() + timedelta(seconds=61))
     client.post(f"/ma/m/u/{mail_token(fill.UNSUBSCRIBE, sent.public_id)}")
     response = client.get(url("results", mail.pk))
     found = response.context["results"]
@@ -195,3 +206,173 @@ def test_senders__add__stored(client, editor):
     client.post(reverse("wagtail_ma_senders:add"), data)
     assert SenderProfile.objects.get().legal_name == "L"
     assert not Mail.objects.exists()
+
+
+def test_for_lead__filled_in__shows_three_views_and_is_logged(client, editor, now):
+    lead = factories.make_lead(now=now, given_name="Ann")
+    mail = factories.make_mail(text='<p>Dear {{ lead.full_name|default:"you" }}</p>')
+    answer = client.get(reverse("wagtail_ma_mails:for_lead", args=[mail.pk]), {"lead_email": lead.email})
+    page = answer.content.decode()
+    assert page.count("Dear Ann") == 3
+    assert page.count("sandbox") == 2
+    assert ModelLogEntry.objects.filter(action="wagtail_ma.view_lead", object_id=str(lead.pk)).count() == 1
+
+
+@pytest.mark.parametrize("codenames", [[], ["change_mail"], ["view_lead"]])
+def test_for_lead__without_both_permissions__forbidden(client, now, codenames):
+    mail = factories.make_mail()
+    factories.make_lead("secret@example.com", now=now)
+    login_with(client, "access_admin", *codenames)
+    url = reverse("wagtail_ma_mails:for_lead", args=[mail.pk])
+    answer = client.get(url, {"lead_email": "secret@example.com"})
+    assert answer.status_code in (302, 403)
+    assert b"secret@example.com" not in answer.content
+
+
+# --- sending to an audience ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def readers(now):
+    """A segment of three people: one agreed, one did not, one has unsubscribed."""
+    segment = factories.make_segment("Readers")
+    for name, agreed in (("ann", True), ("bob", None), ("cy", False)):
+        lead = factories.make_lead(f"{name}@example.com", now=now)
+        Membership.objects.create(segment=segment, visitor=lead.visitor, entered_at=now)
+        if agreed is not None:
+            factories.make_consent(lead, now=now, is_granted=agreed)
+    return segment
+
+
+@pytest.fixture
+def tested(editor):
+    mail = factories.make_mail()
+    preview.note_test(mail, editor)
+    return mail
+
+
+def send(client, mail, segment, **data):
+    return client.post(url("send", mail.pk), {"include": [segment.pk], **data})
+
+
+def test_send__not_tested__says_so_and_plans_nothing(client, editor, readers):
+    mail = factories.make_mail()
+    answer = send(client, mail, readers, send="1", counted="1")
+    assert "No test of the published content" in answer.content.decode()
+    assert not Dispatch.objects.exists()
+
+
+def test_send__counted_then_confirmed__is_planned_once_and_goes_out(
+    client, tested, readers, now, django_capture_on_commit_callbacks
+):
+    page = send(client, tested, readers, count="1")
+    assert "1 person gets this mail" in page.content.decode()
+    assert not Dispatch.objects.exists()
+    answer = send(client, tested, readers, send="1", counted="1")
+    sending_row = Dispatch.objects.get()
+    assert answer["Location"] == url("dispatch", sending_row.pk)
+    assert (sending_row.expected_count, list(sending_row.include.all())) == (1, [readers])
+    # A second click, in another tab.
+    assert send(client, tested, readers, send="1", counted="1")["Location"] == answer["Location"]
+    assert Dispatch.objects.count() == 1
+    later = timezone.now() + timedelta(minutes=2)
+    Mail.objects.update(timing="any")
+    for _round in range(3):
+        dispatches.advance(now=later)
+        sending.drain(now=later)
+    assert [message.to for message in django_mail.outbox] == [["ann@example.com"]]
+    page = client.get(url("dispatch_results", sending_row.pk)).content.decode()
+    assert "<html" not in page and "(100 %)" in page
+
+
+def test_send__number_changed_meanwhile__asks_again(client, tested, readers, now):
+    answer = send(client, tested, readers, send="1", counted="2")
+    assert "has changed meanwhile" in answer.content.decode()
+    assert not Dispatch.objects.exists()
+    # The new number is in the form.
+    assert 'name="counted" value="1"' in answer.content.decode()
+
+
+def test_send__many_people__number_is_typed(client, tested, readers, monkeypatch):
+    monkeypatch.setattr("wagtail_ma.admin.mail_sending.TYPED_FROM", 1)
+    for typed in ("", "5"):
+        answer = send(client, tested, readers, send="1", counted="1", typed=typed)
+        assert "This is not the number" in answer.content.decode()
+    assert not Dispatch.objects.exists()
+    send(client, tested, readers, send="1", counted="1", typed="1")
+    assert Dispatch.objects.count() == 1
+
+
+def test_send__time_that_is_over__refused(client, tested, readers):
+    answer = send(client, tested, readers, send="1", counted="1", scheduled_at="2020-01-01 10:00")
+    assert "This time is over" in answer.content.decode()
+    assert not Dispatch.objects.exists()
+
+
+def test_send__mail_of_a_scenario__leads_back(client, editor, readers):
+    mail = factories.make_mail(kind=Mail.Kind.STEP)
+    assert send(client, mail, readers, send="1")["Location"] == url("edit", mail.pk)
+
+
+def test_sending__paused_gone_on_cancelled__by_buttons(client, tested, readers):
+    send(client, tested, readers, send="1", counted="1")
+    row = Dispatch.objects.get()
+    Dispatch.objects.update(state=Dispatch.State.RUNNING)
+    for act, state in (("pause", "paused"), ("resume", "preparing"), ("cancel", "cancelled")):
+        page = client.get(url("dispatch", row.pk)).content.decode()
+        assert f'value="{act}"' in page
+        client.post(url("dispatch", row.pk), {"act": act})
+        row.refresh_from_db()
+        assert row.state == state
+    assert 'name="act"' not in client.get(url("dispatch", row.pk)).content.decode()
+    client.post(url("dispatch", row.pk), {"act": "resume"})
+    client.post(url("dispatch", row.pk), {"act": "nonsense"})
+    row.refresh_from_db()
+    assert row.state == "cancelled"
+
+
+@pytest.mark.parametrize("codenames", [[], ["change_mail"], ["view_mail"]])
+def test_sending__without_permission_to_publish__forbidden(client, readers, now, codenames):
+    mail = factories.make_mail()
+    row = Dispatch.objects.create(mail=mail, scheduled_at=now, created_at=now, state="running")
+    login_with(client, *codenames)
+    assert client.get(url("send", mail.pk)).status_code in (302, 403)
+    client.post(url("send", mail.pk), {"send": "1"})
+    client.post(url("dispatch", row.pk), {"act": "cancel"})
+    row.refresh_from_db()
+    assert row.state == "running"
+    assert Dispatch.objects.count() == 1
+
+
+# --- subscriptions and the rules of sending -----------------------------------------------------------
+
+
+def test_rules_of_sending__opened_and_saved__are_the_one_row(client, editor):
+    answer = client.get(reverse("wagtail_ma_sending_rules:index"), follow=True)
+    assert answer.status_code == 200
+    row = SendingRules.objects.get()
+    data = {
+        **{field.name: getattr(row, field.name) or "" for field in row._meta.fields if field.editable},
+        "per_minute": "30",
+        "quiet_from": "22:00",
+    }
+    data.pop("is_stopped")
+    answer = client.post(reverse("wagtail_ma_sending_rules:edit", args=[row.pk]), data)
+    assert answer["Location"] == reverse("wagtail_ma_sending_rules:index")
+    row.refresh_from_db()
+    assert (row.per_minute, row.quiet_from.hour, SendingRules.objects.count()) == (30, 22, 1)
+
+
+def test_rules_of_sending__without_permission__forbidden(client, now):
+    login_with(client, "change_mail")
+    row = rates.rules_now()
+    client.post(reverse("wagtail_ma_sending_rules:edit", args=[row.pk]), {"is_stopped": "on"})
+    row.refresh_from_db()
+    assert row.is_stopped is False
+
+
+def test_subscriptions__none_yet__list_says_what_they_are_for(client, editor):
+    content = client.get(reverse("wagtail_ma_mail_topics:index")).content.decode()
+    assert "There are no subscriptions yet" in content
+    client.post(reverse("wagtail_ma_mail_topics:add"), {"name": "Seminars", "description": ""})
+    assert MailTopic.objects.get().name == "Seminars"

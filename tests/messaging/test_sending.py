@@ -11,8 +11,19 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection, transaction
 
 from tests import factories
-from wagtail_ma.messaging import consents, queue, reasons, sending, suppressions, transactional
-from wagtail_ma.messaging.models import Delivery, Suppression
+from wagtail_ma.messaging import (
+    claiming,
+    consents,
+    fence,
+    queue,
+    reasons,
+    sending,
+    suppressions,
+    transactional,
+)
+from wagtail_ma.messaging.models import Delivery, MailTopic, Suppression
+from wagtail_ma.messaging.models_of_sending import SendingRules, Subscription
+from wagtail_ma.segments.models import Membership, Segment
 
 pytestmark = pytest.mark.django_db
 
@@ -115,25 +126,105 @@ def test_drain__consent_taken_back__latest_word_counts(now, mail, lead, mailoutb
     assert len(mailoutbox) == 1
 
 
-def test_fence__suppressed_between_claim_and_fence__not_sent(now, mail, lead, mailoutbox):
+@pytest.fixture
+def claimed(now, mail, lead):
     queue.enqueue(mail, lead, occurrence="", now=now)
-    (claimed,) = sending._claim("me", now=now, limit=10)
+    (delivery,) = claiming.claim("me", now=now, limit=10)
+    return delivery
+
+
+def close(delivery, now, *, mail=None, **rules):
+    return fence.close_behind(
+        delivery, "me", mail=mail or delivery.mail, rules=SendingRules(**rules), now=now
+    )
+
+
+def why(delivery, now, **rules):
+    return fence.why_not(delivery, mail=delivery.mail, rules=SendingRules(**rules), now=now)
+
+
+def test_fence__all_well__closed_once(now, claimed):
+    assert close(claimed, now)
+    assert not close(claimed, now)
+    claimed.refresh_from_db()
+    assert (claimed.state, claimed.attempts, claimed.sending_at) == ("sending", 1, now)
+
+
+def test_fence__suppressed_between_claim_and_fence__not_sent(now, claimed):
     suppressions.add("ann@example.com", reason=suppressions.UNSUBSCRIBED, now=now)
-    with sending.Line() as line:
-        assert sending._send_batch([claimed], "me", line, now=now, deadline=float("inf")) == 1
-    delivery = Delivery.objects.get()
-    assert (delivery.state, delivery.reason) == ("skipped", reasons.SUPPRESSED)
-    assert mailoutbox == []
+    assert not close(claimed, now)
+    assert why(claimed, now) == reasons.SUPPRESSED
 
 
-def test_fence__row_taken_by_another_sender__not_sent(now, mail, lead, mailoutbox):
-    queue.enqueue(mail, lead, occurrence="", now=now)
-    (claimed,) = sending._claim("me", now=now, limit=10)
+def test_fence__consent_taken_back_meanwhile__not_sent(now, claimed, lead):
+    factories.make_consent(lead, now=now, is_granted=False)
+    assert not close(claimed, now)
+    assert why(claimed, now) == reasons.NO_CONSENT
+
+
+def test_fence__row_taken_by_another_sender__not_sent(now, claimed):
     Delivery.objects.update(owner="somebody else")
-    with sending.Line() as line:
-        assert sending._send_batch([claimed], "me", line, now=now, deadline=float("inf")) == 0
+    assert not close(claimed, now)
+    assert why(claimed, now) == ""
     assert Delivery.objects.get().state == "claimed"
-    assert mailoutbox == []
+
+
+def test_fence__goal_reached_meanwhile__not_sent(now, claimed, mail):
+    mail.unless_segment = Segment.objects.create(name="Customers")
+    mail.save()
+    assert why(claimed, now) == ""
+    Membership.objects.create(segment=mail.unless_segment, visitor=claimed.visitor, entered_at=now)
+    assert not close(claimed, now, mail=mail)
+    claimed.mail.refresh_from_db()
+    assert why(claimed, now) == reasons.GOAL
+
+
+@pytest.mark.parametrize("is_default", [True, False])
+def test_fence__topic__wanted_or_not(now, claimed, mail, is_default):
+    mail.topic = MailTopic.objects.create(name="Seminars", is_default=is_default)
+    mail.save()
+    claimed.mail.refresh_from_db()
+    choice = Subscription.objects.create(
+        email_hash=suppressions.hashes(claimed.email)[0],
+        topic=mail.topic,
+        is_wanted=not is_default,
+        at=now,
+    )
+    if is_default:
+        assert not close(claimed, now, mail=mail)
+        assert why(claimed, now) == reasons.NOT_SUBSCRIBED
+        choice.delete()
+    else:
+        choice.delete()
+        assert not close(claimed, now, mail=mail)
+        assert why(claimed, now) == reasons.NOT_SUBSCRIBED
+        choice.pk = None
+        choice.save()
+    assert why(claimed, now) == ""
+    assert close(claimed, now, mail=mail)
+
+
+def test_fence__had_enough__not_sent_until_days_have_passed(now, claimed, mail, lead):
+    for days in (1, 3):
+        queue.enqueue(mail, lead, occurrence=f"before:{days}", now=now)
+        Delivery.objects.filter(occurrence=f"before:{days}").update(
+            state="sent", sending_at=now - timedelta(days=days)
+        )
+    assert not close(claimed, now, most_per_lead=2, most_per_lead_days=7)
+    assert why(claimed, now, most_per_lead=2, most_per_lead_days=7) == reasons.ENOUGH
+    assert close(claimed, now, most_per_lead=2, most_per_lead_days=2)
+
+
+def test_fence__enough_marketing__download_link_leaves_all_the_same(now, mail, lead, mailoutbox):
+    SendingRules.objects.create(most_per_lead=1)
+    queue.enqueue(mail, lead, occurrence="a", now=now)
+    queue.enqueue(mail, lead, occurrence="b", now=now)
+    transactional.send_download_link(lead, "Paper", "/x", now=now)
+    sending.drain(now=now)
+    found = Delivery.objects.values_list("state", flat=True)
+    assert sorted(found) == ["sent", "sent", "skipped"]
+    assert len(mailoutbox) == 2
+    assert mailoutbox[0].subject.startswith("Your download"), "what somebody waits for comes first"
 
 
 def test_reap__dead_sender__claim_free_again_sending_unknown(now, mail, lead, mailoutbox):
@@ -189,7 +280,8 @@ def test_drain__server_says_no__settled_accordingly(now, mail, lead, faulty, ans
     assert first.message_id == faulty.taken[-1].extra_headers["Message-ID"] or state != "ready"
 
 
-def test_drain__always_later__given_up_after_five_tries(now, mail, lead, faulty):
+def test_drain__always_later__given_up_after_five_tries(now, lead, faulty):
+    mail = factories.make_mail(timing="any", latest_hours=48)
     queue.enqueue(mail, lead, occurrence="", now=now)
     for hours in range(6):
         faulty.answers = [smtplib.SMTPDataError(451, b"later")]
@@ -272,7 +364,8 @@ def test_drain__statements_per_mail__two(now, mail, lead, mailoutbox):
             assert sending.drain(now=now) == number
         return len(context)
 
-    assert count(21) - count(1) == 40
+    count(1)
+    assert count(21) - count(2) == 38
 
 
 @pytest.mark.parametrize("text", ["x\r\nBcc: evil@example.com", "x\nBcc: evil@example.com", "\x01x\u202e"])

@@ -37,14 +37,14 @@ def prepare(database: str, port: int) -> None:
     from django.core.mail.utils import DNS_NAME
     from django.db import connections
 
-    from wagtail_ma.messaging import sending
+    from wagtail_ma.messaging import claiming, sending
 
     # Loaded once, not in every newborn sender (no connection is opened here).
     assert connections["default"].vendor
     get_connection()
     DNS_NAME.get_fqdn()
     # The dead leave their claims behind; nobody wants to wait ten minutes for them here.
-    sending.CLAIM_LEASE = timedelta(seconds=1)
+    claiming.CLAIM_LEASE = timedelta(seconds=1)
     sending.BATCH = 20
 
 

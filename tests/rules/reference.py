@@ -29,13 +29,16 @@ class VisitFact:
     device: str
     language: str
     is_bot: bool
+    referrer_host: str = ""
+    source: str = ""
 
 
 @dataclass
 class ActivityFact:
     kind: str
     at: datetime
-    mail: str | None = None
+    # What it was done to: the name of a mail, a form or a document.
+    of: tuple[str, str] | None = None
 
 
 @dataclass
@@ -59,14 +62,26 @@ class Person:
     activities: list[ActivityFact] = field(default_factory=list)
     lead: dict[str, str] | None = None
     segments: set[str] = field(default_factory=set)
+    # (segment, left_at)
+    left: list[tuple[str, datetime]] = field(default_factory=list)
     # (mail, state, sent_at)
     mails: list[tuple[str, str, datetime | None]] = field(default_factory=list)
     request: RequestFact = field(default_factory=RequestFact)
     # Points and when they were earned; None: not looked at by the scoring yet.
     points: list[tuple[float, datetime]] | None = None
     rank: float = 0
-    # The ranks of everybody.
+    fit_grade: str = "C"
+    lifetime: float = 0
+    # Forward from NOW − 30 days: topic → evidence; intent, research.
+    interests: dict[str, float] = field(default_factory=dict)
+    intent: float = 0
+    research: float = 0
+    # The ranks of everybody who is not left out.
     crowd: list[float] = field(default_factory=list)
+    is_customer: bool = False
+    is_excluded: bool = False
+    # (list, whether it has ended)
+    heat: list[tuple[str, bool]] = field(default_factory=list)
 
 
 # Which pages of the test site a condition about a page means: (alone, with the pages below it).
@@ -77,6 +92,10 @@ MEANT = {
 }
 # Classes and topics of the tracked pages.
 CLASSES = {"product": {"product", "product-ja"}, "pricing": {"pricing"}}
+TYPES = {
+    "testapp.contentpage": {"product", "product-ja", "detail", "detail-ja"},
+    "testapp.otherpage": {"pricing"},
+}
 TOPICS = {"speed": {"product", "pricing"}, "price": {"pricing"}}
 
 
@@ -136,6 +155,11 @@ def page_class_viewed(person: Person, values: Any, now: datetime) -> bool:
     return how_many(labelled(person, CLASSES[values["page_class"]], values["days"], now), values)
 
 
+def page_type_viewed(person: Person, values: Any, now: datetime) -> bool:
+    pages = TYPES.get(values["page_type"], set())
+    return how_many(labelled(person, pages, values["days"], now), values)
+
+
 def topic_viewed(person: Person, values: Any, now: datetime) -> bool:
     return how_many(labelled(person, TOPICS[values["topic"]], values["days"], now), values)
 
@@ -182,6 +206,17 @@ def campaign(person: Person, values: Any, now: datetime) -> bool:
     return any(v.campaign.translate(LOWER) == wanted for v in chosen_visits(person, values["visit"]))
 
 
+def referrer(person: Person, values: Any, now: datetime) -> bool:
+    wanted = "." + values["site"].translate(LOWER).strip(".")
+    hosts = ["." + v.referrer_host.translate(LOWER) for v in chosen_visits(person, values["visit"])]
+    return any(host.endswith(wanted) for host in hosts)
+
+
+def source(person: Person, values: Any, now: datetime) -> bool:
+    wanted = values["source"].translate(LOWER)
+    return any(v.source.translate(LOWER) == wanted for v in chosen_visits(person, values["visit"]))
+
+
 def device(person: Person, values: Any, now: datetime) -> bool:
     return any(v.device == values["device"] for v in chosen_visits(person, values["visit"]))
 
@@ -226,6 +261,10 @@ def in_segment(person: Person, values: Any, now: datetime) -> bool:
     return (values["segment"] in person.segments) == (values["is"] == "in")
 
 
+def left_segment(person: Person, values: Any, now: datetime) -> bool:
+    return any(name == values["segment"] and at >= since(values["days"], now) for name, at in person.left)
+
+
 def mail_sent(person: Person, values: Any, now: datetime) -> bool:
     found = [
         1
@@ -241,7 +280,7 @@ def mail_clicked(person: Person, values: Any, now: datetime) -> bool:
         for a in person.activities
         if a.kind == "mail_click"
         and a.at >= since(values["days"], now)
-        and (values["mail"] is None or a.mail == values["mail"])
+        and (values["mail"] is None or a.of == ("mail", values["mail"]))
     ]
     return bool(found) == (values["is"] == "clicked")
 
@@ -324,6 +363,22 @@ def form_not_sent(person: Person, values: Any, now: datetime) -> bool:
     return any(not any(at >= a.at for at in sent) for a in begun)
 
 
+def form(person: Person, values: Any, now: datetime) -> bool:
+    of_form = [a for a in person.activities if a.of == ("form", values["form"])]
+    kind = "form_start" if values["act"] == "abandoned" else values["act"]
+    found = [a for a in of_form if a.kind == kind and a.at >= since(values["days"], now)]
+    if values["act"] != "abandoned":
+        return bool(found)
+    sent = [a.at for a in of_form if a.kind == "form_submit"]
+    return any(not any(at >= a.at for at in sent) for a in found)
+
+
+def download(person: Person, values: Any, now: datetime) -> bool:
+    wanted = ("download", ("document", values["document"]))
+    found = [a for a in person.activities if (a.kind, a.of) == wanted and a.at >= since(values["days"], now)]
+    return compare(values["comparison"], len(found), values["number"])
+
+
 HALF_LIFE_DAYS = 7
 
 
@@ -338,17 +393,82 @@ def score_earned(person: Person, values: Any, now: datetime) -> bool:
     return bool(earned) and sum(earned) >= values["number"]
 
 
+def score_changed(person: Person, values: Any, now: datetime) -> bool:
+    def worth(moment: datetime) -> float:
+        mine = [
+            p * 0.5 ** ((moment - at) / timedelta(days=7)) for p, at in person.points or [] if at <= moment
+        ]
+        return max(0.0, sum(mine))
+
+    change = worth(now) - worth(since(values["days"], now))
+    return bool(person.points) and (change if values["direction"] == "rose" else -change) >= values[
+        "number"
+    ] * (1 - 1e-9)
+
+
+def lifetime_points(person: Person, values: Any, now: datetime) -> bool:
+    return person.points is not None and person.lifetime >= values["number"]
+
+
+def grade(person: Person, values: Any, now: datetime) -> bool:
+    left = sum(p * 0.5 ** ((now - at) / timedelta(days=HALF_LIFE_DAYS)) for p, at in person.points or [])
+    enough = {"1": 75, "2": 50, "3": 25, "4": float("-inf")}[values["engagement"]]
+    return person.points is not None and person.fit_grade <= values["fit"] and left >= enough * (1 - 1e-9)
+
+
+# What evidence as stored (forward-decayed from thirty days ago) is worth now.
+FADED = 0.5 ** (30 / HALF_LIFE_DAYS)
+
+
+def interest(person: Person, values: Any, now: datetime) -> bool:
+    evidence = person.interests.get(values["topic"], 0) * FADED
+    return person.points is not None and 100 * evidence / (evidence + 12) >= values["weight"] * (1 - 1e-9)
+
+
+def temperature(person: Person, values: Any, now: datetime) -> bool:
+    evidence = {"intent": person.intent, "research": person.research}[values["which"]] * FADED
+    least = {"weak": 4, "strong": 15, "now": 40}[values["level"]]
+    is_enough = person.points is not None and evidence >= least
+    return is_enough == (values["comparison"] == "at_least")
+
+
 def top_ranked(person: Person, values: Any, now: datetime) -> bool:
     better = [rank for rank in person.crowd if rank > person.rank]
-    return person.points is not None and len(better) < values["number"]
+    return person.points is not None and not person.is_excluded and len(better) < values["number"]
+
+
+def hot(person: Person, values: Any, now: datetime) -> bool:
+    lists = {name for name, is_over in person.heat if not is_over}
+    return bool(lists) if values["list"] == "any" else values["list"] in lists
+
+
+def customer(person: Person, values: Any, now: datetime) -> bool:
+    return person.is_customer
+
+
+def excluded(person: Person, values: Any, now: datetime) -> bool:
+    return person.is_excluded
 
 
 CONDITIONS = {
+    "page_type_viewed": page_type_viewed,
+    "referrer": referrer,
+    "source": source,
+    "form": form,
+    "download": download,
     "surge": surge,
     "form_not_sent": form_not_sent,
     "score": score,
     "score_earned": score_earned,
+    "score_changed": score_changed,
+    "lifetime_points": lifetime_points,
+    "grade": grade,
+    "interest": interest,
+    "temperature": temperature,
     "top_ranked": top_ranked,
+    "hot": hot,
+    "customer": customer,
+    "excluded": excluded,
     "query_parameter": query_parameter,
     "referrer_now": referrer_now,
     "device_now": device_now,
@@ -375,6 +495,7 @@ CONDITIONS = {
     "first_seen": first_seen,
     "random_share": random_share,
     "in_segment": in_segment,
+    "left_segment": left_segment,
     "mail_sent": mail_sent,
     "mail_clicked": mail_clicked,
 }

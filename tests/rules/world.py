@@ -45,6 +45,8 @@ class Site:
     mails: dict[str, Any]
     page_classes: dict[str, int]
     topics: dict[str, int]
+    forms: dict[str, int]
+    documents: dict[str, int]
 
     def ids(self, kind: str) -> dict[str, int]:
         """The ids of all objects of a kind, by their name in the reference."""
@@ -55,6 +57,8 @@ class Site:
             "mail": mails,
             "page_class": self.page_classes,
             "topic": self.topics,
+            "form": self.forms,
+            "document": self.documents,
         }[kind]
 
 
@@ -69,6 +73,8 @@ def visits(draw: Any) -> VisitFact:
         device=draw(st.sampled_from(["desktop", "mobile", "tablet"])),
         language=draw(st.sampled_from(["ja", "ja-JP", "EN", "en-gb", "eng", ""])),
         is_bot=draw(st.booleans()),
+        referrer_host=draw(st.sampled_from(["", "example.com", "WWW.Example.com", "notexample.com", "acme"])),
+        source=draw(st.sampled_from(TEXTS)),
     )
 
 
@@ -92,6 +98,11 @@ def facts_of(person: Person, now: datetime) -> RequestFacts:
     """The same for the product."""
     sent = {**vars(person.request), "is_logged_in": lambda: person.request.is_logged_in}
     return RequestFacts(now=now, **sent)
+
+
+POINTS = (-2.0, 0.0, 1.0, 5.0, 8.0, 30.0, 60.0)
+# As stored thirty days ago: worth 0, 1, 5, 16 and 41 now.
+EVIDENCE = tuple(value * 2 ** (30 / HALF_LIFE_DAYS) for value in (0.0, 1.0, 5.0, 16.0, 41.0))
 
 
 @st.composite
@@ -122,9 +133,11 @@ def people(draw: Any) -> Person:
     )
     acts = st.builds(
         ActivityFact,
-        kind=st.sampled_from(["download", "form_start", "form_submit", "mail_click", "own", "Acme"]),
+        kind=st.sampled_from(
+            ["download", "form_view", "form_start", "form_submit", "mail_click", "own", "Acme"]
+        ),
         at=moments,
-        mail=st.sampled_from([None, "welcome", "offer"]),
+        of=st.none() | st.sampled_from([(kind, name) for kind in ACTED_ON for name in OBJECTS[kind]]),
     )
     sent = st.tuples(st.sampled_from(["welcome", "offer"]), st.sampled_from(["sent", "failed"]), moments)
     return Person(
@@ -135,10 +148,23 @@ def people(draw: Any) -> Person:
         activities=draw(st.lists(acts, max_size=4)),
         lead=draw(st.none() | lead),
         segments=draw(st.sets(st.sampled_from(["buyers", "readers"]))),
+        left=draw(st.lists(st.tuples(st.sampled_from(["buyers", "readers"]), moments), max_size=2)),
         mails=draw(st.lists(sent, max_size=3)),
         request=draw(requests()),
-        points=draw(st.none() | st.lists(st.tuples(st.integers(-2, 8).map(float), moments), max_size=4)),
+        points=draw(st.none() | st.lists(st.tuples(st.sampled_from(POINTS), moments), max_size=4)),
         rank=draw(st.integers(0, 3).map(float)),
+        fit_grade=draw(st.sampled_from("ABCD")),
+        lifetime=draw(st.integers(0, 8).map(float)),
+        interests=draw(
+            st.dictionaries(st.sampled_from(sorted(TOPICS)), st.sampled_from(EVIDENCE), max_size=2)
+        ),
+        intent=draw(st.sampled_from(EVIDENCE)),
+        research=draw(st.sampled_from(EVIDENCE)),
+        is_customer=draw(st.booleans()),
+        is_excluded=draw(st.booleans()),
+        heat=draw(
+            st.lists(st.tuples(st.sampled_from(["hot", "hidden", "surging"]), st.booleans()), max_size=3)
+        ),
     )
 
 
@@ -148,7 +174,11 @@ OBJECTS = {
     "mail": ["welcome", "offer"],
     "page_class": ["product", "pricing"],
     "topic": ["speed", "price"],
+    "form": ["enquiry", "brochure"],
+    "document": ["paper"],
 }
+# What activities may be about.
+ACTED_ON = ("mail", "form", "document")
 
 
 def values_of(parameter: Any) -> st.SearchStrategy[Any]:
@@ -225,14 +255,18 @@ def stored_rule(node: Any, site: Site) -> tuple[str, list[dict[str, Any]]]:
 
 def build_site(home: Any) -> Site:
     """Pages in two languages, segments and mails."""
-    from wagtail.models import Locale
+    from wagtail.documents import get_document_model
+    from wagtail.models import Collection, Locale
 
     from tests.factories import make_sender
-    from tests.testapp.models import ContentPage
+    from tests.testapp.models import ContentPage, OtherPage
+    from wagtail_ma.forms.models import LeadForm
     from wagtail_ma.messaging.models import Mail
     from wagtail_ma.segments.models import Segment
     from wagtail_ma.tracking.models import PageClass, Topic, TrackedPage
 
+    if not Collection.objects.exists():
+        Collection.add_root(name="Root")
     japanese, _created = Locale.objects.get_or_create(language_code="ja")
     other_home = home.copy_for_translation(japanese)
     made: dict[str, Any] = {}
@@ -243,7 +277,7 @@ def build_site(home: Any) -> Site:
     made["detail-ja"] = made["product-ja"].add_child(
         instance=ContentPage(title="Detail", slug="detail", locale=japanese)
     )
-    made["pricing"] = home.add_child(instance=ContentPage(title="Pricing", slug="pricing"))
+    made["pricing"] = home.add_child(instance=OtherPage(title="Pricing", slug="pricing"))
     assert other_home.pk
     tracked = {
         name: TrackedPage.objects.create(
@@ -269,6 +303,11 @@ def build_site(home: Any) -> Site:
     return Site(
         page_classes={name: each.pk for name, each in classes.items()},
         topics={name: each.pk for name, each in topics.items()},
+        forms={name: LeadForm.objects.create(name=name).pk for name in OBJECTS["form"]},
+        documents={
+            name: get_document_model().objects.create(title=name, file=f"{name}.pdf").pk
+            for name in OBJECTS["document"]
+        },
         tracked=tracked,
         pages={name: page.pk for name, page in made.items()},
         segments={name: Segment.objects.create(name=name).pk for name in OBJECTS["segment"]},
@@ -280,10 +319,15 @@ def save(person: Person, site: Site) -> int:
     """Write a person's rows; returns the visitor's id."""
     from wagtail_ma.messaging.models import Delivery
     from wagtail_ma.people.models import Identity, Lead, Visitor
-    from wagtail_ma.segments.models import Membership
+    from wagtail_ma.segments.models import Membership, PastMembership
     from wagtail_ma.tracking.models import Activity, PageView, Visit
 
-    visitor = Visitor.objects.create(first_seen_at=person.first_seen_at, bucket=person.bucket)
+    visitor = Visitor.objects.create(
+        first_seen_at=person.first_seen_at,
+        bucket=person.bucket,
+        is_customer=person.is_customer,
+        excluded_reason="by_hand" if person.is_excluded else "",
+    )
     identity = Identity.objects.create(
         kind="browser", key=uuid.uuid4().hex, visitor=visitor, created_at=person.first_seen_at
     )
@@ -305,8 +349,8 @@ def save(person: Person, site: Site) -> int:
             **both,
             kind=act.kind,
             at=act.at,
-            object_kind="mail" if act.mail else "",
-            object_key=str(site.mails[act.mail].pk) if act.mail else "",
+            object_kind=act.of[0] if act.of else "",
+            object_key=str(site.ids(act.of[0])[act.of[1]]) if act.of else "",
             source_key=str(number),
         )
         for number, act in enumerate(person.activities)
@@ -314,7 +358,14 @@ def save(person: Person, site: Site) -> int:
     if person.lead is not None:
         Lead.objects.create(visitor=visitor, created_at=NOW, **person.lead)
     if person.points is not None:
-        _save_score(person, visitor)
+        _save_score(person, visitor, site)
+    _save_heat(person, visitor)
+    PastMembership.objects.bulk_create(
+        PastMembership(
+            segment_id=site.segments[name], visitor=visitor, born_visitor=visitor, entered_at=at, left_at=at
+        )
+        for name, at in person.left
+    )
     for name in person.segments:
         Membership.objects.create(segment_id=site.segments[name], visitor=visitor, entered_at=NOW)
     Delivery.objects.bulk_create(
@@ -332,9 +383,27 @@ def save(person: Person, site: Site) -> int:
     return visitor.pk
 
 
-def _save_score(person: Person, visitor: Any) -> None:
+def _save_heat(person: Person, visitor: Any) -> None:
+    from wagtail_ma.sales.models import HotDefinition, HotEntry
+
+    for number, (name, is_over) in enumerate(person.heat):
+        definition, _created = HotDefinition.objects.get_or_create(
+            list=name, name=str(number), defaults={"kind": "score"}
+        )
+        HotEntry.objects.create(
+            definition=definition,
+            visitor=visitor,
+            born_visitor=visitor,
+            opened_at=NOW,
+            evidence_at=NOW,
+            expires_at=NOW,
+            closed_at=NOW if is_over else None,
+        )
+
+
+def _save_score(person: Person, visitor: Any, site: Site) -> None:
     from wagtail_ma.scoring import decay
-    from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
+    from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
 
     epoch = NOW - timedelta(days=30)
     model, _created = ScoringModel.objects.get_or_create(
@@ -350,4 +419,17 @@ def _save_score(person: Person, visitor: Any) -> None:
         for n, (p, at) in enumerate(person.points)
     )
     total = decay.forward_sum(person.points, epoch=epoch, half_life_days=HALF_LIFE_DAYS)
-    Standing.objects.create(model=model, visitor=visitor, engagement_sum=total, rank=person.rank)
+    Standing.objects.create(
+        model=model,
+        visitor=visitor,
+        engagement_sum=total,
+        rank=person.rank,
+        fit_grade=person.fit_grade,
+        lifetime=person.lifetime,
+        intent_sum=person.intent,
+        research_sum=person.research,
+    )
+    Interest.objects.bulk_create(
+        Interest(model=model, visitor=visitor, topic_id=site.topics[name], evidence_sum=evidence, last_at=NOW)
+        for name, evidence in person.interests.items()
+    )

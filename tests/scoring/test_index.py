@@ -65,7 +65,10 @@ def test_run_due__many_waiting__reads_the_due_ones_by_index(now, visitors):
 def test_ranked__first_page__reads_the_rank_index_and_sorts_nothing(now, visitors):
     model = current_model(now)
     Standing.objects.bulk_create(
-        [Standing(model=model, visitor=visitor, rank=place % 997) for place, visitor in enumerate(visitors)]
+        [
+            Standing(model=model, visitor=visitor, engagement_sum=place % 997, rank=place % 997)
+            for place, visitor in enumerate(visitors)
+        ]
     )
     analyse()
     for standings in (ranked(), at_least(ranked(), 900, now=now)):

@@ -30,14 +30,14 @@ def write_database(path: Path, rows: dict[str, dict[str, Any]]) -> None:
 
     tree = b"".join(record(value) for node in nodes for value in node)
     about = {
-        "node_count": count,
-        "record_size": 32,
-        "ip_version": 4,
+        "node_count": (6, count),
+        "record_size": (5, 32),
+        "ip_version": (5, 4),
         "database_type": "Test",
         "languages": ["en"],
-        "binary_format_major_version": 2,
-        "binary_format_minor_version": 0,
-        "build_epoch": 1,
+        "binary_format_major_version": (5, 2),
+        "binary_format_minor_version": (5, 0),
+        "build_epoch": (9, 1),
         "description": {"en": "Test"},
     }
     path.write_bytes(tree + bytes(16) + data + MARK + _encoded(about))
@@ -47,15 +47,19 @@ def _encoded(value: Any) -> bytes:
     if isinstance(value, str):
         body = value.encode()
         return _control(2, len(body)) + body
-    if isinstance(value, int):
-        body = value.to_bytes((value.bit_length() + 7) // 8, "big")
-        return _control(6, len(body)) + body
+    if isinstance(value, tuple):
+        # A number of this kind (unsigned, 16, 32 or 64 bits).
+        kind, number = value
+        body = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        return _control(kind, len(body)) + body
     if isinstance(value, dict):
         return _control(7, len(value)) + b"".join(_encoded(k) + _encoded(v) for k, v in value.items())
-    return bytes([len(value), 11 - 7]) + b"".join(map(_encoded, value))
+    return _control(11, len(value)) + b"".join(map(_encoded, value))
 
 
 def _control(kind: int, size: int) -> bytes:
+    if kind > 7:
+        return bytes([size, kind - 7])
     if size < 29:
         return bytes([kind << 5 | size])
     return bytes([kind << 5 | 29, size - 29])

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -14,36 +15,28 @@ from django.urls import path, reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.generic import FormView
-from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList, Panel
+from django.views.generic import FormView, TemplateView
+from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import Column, LiveStatusTagColumn, NumberColumn
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import Button
+from wagtail.log_actions import log
 from wagtail.permissions import policy_registry
 from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet
 
+from wagtail_ma.admin.mail_panels import MergeFieldsPanel, ReadyPanel
 from wagtail_ma.admin.mail_results import MailResultsView, SendAgainView
+from wagtail_ma.admin.mail_sending import DispatchView, MailSendView
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.messaging import preview, ready
 from wagtail_ma.messaging.compile import CannotCompile
 from wagtail_ma.messaging.models import Delivery, Mail, SenderProfile
 from wagtail_ma.people.models import Lead
+from wagtail_ma.segments.blocks import StoredSegmentChooser
 
 NAMESPACE = "wagtail_ma_mails"
-
-
-class ReadyPanel(Panel):
-    """What is still missing before the mail may go out."""
-
-    class BoundPanel(Panel.BoundPanel):
-        template_name = "wagtail_ma/admin/mails/ready_panel.html"
-
-        def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
-            context = super().get_context_data(parent_context)
-            context["problems"] = ready.problems(self.instance) if self.instance.pk else None
-            return context
 
 
 class SentColumn(NumberColumn):
@@ -87,6 +80,24 @@ class MailEditView(EditView):
                 priority=1,
             ),
         ]
+        if self.object.is_bulk and may(self.request, Mail, "publish"):
+            buttons.append(
+                Button(
+                    _("Send to an audience"),
+                    url=reverse(f"{NAMESPACE}:send", args=[self.object.pk]),
+                    icon_name="mail",
+                    priority=0,
+                )
+            )
+        if may(self.request, Lead, "view"):
+            buttons.append(
+                Button(
+                    _("See it as a lead"),
+                    url=reverse(f"{NAMESPACE}:for_lead", args=[self.object.pk]),
+                    icon_name="view",
+                    priority=1,
+                )
+            )
         if may(self.request, Delivery, "view"):
             buttons.append(
                 Button(
@@ -170,8 +181,57 @@ class MailTestView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
         if words:
             messages.error(self.request, _("The test was not sent: %(error)s") % {"error": words})
             return self.render_to_response(self.get_context_data(form=form))
+        preview.note_test(self.mail, self.request.user)
         messages.success(self.request, _("A test is on its way to %(address)s.") % {"address": to})
         return redirect(self.edit_url)
+
+
+class MailForLeadView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
+    """The mail as one lead would get it: HTML, on a phone, plain."""
+
+    template_name = "wagtail_ma/admin/mails/for_lead.html"
+    header_icon = "mail"
+    page_title = gettext_lazy("See it as a lead")
+    permission_required = "view"
+
+    @property
+    def permission_policy(self) -> Any:
+        # Of leads: their names are shown.
+        return policy_registry.get_by_type(Lead)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not may(request, Mail, "change"):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [
+            *self.breadcrumbs_items,
+            {"url": reverse(f"{NAMESPACE}:list"), "label": _("Mails")},
+            {"url": reverse(f"{NAMESPACE}:edit", args=[self.kwargs["pk"]]), "label": str(self.mail)},
+            {"url": "", "label": self.get_page_title()},
+        ]
+
+    @cached_property
+    def mail(self) -> Mail:
+        found: Mail = get_object_or_404(Mail, pk=self.kwargs["pk"]).get_latest_revision_as_object()
+        return found
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        given = self.request.GET or None
+        form = MailTestForm(given)
+        form.fields["lead_email"].required = True
+        context = super().get_context_data(**kwargs) | {"form": form}
+        context["edit_url"] = reverse(f"{NAMESPACE}:edit", args=[self.mail.pk])
+        if form.is_valid():
+            lead = Lead.objects.filter(email__iexact=form.cleaned_data["lead_email"]).order_by("pk").first()
+            log(lead, "wagtail_ma.view_lead", user=self.request.user)
+            try:
+                context["filled"] = preview.filled_for(self.mail, lead)
+                context["head"] = preview.head(context["filled"])
+            except CannotCompile as error:
+                context["error"] = str(error)
+        return context
 
 
 class MailViewSet(SnippetViewSet):
@@ -206,8 +266,9 @@ class MailViewSet(SnippetViewSet):
         [
             HelpPanel(
                 content=gettext_lazy(
-                    "A mail is written here and sent by a scenario. It goes to people who have agreed to "
-                    "get mail; the sender's address and the unsubscribe link are added at its foot."
+                    "A mail is written here, and sent to an audience, by a scenario or by its own rule. It "
+                    "goes to people who have agreed to get mail; the sender's address and the unsubscribe "
+                    "link are added at its foot."
                 )
             ),
             ReadyPanel(heading=gettext_lazy("Ready to be sent?"), icon="check"),
@@ -217,7 +278,28 @@ class MailViewSet(SnippetViewSet):
             MultiFieldPanel(
                 [FieldPanel("subject"), FieldPanel("preheader")], heading=gettext_lazy("In the inbox")
             ),
+            MergeFieldsPanel(heading=gettext_lazy("Merge fields"), icon="user"),
             FieldPanel("body"),
+            MultiFieldPanel(
+                [
+                    FieldRowPanel([FieldPanel("topic"), FieldPanel("tracking")]),
+                    FieldPanel("is_tagging"),
+                    FieldRowPanel([FieldPanel("timing"), FieldPanel("latest_hours")]),
+                    FieldPanel("is_from_owner"),
+                    FieldPanel("unless_segment", widget=StoredSegmentChooser),
+                ],
+                heading=gettext_lazy("Sending"),
+                classname="collapsed",
+            ),
+            MultiFieldPanel(
+                [
+                    FieldPanel("trigger_segment", widget=StoredSegmentChooser),
+                    FieldRowPanel([FieldPanel("trigger_delay_minutes"), FieldPanel("trigger_again_days")]),
+                ],
+                heading=gettext_lazy("Triggered by a rule"),
+                help_text=gettext_lazy("For mails of the kind “Triggered by a rule” only."),
+                classname="collapsed",
+            ),
         ]
     )
 
@@ -225,6 +307,10 @@ class MailViewSet(SnippetViewSet):
         return [
             *super().get_urlpatterns(),
             path("test/<int:pk>/", MailTestView.as_view(), name="test"),
+            path("send/<int:pk>/", MailSendView.as_view(), name="send"),
+            path("sending/<int:pk>/", DispatchView.as_view(), name="dispatch"),
+            path("sending/<int:pk>/now/", DispatchView.as_view(results_only=True), name="dispatch_results"),
+            path("for-lead/<int:pk>/", MailForLeadView.as_view(), name="for_lead"),
             path("results/<int:pk>/", MailResultsView.as_view(), name="results"),
             path("results/<int:pk>/list/", MailResultsView.as_view(results_only=True), name="results_list"),
             path("again/<int:pk>/", SendAgainView.as_view(), name="send_again"),

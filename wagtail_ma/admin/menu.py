@@ -6,9 +6,12 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.viewsets.base import ViewSetGroup
 
 from wagtail_ma.admin.channels import ChannelRuleViewSet
+from wagtail_ma.admin.exclusions import ExcludedViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
+from wagtail_ma.admin.hot_leads import HotLeadsViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
+from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
 from wagtail_ma.admin.networks import NetworkViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
@@ -29,7 +32,9 @@ class MarketingGroup(ViewSetGroup):
     submenu_hook = "register_wagtail_ma_menu_item"
     items = (
         OverviewViewSet,
+        HotLeadsViewSet,
         VisitorViewSet,
+        ExcludedViewSet,
         IdentificationViewSet,
         PageReportViewSet,
         SegmentViewSet,
@@ -40,4 +45,6 @@ class MarketingGroup(ViewSetGroup):
         LeadFormViewSet,
         GatedDocumentViewSet,
         SenderProfileViewSet,
+        MailTopicViewSet,
+        SendingRulesViewSet,
     )

@@ -30,7 +30,7 @@ from wagtail_ma.messaging.slots import Build, Segment, segments_asked
 from wagtail_ma.tracking import sites
 
 # Part of the fingerprint: a change of what compiling produces makes new versions.
-FORMAT = 2
+FORMAT = 3
 FONTS = "'Helvetica Neue', 'Hiragino Sans', 'Yu Gothic', Meiryo, Arial, sans-serif"
 SKELETON = """<mjml lang="{language}"><mj-head><mj-title>{title}</mj-title>{preview}
 <mj-attributes><mj-all font-family="{fonts}" />
@@ -72,7 +72,8 @@ class Compiled:
 
 def language_of(mail: Mail) -> str:
     """The language of the parts that we write: as said, else that of the mail's locale."""
-    return mail.language or str((mail.locale if mail.locale_id else Locale.get_default()).language_code)
+    locale: Any = mail.locale if mail.locale_id else Locale.get_default()  # type: ignore[has-type]
+    return mail.language or str(locale.language_code)
 
 
 def compile_mail(mail: Mail) -> Compiled:
@@ -95,6 +96,7 @@ def compile_mail(mail: Mail) -> Compiled:
     text = f"{body.text}\n\n-- \n{footer.text}\n"
     parts: dict[str, Any] = {
         "kind": mail.kind,
+        "tracking": mail.tracking,
         "language": language,
         "from_name": clean_line(mail.sender.name, 80),
         "from_email": mail.sender.email,
@@ -106,20 +108,34 @@ def compile_mail(mail: Mail) -> Compiled:
     return Compiled(parts, build.links, _once(build.bad_links), _once(build.suspects))
 
 
+def content_hash(mail: Mail) -> str:
+    """A hash (hexadecimal) of what its editor has written: the same for a draft and its publication."""
+    sender = mail.sender
+    return _hash(
+        FORMAT,
+        [
+            mail.kind,
+            mail.tracking,
+            language_of(mail),
+            mail.subject,
+            mail.preheader,
+            mail.body.get_prep_value(),
+        ],
+        [sender.pk, sender.name, sender.email, sender.legal_name, sender.postal_address, sender.contact],
+        conf.BASE_URL,
+    )
+
+
 def fingerprint(mail: Mail) -> str:
     """What a version is known by: a hash of everything that goes into it (hexadecimal).
 
     The revision stands for what is looked up while compiling (titles and addresses of pages): to
     publish a mail again is to compile it again.
     """
-    sender = mail.sender
-    ingredients = [
-        FORMAT,
-        mail.live_revision_id,
-        [mail.kind, mail.language, mail.subject, mail.preheader, mail.body.get_prep_value()],
-        [sender.pk, sender.name, sender.email, sender.legal_name, sender.postal_address, sender.contact],
-        conf.BASE_URL,
-    ]
+    return _hash(content_hash(mail), mail.live_revision_id)
+
+
+def _hash(*ingredients: Any) -> str:
     text = json.dumps(ingredients, ensure_ascii=False, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -165,7 +181,8 @@ def _to_html(mail: Mail, body: str, footer: str, language: str, build: Build) ->
         rendered = mrml.to_html(source, render_options=mrml.RenderOptions(fonts={}))
     except OSError as error:
         raise CannotCompile(_("The body cannot be laid out: %(error)s") % {"error": error}) from error
-    return BREAK_AFTER.sub(r"\1\n", rendered.content)
+    body_end = f"{build.marker(['h'])}{build.marker(['o'])}</body>"
+    return BREAK_AFTER.sub(r"\1\n", rendered.content.replace("</body>", body_end))
 
 
 def _footer(mail: Mail, build: Build) -> render.Rendered:
@@ -174,7 +191,7 @@ def _footer(mail: Mail, build: Build) -> render.Rendered:
     lines = [sender.legal_name, sender.postal_address]
     html = ["<br />".join(escape(line) for line in lines if line), _contact_html(sender)]
     text = [line for line in (*lines, sender.contact) if line]
-    if mail.kind == Mail.Kind.MARKETING:
+    if mail.is_marketing:
         why = _("You get this mail because you agreed to hear from us. You can stop it at any time.")
         unsubscribe = _("Unsubscribe")
         marker = build.marker(["u"])

@@ -7,8 +7,10 @@ no attribute to walk, no filter to call, no tag to run. What does not match is p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override, pgettext
 
 from wagtail_ma.core.text import clean_line
@@ -24,16 +26,21 @@ SUSPECT = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{\{|\}\}")
 FAMILY_NAME_FIRST = ("ja", "zh", "ko", "hu", "vi")
 MAX_LENGTH = 160
 
-NAMES = (
-    "salutation",
-    "full_name",
-    "family_name",
-    "given_name",
-    "company_name",
-    "department",
-    "title",
-    "email",
-)
+# Field → what it is called in the editor's list.
+LABELS = {
+    "salutation": _("Form of address"),
+    "formal_salutation": _("Form of address with department and title"),
+    "full_name": _("Full name"),
+    "family_name": _("Family name"),
+    "given_name": _("Given name"),
+    "company_name": _("Company"),
+    "department": _("Department"),
+    "title": _("Job title"),
+    "email": _("E-mail address"),
+}
+NAMES = tuple(LABELS)
+# These always say something.
+WITHOUT_DEFAULT = ("salutation", "formal_salutation", "email")
 
 
 def split(text: str) -> list[str | tuple[str, str]]:
@@ -68,15 +75,16 @@ def values_of(lead: Lead, language: str) -> dict[str, str]:
     family, given = _safe(lead.family_name), _safe(lead.given_name)
     names = (family, given) if is_family_first else (given, family)
     full_name = " ".join(name for name in names if name)
-    company = _safe(lead.company_name)
+    company, department, title = _safe(lead.company_name), _safe(lead.department), _safe(lead.title)
     return {
         "salutation": salutation(full_name, company, language),
+        "formal_salutation": formal_salutation(full_name, company, department, title, language),
         "full_name": full_name,
         "family_name": family,
         "given_name": given,
         "company_name": company,
-        "department": _safe(lead.department),
-        "title": _safe(lead.title),
+        "department": department,
+        "title": title,
         "email": clean_line(lead.email, 254),
     }
 
@@ -94,10 +102,32 @@ def salutation(full_name: str, company: str, language: str) -> str:
     return f"{company} ご担当者様" if company else ""
 
 
+def formal_salutation(full_name: str, company: str, department: str, title: str, language: str) -> str:
+    """The form of address of a Japanese business letter: company, department, title before the name,
+    様 behind it (never behind the title). Elsewhere as :func:`salutation`."""
+    if language.split("-")[0] != "ja" or not full_name:
+        return salutation(full_name, company, language)
+    return " ".join(part for part in (company, department, title, full_name) if part) + " 様"
+
+
+def missing_defaults(segments: Iterable[Any]) -> list[str]:
+    """Names of the fields in a compiled part that would leave a hole where the lead lacks the value."""
+    found: list[str] = []
+    for segment in segments:
+        if not isinstance(segment, list):
+            continue
+        if segment[0] == "f" and not segment[2] and segment[1] not in WITHOUT_DEFAULT:
+            found.append(segment[1])
+        elif segment[0] == "p":
+            parts = [*(part for *_audience, part in segment[1]), segment[2]]
+            found += [name for part in parts for name in missing_defaults(part)]
+    return list(dict.fromkeys(found))
+
+
 def value_for(name: str, default: str, values: Mapping[str, str], language: str) -> str:
     """The value of one merge field, its default, or the polite last resort of a form of address."""
     found = values.get(name) or default
-    if not found and name == "salutation":
+    if not found and name in ("salutation", "formal_salutation"):
         with override(language):
             found = pgettext("form of address", "customer")
     return found

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from django.contrib.contenttypes.fields import GenericRelation
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -20,8 +21,10 @@ from wagtail.models import (
     WorkflowMixin,
 )
 
+from wagtail_ma.conf import conf
 from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.rules.fields import LazyStreamField
+from wagtail_ma.segments.models import Segment
 
 
 def draw_public_id() -> int:
@@ -51,6 +54,28 @@ class SenderProfile(models.Model):
         return f"{self.name} <{self.email}>"
 
 
+class MailTopic(models.Model):
+    """What readers subscribe to: "Product news", "Seminars"."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    description = models.CharField(
+        _("description"), max_length=255, blank=True, help_text=_("Shown on the preference page.")
+    )
+    is_default = models.BooleanField(
+        _("for everybody who agreed"),
+        default=True,
+        help_text=_("Otherwise only for those who chose it on their preference page."),
+    )
+
+    class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class MailBodyField(LazyStreamField):
     """The body of a mail."""
 
@@ -72,19 +97,90 @@ class Mail(
     """A mail written in the CMS."""
 
     class Kind(models.TextChoices):
-        MARKETING = "marketing", _("Marketing")
+        NEWSLETTER = "newsletter", _("Newsletter")
+        SEGMENT = "segment", _("Mail to segments")
+        STEP = "step", _("Step of a scenario")
+        TRIGGERED = "triggered", _("Triggered by a rule")
         TRANSACTIONAL = "transactional", _("Transactional")
+
+    class Tracking(models.TextChoices):
+        INDIVIDUAL = "individual", _("Who followed which link")
+        AGGREGATE = "aggregate", _("Only how often")
+        OFF = "off", _("Nothing")
+
+    class Timing(models.TextChoices):
+        NOT_AT_NIGHT = "not_at_night", _("Not in quiet hours")
+        BUSINESS = "business", _("In business hours")
+        BEST = "best", _("At the hour at which each reader usually visits")
+        ANY = "any", _("At any time")
 
     name = models.CharField(_("name"), max_length=120, help_text=_("For you; readers do not see it."))
     kind = models.CharField(
         _("kind"),
         max_length=14,
         choices=Kind.choices,
-        default=Kind.MARKETING,
+        default=Kind.NEWSLETTER,
         help_text=_(
-            "Marketing mail goes to people who agreed to it, and can be unsubscribed. Transactional mail is "
-            "what somebody has just asked for."
+            "A newsletter and a mail to segments are sent once to everybody in the audience; a newsletter "
+            "can also be read on the site. Transactional mail is what somebody has just asked for; all "
+            "other kinds go to people who agreed to them, and can be unsubscribed."
         ),
+    )
+    topic = models.ForeignKey(
+        "wagtail_ma.MailTopic",
+        verbose_name=_("subscription"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("What readers choose on their preference page. Empty: all who agreed to mail."),
+    )
+    tracking = models.CharField(
+        _("what is measured"), max_length=10, choices=Tracking.choices, default=Tracking.INDIVIDUAL
+    )
+    is_tagging = models.BooleanField(
+        _("recognise readers on this site"),
+        default=False,
+        help_text=_(
+            "A link to this site tells it who the reader is, so that visits before and after are known as "
+            "theirs. Needs “Who followed which link”."
+        ),
+    )
+    timing = models.CharField(_("when"), max_length=12, choices=Timing.choices, default=Timing.NOT_AT_NIGHT)
+    latest_hours = models.PositiveSmallIntegerField(
+        _("too late after (hours)"),
+        default=24,
+        validators=[MinValueValidator(1)],
+        help_text=_("If it could not start so many hours after its time, it is not sent at all."),
+    )
+    is_from_owner = models.BooleanField(
+        _("from the person in charge"),
+        default=False,
+        help_text=_(
+            "The reader sees the name and the address of whoever looks after them, where there is somebody."
+        ),
+    )
+    trigger_segment = models.ForeignKey(
+        Segment,
+        verbose_name=_("sent when somebody enters"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("The conditions of this segment are the rule: the mail goes out when they become true."),
+    )
+    trigger_delay_minutes = models.PositiveIntegerField(_("minutes later"), default=0)
+    trigger_again_days = models.PositiveSmallIntegerField(
+        _("again after (days)"), null=True, blank=True, help_text=_("Empty: once for each person.")
+    )
+    unless_segment = models.ForeignKey(
+        Segment,
+        verbose_name=_("not to those who are in"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("For example those who have reached the goal. Asked at the very moment of sending."),
     )
     sender = models.ForeignKey(SenderProfile, verbose_name=_("sender"), on_delete=models.PROTECT)
     # Of the parts that we write: footer, form of address, unsubscribe page.
@@ -119,6 +215,16 @@ class Mail(
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_marketing(self) -> bool:
+        """Whether it needs consent and can be unsubscribed."""
+        return self.kind != self.Kind.TRANSACTIONAL
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it goes to an audience at one time (:class:`Dispatch`)."""
+        return self.kind in (self.Kind.NEWSLETTER, self.Kind.SEGMENT)
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.locale_id is None:
             self.locale = self.get_default_locale()
@@ -126,7 +232,9 @@ class Mail(
 
     @property
     def preview_modes(self) -> list[tuple[str, Any]]:
-        return [("html", _("HTML")), ("plain", _("Plain text"))]
+        from wagtail_ma.messaging.preview import modes
+
+        return modes(self)
 
     def serve_preview(self, request: HttpRequest, mode_name: str) -> HttpResponse:
         from wagtail_ma.messaging.preview import preview_response
@@ -158,15 +266,89 @@ class MailVersion(models.Model):
         return f"{self.mail} #{self.pk}"
 
 
-class Delivery(models.Model):
-    """One mail to one person, once. Decision; the queue of record.
+class Dispatch(models.Model):
+    """One mail on its way to an audience: segments minus segments, at a time.
 
-    ready → claimed → sending → sent; the step to ``sending`` is committed before the first byte
-    goes out, and a row found there after a crash becomes ``unknown`` and is never sent again by
-    itself.
+    planned → preparing → running ⇄ paused → done; or cancelled, or too late. Recipients are written
+    down while it is preparing, chunk by chunk; nothing goes out before all are.
     """
 
     class State(models.TextChoices):
+        PLANNED = "planned", _("planned")
+        PREPARING = "preparing", _("recipients are being gathered")
+        RUNNING = "running", _("being sent")
+        PAUSED = "paused", _("paused")
+        DONE = "done", _("done")
+        CANCELLED = "cancelled", _("cancelled")
+        EXPIRED = "expired", _("too late")
+
+    mail = models.ForeignKey(Mail, null=True, on_delete=models.SET_NULL, related_name="dispatches")
+    # What is sent: as published when it started. Later changes of the mail do not touch it.
+    version = models.ForeignKey(MailVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    include = models.ManyToManyField(
+        Segment,
+        verbose_name=_("to"),
+        blank=True,
+        related_name="+",
+        help_text=_("Everybody who is in one of these segments. Empty: everybody who agreed to mail."),
+    )
+    exclude = models.ManyToManyField(
+        Segment,
+        verbose_name=_("but not to"),
+        blank=True,
+        related_name="+",
+        help_text=_("Whoever is in one of these is left out."),
+    )
+    scheduled_at = models.DateTimeField(_("time"))
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PLANNED)
+    # Why it is paused or was given up (see reasons.py).
+    reason = models.CharField(max_length=255, blank=True)
+    # How many people somebody confirmed.
+    expected_count = models.PositiveIntegerField(default=0)
+    # Leads up to this one are written down.
+    cursor = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey(conf.user_model(), null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    # Somebody went on after a pause: what had failed before is no reason to pause again.
+    resumed_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("sending of a mail")
+        verbose_name_plural = _("sendings of mails")
+        constraints = [
+            # Two clicks on "send", two colleagues at once: one sending.
+            models.UniqueConstraint(
+                fields=["mail"], condition=models.Q(ended_at__isnull=True), name="ma_dispatch_open_once"
+            ),
+        ]
+        indexes = [
+            # The background work: what is open.
+            models.Index(
+                fields=["scheduled_at"], condition=models.Q(ended_at__isnull=True), name="ma_dispatch_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mail} {self.scheduled_at:%Y-%m-%d %H:%M}"
+
+
+class Delivery(models.Model):
+    """One mail to one person, once. Decision; the queue of record.
+
+    planned (not released yet) → ready → claimed → sending → sent; the step to ``sending`` is
+    committed before the first byte goes out, and a row found there after a crash becomes
+    ``unknown`` and is never sent again by itself.
+    """
+
+    class Priority(models.IntegerChoices):
+        ASKED_FOR = 0
+        SINGLE = 5
+        BULK = 9
+
+    class State(models.TextChoices):
+        PLANNED = "planned", pgettext_lazy("mail delivery", "planned")
         READY = "ready", _("waiting")
         CLAIMED = "claimed", pgettext_lazy("mail delivery", "claimed")
         SENDING = "sending", _("being sent")
@@ -192,16 +374,28 @@ class Delivery(models.Model):
     occurrence = models.CharField(max_length=120, blank=True)
     # Values for this occasion only, e.g. the document of a download link.
     extra = models.JSONField(default=dict)
+    dispatch = models.ForeignKey(Dispatch, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    # What somebody waits for comes first.
+    priority = models.PositiveSmallIntegerField(default=Priority.SINGLE)
     state = models.CharField(max_length=10, choices=State.choices, default=State.READY)
     reason = models.CharField(max_length=255, blank=True)
+    # Of what failed (see transport.Refusal).
+    refusal = models.CharField(max_length=10, blank=True)
     owner = models.CharField(max_length=40, blank=True)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # How often a sender took it and was not heard of again: three times is no accident.
+    claims = models.PositiveSmallIntegerField(default=0)
     send_after = models.DateTimeField()
+    # Not at all after this.
+    expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     sending_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     message_id = models.CharField(max_length=120, blank=True)
+    # First seen open by what looks like a person; by a machine (a proxy, a scanner).
+    opened_at = models.DateTimeField(null=True)
+    machine_opened_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("delivery")
@@ -213,14 +407,34 @@ class Delivery(models.Model):
                 condition=~models.Q(builtin="") & ~models.Q(occurrence=""),
                 name="ma_delivery_builtin_once",
             ),
+            # Two leads with one address: one mail.
+            models.UniqueConstraint(
+                fields=["dispatch", "email"],
+                condition=models.Q(dispatch__isnull=False) & ~models.Q(state="skipped"),
+                name="ma_delivery_address_once",
+            ),
         ]
         indexes = [
             # The sender's claim: what is due.
             models.Index(
-                fields=["send_after", "id"],
+                fields=["priority", "send_after", "id"],
                 condition=models.Q(state="ready"),
                 name="ma_delivery_due",
             ),
+            # What is given up because its time is over.
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(state="ready", expires_at__isnull=False),
+                name="ma_delivery_expiring",
+            ),
+            # Releasing, pausing and cancelling a sending, and its numbers.
+            models.Index(
+                fields=["dispatch", "state"],
+                condition=models.Q(dispatch__isnull=False),
+                name="ma_delivery_dispatch",
+            ),
+            # How many a lead got lately.
+            models.Index(fields=["lead", "sending_at"], name="ma_delivery_recent"),
             # The reaper: claims whose lease is over, sendings of a dead process. (Not by state:
             # SQLite uses a partial index for what it can prove, and "one of two" it cannot.)
             models.Index(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from wagtail_ma.core.text import normalise_email
@@ -55,11 +55,13 @@ def enqueue(
             "visitor_id": lead.visitor_id,
             "born_visitor_id": lead.visitor_id,
             "email": email,
-            "is_marketing": mail.kind == Mail.Kind.MARKETING,
+            "is_marketing": mail.is_marketing,
             "extra": dict(extra or {}),
             "state": Delivery.State.READY if version else Delivery.State.SKIPPED,
             "reason": "" if version else reasons.NOT_READY,
             "send_after": send_after or now,
+            "expires_at": (send_after or now) + timedelta(hours=mail.latest_hours),
+            "priority": Delivery.Priority.SINGLE if mail.is_marketing else Delivery.Priority.ASKED_FOR,
             "created_at": now,
             "message_id": message.message_id(public_id, mail.sender.email),
         },

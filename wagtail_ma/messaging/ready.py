@@ -6,7 +6,9 @@ from django.utils.translation import gettext as _
 
 from wagtail_ma.conf import conf
 from wagtail_ma.messaging.compile import CannotCompile, Compiled, compile_mail, static_text
+from wagtail_ma.messaging.merge_fields import missing_defaults
 from wagtail_ma.messaging.models import Mail
+from wagtail_ma.segments.models import Segment
 
 # Gmail shows no more than this of a mail and hides the rest, with it the unsubscribe link.
 MAX_BYTES = 102_000
@@ -53,7 +55,25 @@ def _of_compiled(compiled: Compiled) -> list[str]:
         for label in compiled.bad_links
     ]
     found += [_("“%(text)s” is no merge field.") % {"text": text} for text in compiled.suspects]
+    holes = {name for part in ("subject", "html", "text") for name in missing_defaults(compiled.parts[part])}
+    found += [
+        _("{{ lead.%(name)s }} has no default: say what stands there for readers of whom it is not known.")
+        % {"name": name}
+        for name in sorted(holes)
+    ]
+    found += _of_segments(compiled.parts["segments"])
     size = len(static_text(compiled.parts["html"]).encode())
     if size > MAX_BYTES:
         found.append(_("It is too long: %(size)s kB; Gmail cuts mails at 102 kB.") % {"size": size // 1000})
+    return found
+
+
+def _of_segments(segment_ids: list[int]) -> list[str]:
+    """A personalised block for a segment that mail cannot know."""
+    known = dict(Segment.objects.filter(pk__in=segment_ids).values_list("pk", "is_live"))
+    found = []
+    if len(known) < len(segment_ids):
+        found.append(_("A personalised block is for a segment that was deleted."))
+    if any(known.values()):
+        found.append(_("A personalised block is for a live segment: its members are known on pages only."))
     return found

@@ -15,6 +15,16 @@ TOO_LATE = "too_late"
 INTERRUPTED = "interrupted"
 NO_CONNECTION = "no_connection"
 GAVE_UP = "gave_up"
+CANCELLED = "cancelled"
+REPEATED = "repeated"
+NOT_SUBSCRIBED = "not_subscribed"
+ENOUGH = "enough"
+GOAL = "goal"
+POISON = "poison"
+NOT_ALLOWED = "not_allowed"
+TOO_MANY_FAILED = "too_many_failed"
+TOO_MANY_DEAD = "too_many_dead"
+POLICY = "policy"
 
 LABELS = {
     NOT_READY: _("The mail was not ready to be sent (not published, or something missing)."),
@@ -28,6 +38,16 @@ LABELS = {
     INTERRUPTED: _("The sender was interrupted. It may or may not have arrived, and is not sent again."),
     NO_CONNECTION: _("The mail server cannot be reached; it is tried again."),
     GAVE_UP: _("The mail server put it off too often."),
+    CANCELLED: _("The sending was cancelled."),
+    REPEATED: _("Another person with the same address gets it."),
+    NOT_SUBSCRIBED: _("The person does not subscribe to this topic."),
+    ENOUGH: _("The person got as many mails as anybody may get in these days."),
+    GOAL: _("The person is in the segment that does not get this mail."),
+    POISON: _("Sending it failed three times in a way that stopped the sender."),
+    NOT_ALLOWED: _("This installation may only mail the addresses on its list (MAIL_ALLOWLIST)."),
+    TOO_MANY_FAILED: _("Paused by itself: too many of the last mails failed."),
+    TOO_MANY_DEAD: _("Paused by itself: too many addresses do not exist."),
+    POLICY: _("Paused by itself: mail servers refuse this mail by their rules (authentication, spam)."),
 }
 
 

@@ -2,11 +2,12 @@
 
     ready → claimed → sending → sent / failed / back to ready / unknown
 
-* **claim**: a guarded update under a name of our own; two senders never hold the same row.
-* **fence**: the step to ``sending`` is committed before the first byte goes out, and asks in the
-  same statement whether the address may be mailed. What is found there after a crash is *unknown*:
+* **claim** (claiming.py): a guarded update under a name of our own; two senders never hold the same
+  row, and no more are taken than the limits let go.
+* **fence** (fence.py): the step to ``sending`` is committed before the first byte goes out, and asks in
+  the same statement whether the address may be mailed. What is found there after a crash is *unknown*:
   it may have arrived, so nothing sends it again by itself.
-* **settle**: what the mail server answered.
+* **settle** (settling.py): what the mail server answered.
 
 Statements commit one by one; ``drain`` refuses to run inside a transaction, in which a fence would
 be worth nothing.
@@ -14,21 +15,24 @@ be worth nothing.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 import uuid
-from contextlib import nullcontext
+from collections import Counter, deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
+from django.core.mail import EmailMessage
 from django.db import connection, transaction
-from django.db.models import F, Q
 
-from wagtail_ma.messaging import consents, fill, merge_fields, reasons, suppressions, transactional
-from wagtail_ma.messaging.message import MailMessage, compose
-from wagtail_ma.messaging.models import Delivery, MailVersion
-from wagtail_ma.messaging.readers import segments_of
-from wagtail_ma.messaging.transport import Fate, Line, NoConnection, Outcome
+from wagtail_ma.conf import conf
+from wagtail_ma.messaging import claiming, fence, instance, rates, settling, watching
+from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.messaging.models_of_sending import SendingRules
+from wagtail_ma.messaging.pool import Pool
+from wagtail_ma.messaging.preparing import Preparer
+from wagtail_ma.messaging.transport import NoConnection
 
 logger = logging.getLogger(__name__)
 
@@ -37,223 +41,172 @@ State = Delivery.State
 BATCH = 50
 # One call ends itself after this, well before the queue's time-out kills it.
 DRAIN_SECONDS = 25
-CLAIM_LEASE = timedelta(minutes=10)
-SENDING_LEASE = timedelta(minutes=15)
-# After a day or two a mail to a visitor's last step does more harm than good.
-LATEST = timedelta(hours=72)
-# Minutes until the next try after "not now", by number of attempts; then it is given up.
-BACK_OFF_MINUTES = (1, 5, 15, 60, 240)
-NO_CONNECTION_MINUTES = 3
+# What is being handed over when the time is up, or when we are told to stop, is waited for so long.
+GRACE_SECONDS = 35
+STOP_SECONDS = 2
+# A sending to many is looked at after so many mails.
+WATCH_EVERY = 25
+
+reap = settling.reap
+send_again = settling.send_again
 
 
-def drain(*, now: datetime, limit: int = 500) -> int:
+def drain(*, now: datetime, limit: int = 500, should_stop: Callable[[], bool] = lambda: False) -> int:
     """Send what is due, at most ``limit`` deliveries, for at most half a minute.
 
     Bounded and repeatable: any number of processes may do it at once, and any of them may be
     killed at any time.
 
+    :param should_stop: asked between mails; nothing new is begun once it says yes.
     :returns: how many deliveries were settled one way or the other.
     :raises RuntimeError: called inside a transaction.
     """
     if connection.in_atomic_block:
         with transaction.atomic(durable=True):
             pass  # raises, but in the test cases that wrap everything in a transaction
-    reap(now=now)
-    _expire(now=now)
-    if _is_pausing(now=now):
+    settling.reap(now=now)
+    settling.expire(now=now)
+    rules = rates.rules_now()
+    if not is_sending(rules) or settling.is_pausing(now=now):
         return 0
-    owner = uuid.uuid4().hex
-    deadline = time.monotonic() + DRAIN_SECONDS
-    settled = 0
-    batch: list[Delivery] = []
-    try:
-        with Line() as line:
-            while settled < limit and time.monotonic() < deadline:
-                batch = _claim(owner, now=now, limit=min(BATCH, limit - settled))
-                if not batch:
-                    break
-                settled += _send_batch(batch, owner, line, now=now, deadline=deadline)
-    except NoConnection as error:
-        logger.warning("the mail server cannot be reached: %s", error)
-        _give_back(
-            batch,
-            owner,
-            reason=f"{reasons.NO_CONNECTION}: {error}"[:255],
-            # Not ``send_after``: what waited too long for the server is too late all the same.
-            lease_until=now + timedelta(minutes=NO_CONNECTION_MINUTES),
-        )
-    finally:
-        _give_back(batch, owner)
-    return settled
+    # Only once there is something: the first question writes.
+    if not claiming.is_any_due(now=now) or not instance.is_ours(rules):
+        return 0
+    return _Round(rules, now=now, limit=limit, should_stop=should_stop).run()
 
 
-def reap(*, now: datetime) -> None:
-    """Clear up after dead senders: their claims are free again, their sendings are unknown."""
-    overdue = Delivery.objects.filter(lease_until__lt=now, state__in=[State.CLAIMED, State.SENDING])
-    # Asked first: on SQLite even an update of no row waits for the one write lock.
-    if not overdue.exists():
-        return
-    overdue.filter(state=State.CLAIMED).update(state=State.READY, owner="", lease_until=None)
-    overdue.filter(state=State.SENDING).update(
-        state=State.UNKNOWN, reason=reasons.INTERRUPTED, lease_until=None
-    )
+def is_sending(rules: SendingRules) -> bool:
+    """Whether mail may leave at all (the switches in the settings and in the admin)."""
+    return conf.MAIL_SENDING and not rules.is_stopped
 
 
-def _is_pausing(*, now: datetime) -> bool:
-    """Whether the server could not be reached just now. A long queue does not ask it again and again:
-    each time may take half a minute, in which nothing else is done."""
-    return Delivery.objects.filter(state=State.READY, lease_until__gt=now).exists()
+class _Round:
+    """One call of :func:`drain`: claims, prepares, fences, hands over, settles."""
 
+    def __init__(
+        self, rules: SendingRules, *, now: datetime, limit: int, should_stop: Callable[[], bool]
+    ) -> None:
+        self.rules, self.limit, self.should_stop = rules, limit, should_stop
+        self.owner = uuid.uuid4().hex
+        self.began_at, self.began = now, time.monotonic()
+        self.waiting: deque[Delivery] = deque()
+        self.preparer = Preparer(rules)
+        self.pool = Pool(conf.MAIL_CONNECTIONS)
+        self.made: dict[int, EmailMessage | None] = {}
+        self.settled = 0
+        self.since_watch: Counter[int] = Counter()
 
-def send_again(delivery_id: int, *, now: datetime) -> bool:
-    """Somebody has decided to send a mail of unknown fate again (it may arrive twice).
+    @property
+    def now(self) -> datetime:
+        return self.began_at + timedelta(seconds=self.elapsed)
 
-    :returns: False when it is not unknown (any more): nothing is done.
-    """
-    unknown = Delivery.objects.filter(pk=delivery_id, state=State.UNKNOWN)
-    return unknown.update(state=State.READY, owner="", send_after=now, reason="") == 1
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began
 
+    def run(self) -> int:
+        """Until nothing is due, the time is up, or we are told to stop."""
+        try:
+            self._work()
+        except NoConnection as error:
+            logger.warning("the mail server cannot be reached: %s", error)
+            settling.pause_all(self.waiting, self.owner, str(error), now=self.began_at)
+            self.waiting.clear()
+            self._collect(GRACE_SECONDS)
+        except BaseException:
+            # Time-outs of the queue and shut-downs strike anywhere, also in the middle of a mail.
+            self._collect(STOP_SECONDS)
+            settling.abandon(self.pool.in_flight, self.owner)
+            raise
+        finally:
+            settling.give_back(self.waiting, self.owner)
+            self.pool.close()
+        settling.abandon(self.pool.in_flight, self.owner)
+        return self.settled
 
-def _expire(*, now: datetime) -> None:
-    late = Delivery.objects.filter(state=State.READY, send_after__lt=now - LATEST)
-    if late.exists():
-        late.update(state=State.EXPIRED, reason=reasons.TOO_LATE, lease_until=None)
+    def _work(self) -> None:
+        while True:
+            is_over = self.elapsed > DRAIN_SECONDS or self.should_stop()
+            if not is_over and not self.waiting and self._taken < self.limit:
+                self._claim()
+            while self.waiting and self.pool.room and not is_over:
+                self._begin(self.waiting[0])
+                is_over = self.elapsed > DRAIN_SECONDS or self.should_stop()
+            if not self.pool.in_flight:
+                if is_over or not self.waiting:
+                    return
+                continue
+            if not is_over:
+                self._look_ahead()
+            if self._collect_some(GRACE_SECONDS) == 0:
+                return
 
+    @property
+    def _taken(self) -> int:
+        return self.settled + len(self.pool.in_flight)
 
-def _claim(owner: str, *, now: datetime, limit: int) -> list[Delivery]:
-    """Take some due rows by guarded update: whoever updates a row first has it."""
-    due = Delivery.objects.filter(state=State.READY, send_after__lte=now).order_by("send_after", "id")
-    can_skip = connection.features.has_select_for_update_skip_locked
-    with transaction.atomic() if can_skip else nullcontext():
-        if can_skip:
-            due = due.select_for_update(skip_locked=True)
-        ids = list(due.values_list("pk", flat=True)[:limit])
-        if not ids:
-            return []
-        Delivery.objects.filter(pk__in=ids, state=State.READY).update(
-            state=State.CLAIMED, owner=owner, lease_until=now + CLAIM_LEASE
-        )
-    mine = Delivery.objects.filter(pk__in=ids, state=State.CLAIMED, owner=owner)
-    return list(mine.select_related("lead").order_by("send_after", "id"))
+    def _look_ahead(self) -> None:
+        """Make the next messages while the lines are busy (their fences are for later)."""
+        for delivery in itertools.islice(self.waiting, self.pool.size):
+            if delivery.pk not in self.made:
+                self.made[delivery.pk] = self._make(delivery)
 
+    def _make(self, delivery: Delivery) -> EmailMessage | None:
+        return self.preparer.message(delivery, speaks_smtp=self.pool.speaks_smtp)
 
-def _send_batch(batch: list[Delivery], owner: str, line: Line, *, now: datetime, deadline: float) -> int:
-    # Versions once per batch: their compiled bodies are large.
-    versions = MailVersion.objects.in_bulk({delivery.version_id for delivery in batch} - {None})
-    settled = 0
-    for delivery in batch:
-        if time.monotonic() > deadline:
-            break
-        settled += _send_one(delivery, versions.get(delivery.version_id), owner, line, now=now)
-    return settled
+    def _claim(self) -> None:
+        """Take what is due and may leave under the limits."""
+        if not is_sending(rates.rules_now()):
+            return
+        limits = rates.limits_of(self.rules, now=self.now)
+        wanted = min(BATCH, self.limit - self._taken)
+        granted = rates.take(limits, wanted, now=self.now) if limits else wanted
+        batch = claiming.claim(self.owner, now=self.began_at, limit=granted) if granted else []
+        batch = claiming.within_domains(batch, self.owner, self.rules, now=self.now)
+        if limits:
+            rates.give_back(limits, granted - len(batch), now=self.now)
+        self.preparer.load(batch)
+        self.waiting.extend(batch)
 
+    def _begin(self, delivery: Delivery) -> None:
+        """One delivery, from claimed to handed over (or settled without)."""
+        # Raises while the delivery is still among those that wait.
+        self.pool.open()
+        self.waiting.popleft()
+        mail = self.preparer.mail_of(delivery)
+        if settling.wait_for_better_hour(delivery, mail, self.rules, now=self.began_at):
+            self.settled += 1
+            return
+        message = self.made.pop(delivery.pk) if delivery.pk in self.made else self._make(delivery)
+        if message is None:
+            self.settled += 1
+            return
+        if not fence.close_behind(delivery, self.owner, mail=mail, rules=self.rules, now=self.began_at):
+            reason = fence.why_not(delivery, mail=mail, rules=self.rules, now=self.began_at)
+            self.settled += settling.stay_out(delivery, self.owner, reason)
+            return
+        self.pool.submit(delivery, message)
 
-def _send_one(
-    delivery: Delivery, version: MailVersion | None, owner: str, line: Line, *, now: datetime
-) -> bool:
-    """One delivery, from claimed to settled. False when it was taken from us meanwhile."""
-    message = _prepare(delivery, version, now=now)
-    if message is None:
-        return True
-    line.open()
-    if not _fence(delivery, owner, now=now):
-        return _explain(delivery, owner)
-    try:
-        outcome = line.send(message)
-    except BaseException:
-        # Time-outs of the queue and shut-downs strike anywhere, also in the middle of a mail.
-        _settle(delivery, owner, Outcome(Fate.UNKNOWN, reasons.INTERRUPTED), now=now)
-        raise
-    _settle(delivery, owner, outcome, now=now)
-    return True
+    def _collect_some(self, timeout: float) -> int:
+        """Settle what is finished; waits for the first."""
+        results = self.pool.collect(timeout)
+        settling.settle([(result.key, result.outcome) for result in results], self.owner, now=self.began_at)
+        self.settled += len(results)
+        for result in results:
+            dispatch_id = result.key.dispatch_id
+            if dispatch_id is not None:
+                self._watch(dispatch_id)
+        return len(results)
 
+    def _collect(self, timeout: float) -> None:
+        until = time.monotonic() + timeout
+        while self.pool.in_flight and self._collect_some(until - time.monotonic()):
+            pass
 
-def _prepare(delivery: Delivery, version: MailVersion | None, *, now: datetime) -> MailMessage | None:
-    """The finished e-mail; None (and the row settled) when there can be none."""
-    if delivery.lead is None:
-        _end(delivery, State.CANCELLED, reasons.LEAD_GONE)
-        return None
-    try:
-        if delivery.builtin:
-            filled = transactional.fill_builtin(delivery)
-        elif version is None:
-            _end(delivery, State.SKIPPED, reasons.NOT_READY)
-            return None
-        else:
-            values = merge_fields.values_of(delivery.lead, version.compiled["language"])
-            segments = segments_of(delivery.visitor_id, version.compiled)
-            filled = fill.fill(version.compiled, values, public_id=delivery.public_id, segments=segments)
-        return compose(filled, to=delivery.email, message_id=delivery.message_id)
-    except Exception as error:
-        logger.exception("delivery %s cannot be put together", delivery.pk)
-        _end(delivery, State.FAILED, f"{reasons.BROKEN}: {type(error).__name__}"[:255])
-        return None
-
-
-def _fence(delivery: Delivery, owner: str, *, now: datetime) -> bool:
-    """Write down, durably, that the sending begins, if the address may be mailed at this moment."""
-    try:
-        allowed = consents.allowed(delivery.email, is_marketing=delivery.is_marketing)
-    except ValueError:
-        return False
-    begun = (
-        Delivery.objects.filter(pk=delivery.pk, state=State.CLAIMED, owner=owner)
-        .filter(allowed)
-        .update(
-            state=State.SENDING,
-            sending_at=now,
-            lease_until=now + SENDING_LEASE,
-            attempts=F("attempts") + 1,
-        )
-    )
-    delivery.attempts += begun
-    return begun == 1
-
-
-def _explain(delivery: Delivery, owner: str) -> bool:
-    """The fence was closed: say why. False when the row is not ours any more."""
-    try:
-        rows = suppressions.stopping(delivery.email, is_marketing=delivery.is_marketing)
-        reason = reasons.SUPPRESSED if rows.exists() else reasons.NO_CONSENT
-    except ValueError:
-        reason = reasons.BAD_ADDRESS
-    mine = Delivery.objects.filter(pk=delivery.pk, state=State.CLAIMED, owner=owner)
-    return mine.update(state=State.SKIPPED, reason=reason, lease_until=None) == 1
-
-
-def _settle(delivery: Delivery, owner: str, outcome: Outcome, *, now: datetime) -> None:
-    """Write down what the server said. Our own row may be called unknown meanwhile: we know."""
-    changes: dict[str, Any] = {"lease_until": None, "reason": outcome.detail[:255]}
-    if outcome.fate is Fate.SENT:
-        changes |= {"state": State.SENT, "sent_at": now, "reason": ""}
-    elif outcome.fate is Fate.AGAIN and delivery.attempts < len(BACK_OFF_MINUTES):
-        changes |= {"state": State.READY, "owner": "", "send_after": now + _back_off(delivery)}
-    elif outcome.fate is Fate.AGAIN:
-        changes |= {"state": State.FAILED, "reason": f"{reasons.GAVE_UP}: {outcome.detail}"[:255]}
-    elif outcome.fate is Fate.FAILED:
-        changes |= {"state": State.FAILED}
-    else:
-        changes |= {"state": State.UNKNOWN, "reason": outcome.detail[:255] or reasons.INTERRUPTED}
-    mine = Q(pk=delivery.pk, owner=owner, state__in=[State.SENDING, State.UNKNOWN])
-    Delivery.objects.filter(mine).update(**changes)
-    if outcome.is_dead:
-        suppressions.add(delivery.email, reason=suppressions.HARD_BOUNCE, now=now)
-
-
-def _back_off(delivery: Delivery) -> timedelta:
-    minutes = BACK_OFF_MINUTES[max(delivery.attempts, 1) - 1]
-    # ± 20 %, drawn once per delivery: what failed together does not come back together.
-    return timedelta(minutes=minutes * (0.8 + 0.4 * (delivery.public_id % 1000) / 1000))
-
-
-def _end(delivery: Delivery, state: str, reason: str) -> None:
-    claimed = Delivery.objects.filter(pk=delivery.pk, state=State.CLAIMED, owner=delivery.owner)
-    claimed.update(state=state, reason=reason, lease_until=None)
-
-
-def _give_back(batch: list[Delivery], owner: str, **changes: Any) -> None:
-    """Free what we claimed and have not begun (no attempt is counted for it)."""
-    ids = [delivery.pk for delivery in batch]
-    left = Delivery.objects.filter(pk__in=ids, owner=owner, state=State.CLAIMED)
-    if ids and left.exists():
-        left.update(**{"state": State.READY, "owner": "", "lease_until": None, **changes})
+    def _watch(self, dispatch_id: int) -> None:
+        self.since_watch[dispatch_id] += 1
+        if self.since_watch[dispatch_id] < WATCH_EVERY:
+            return
+        self.since_watch[dispatch_id] = 0
+        if watching.watch(dispatch_id, now=self.began_at):
+            logger.warning("sending %s was paused: too much of it fails", dispatch_id)

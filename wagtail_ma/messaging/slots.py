@@ -7,6 +7,7 @@ again, the others stay as slots. A compiled part is a list of texts and slots:
 
 * ``["f", name, default]`` a merge field,
 * ``["l", number]`` a tracked link,
+* ``["h"]`` the hidden link, ``["o"]`` the picture that tells that the mail is open,
 * ``["u"]`` the unsubscribe link,
 * ``["p", [[segment ids, is_negated, part] …], part]`` variants for segments, the first that fits
   counts, and what everybody else gets; each part again a list of texts and slots.

@@ -7,7 +7,7 @@ moment of sending by the function registered for it here, from the row's ``extra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin
 
@@ -24,6 +24,8 @@ from wagtail_ma.messaging.models import Delivery, SenderProfile, draw_public_id
 from wagtail_ma.people.models import Lead
 
 DOWNLOAD_LINK = "download_link"
+# After that nobody waits for it any more.
+LATEST = timedelta(hours=72)
 
 # What makes the text of a mail; raises KeyError when the row lacks a value.
 Filler = Callable[[Delivery], Filled]
@@ -63,6 +65,8 @@ def plan(
         "is_marketing": False,
         "extra": dict(extra),
         "send_after": now,
+        "expires_at": now + LATEST,
+        "priority": Delivery.Priority.ASKED_FOR,
         "created_at": now,
         "message_id": message.message_id(public_id, sender.email if sender else ""),
     }

@@ -15,10 +15,10 @@ from enum import Enum
 from types import TracebackType
 from typing import Any
 
-from django.core.mail import get_connection
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.smtp import EmailBackend
 
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.messaging.message import MailMessage
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ TIMEOUT_SECONDS = 30
 MESSAGES_PER_CONNECTION = 100
 # RFC 3463: bad mailbox, bad mailbox syntax, null MX. Not 5.2.2 (full) nor 5.7.x (policy).
 DEAD_ADDRESS = re.compile(r"\b5\.1\.(?:1|3|10)\b")
+# RFC 3463, 7372: security or policy. Gmail 5.7.26, Yahoo 5.7.9, Microsoft 5.7.515 say "not
+# authenticated"; it is about us, not about the address.
+AGAINST_POLICY = re.compile(r"\b5\.7\.\d+\b|\b(?:spam|dmarc|spf|dkim|blacklist|blocklist|reputation)\b", re.I)
 
 
 class NoConnection(MarketingError):
@@ -41,15 +44,33 @@ class Fate(Enum):
     AGAIN = "again"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    # The server could not be reached: nothing was said.
+    UNSAID = "unsaid"
+
+
+class Refusal:
+    """Why a server refused a mail for good."""
+
+    DEAD = "dead"
+    POLICY = "policy"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """:param detail: the server's words, for people. :param is_dead: the mailbox does not exist."""
+    """:param detail: the server's words, for people.
+    :param refusal: of a failure: one of :class:`Refusal`.
+    :param is_crowded: the server wants fewer connections."""
 
     fate: Fate
     detail: str = ""
-    is_dead: bool = False
+    refusal: str = ""
+    is_crowded: bool = False
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the mailbox does not exist."""
+        return self.refusal == Refusal.DEAD
 
 
 class Line:
@@ -87,6 +108,11 @@ class Line:
         self._used = 0
         self._watch(connection)
 
+    @property
+    def speaks_smtp(self) -> bool:
+        """Whether it is Django's own SMTP backend."""
+        return isinstance(self._connection, EmailBackend)
+
     def close(self) -> None:
         """Hang up; never raises."""
         connection, self._connection = self._connection, None
@@ -97,7 +123,7 @@ class Line:
         except Exception:
             logger.info("closing the mail connection failed", exc_info=True)
 
-    def send(self, message: MailMessage) -> Outcome:
+    def send(self, message: EmailMessage) -> Outcome:
         """Hand over one mail. An idle line that the server has dropped is renewed once, as long as
         nothing of the mail has gone out. Never raises an ordinary exception."""
         was_used = self._used > 0
@@ -110,7 +136,7 @@ class Line:
             outcome = self._send_once(message)
         return outcome
 
-    def _send_once(self, message: MailMessage) -> Outcome:
+    def _send_once(self, message: EmailMessage) -> Outcome:
         self._has_begun = False
         self._used += 1
         try:
@@ -122,10 +148,15 @@ class Line:
             # An answer, so the mail was not taken; smtplib has reset or closed the line.
             if error.smtp_code == 421:
                 self.close()
+                return Outcome(Fate.AGAIN, _words(error), is_crowded=True)
             if not 400 <= error.smtp_code < 600:
                 return Outcome(Fate.UNKNOWN, _words(error))
             return _refused(error.smtp_code, error.smtp_error)
         except Exception as error:
+            if (status := getattr(error, "status_code", None)) is not None:
+                # A mail service (django-anymail) has answered, so it did not take the mail.
+                self.close()
+                return _refused_by_service(int(status), error)
             logger.warning("sending a mail was cut short", exc_info=True)
             is_smtp = self._is_watched()
             self.close()
@@ -159,7 +190,18 @@ def _refused(code: int, words: bytes | str) -> Outcome:
     detail = f"{code} {text}"[:250]
     if 400 <= code < 500:
         return Outcome(Fate.AGAIN, detail)
-    return Outcome(Fate.FAILED, detail, is_dead=bool(DEAD_ADDRESS.search(text)))
+    if DEAD_ADDRESS.search(text):
+        return Outcome(Fate.FAILED, detail, Refusal.DEAD)
+    return Outcome(Fate.FAILED, detail, Refusal.POLICY if AGAINST_POLICY.search(text) else Refusal.OTHER)
+
+
+def _refused_by_service(status: int, error: Exception) -> Outcome:
+    """HTTP: 429 and 503 mean later; other faults of the service may hide that the mail was taken."""
+    if status in (429, 503):
+        return Outcome(Fate.AGAIN, _words(error), is_crowded=True)
+    if 400 <= status < 500:
+        return Outcome(Fate.FAILED, _words(error), Refusal.OTHER)
+    return Outcome(Fate.UNKNOWN, _words(error))
 
 
 def _words(error: Exception) -> str:

@@ -7,30 +7,17 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from wagtail_ma.core.durations import spoken
-from wagtail_ma.people.models import IdentityLink, Lead, Visitor
+from wagtail_ma.people.models import IdentityLink, Visitor
+from wagtail_ma.reports.ranked import decorate
 from wagtail_ma.reports.timeline import ACTIVITY_LABELS
 from wagtail_ma.scenarios.models import Enrolment
 from wagtail_ma.scoring import queries as scores
 from wagtail_ma.scoring.ledger import ACTIVITY, VIEW, VISIT
-from wagtail_ma.scoring.models import Standing
 from wagtail_ma.segments.models import Membership
 from wagtail_ma.tracking.models import Activity, PageView
 
 # The rest of a long ledger is summed up by rule.
 ENTRIES_SHOWN = 200
-
-
-def decorate(standing: Any, *, now: datetime) -> Standing:
-    """Add what a row of the ranked list shows: label, company, email, score, engaged."""
-    lead: Lead | None = getattr(standing.visitor, "lead", None)
-    standing.label = str(lead or standing.visitor)
-    standing.company = lead.company_name if lead else ""
-    standing.email = lead.email if lead else ""
-    standing.score = round(scores.current_score(standing, now=now), 1)
-    standing.engaged = spoken(standing.engaged_seconds)
-    standing.why = _("Why?")
-    return standing
 
 
 def details(visitor: Visitor, *, now: datetime) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class SendMailStep(StepKind):
         lead = getattr(visitor, "lead", None)
         if lead is None or not lead.email:
             return NOT_YET
-        if mail.kind == Mail.Kind.MARKETING:
+        if mail.is_marketing:
             if visitor.excluded_reason:
                 return "excluded"
             if not consents.may_mail(lead.email):

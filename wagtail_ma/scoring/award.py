@@ -1,80 +1,35 @@
-"""From facts to entries and standings: what ``react`` calls.
+"""From facts to entries, standings and interests: what ``react`` calls.
 
-One read per fact table for the whole chunk of visitors, the rules applied in memory
-(:mod:`wagtail_ma.scoring.ledger`), one diff against the entries that are there. That is a handful
-of statements however many rules exist; a statement per rule cost more to compile than the rule.
+One read per fact table for the whole chunk of visitors (:mod:`wagtail_ma.scoring.history`), the
+rules applied in memory (:mod:`wagtail_ma.scoring.ledger`), one diff against the rows that are there.
+That is a handful of statements however many rules exist; a statement per rule cost more to compile
+than the rule.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import F
 from django.utils import timezone
 
-from wagtail_ma.people.models import Lead, Visitor
-from wagtail_ma.scoring import decay
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.scoring import bands, decay, fit, interests
 from wagtail_ma.scoring.current import models_to_write
-from wagtail_ma.scoring.ledger import (
-    ACTIVITY,
-    VIEW,
-    VISIT,
-    Award,
-    Carried,
-    Counted,
-    Fact,
-    Key,
-    earn,
-    points_by_visitor,
-)
-from wagtail_ma.scoring.models import (
-    CarriedCounts,
-    CarriedPoints,
-    ScoreEntry,
-    ScoringModel,
-    ScoringRule,
-    Standing,
-)
-from wagtail_ma.tracking import pages
-from wagtail_ma.tracking.models import Activity, PageView, Visit
+from wagtail_ma.scoring.history import History, counted, read
+from wagtail_ma.scoring.ledger import FIT, Award, Key, earn, points_by_visitor
+from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
 
-COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at")
+COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at", "active_at")
+SCORES = ("engagement_sum", "lifetime", "fit", "fit_grade", "rank", "intent_sum", "research_sum")
 WRITE_BATCH = 500
 
 
-@dataclass
-class _Seen:
-    """What lists show of one visitor, counted without bots."""
-
-    view_count: int = 0
-    visit_count: int = 0
-    engaged_seconds: float = 0.0
-    last_seen_at: datetime | None = None
-    bot_visit_count: int = 0
-
-    def at(self, moment: datetime) -> None:
-        if self.last_seen_at is None or moment > self.last_seen_at:
-            self.last_seen_at = moment
-
-    @property
-    def is_bot(self) -> bool:
-        return self.bot_visit_count > 0 and self.last_seen_at is None
-
-
-@dataclass
-class _History:
-    """All facts of some visitors that scoring looks at."""
-
-    facts: list[Fact] = field(default_factory=list)
-    carried: list[Carried] = field(default_factory=list)
-    seen: dict[int, _Seen] = field(default_factory=dict)
-
-
 def award(visitor_ids: Sequence[int], *, now: datetime) -> None:
-    """Bring the entries and the standing of these visitors up to date with their facts.
+    """Bring entries, standing and interests of these visitors up to date with their facts.
 
     Repeatable: entries that are no longer earned go, missing ones come, the rest stays untouched.
     Visits of bots earn nothing; a visitor who is nothing but a bot, or who was merged into
@@ -83,106 +38,41 @@ def award(visitor_ids: Sequence[int], *, now: datetime) -> None:
     :param visitor_ids: some 50 at a time, to keep the transaction short.
     """
     with transaction.atomic(savepoint=False):
-        models = models_to_write(now)
-        fill(visitor_ids, models)
+        fill(visitor_ids, models_to_write(now), now=now)
 
 
-def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel]) -> None:
+def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel], *, now: datetime) -> None:
     """As :func:`award`, for given scoring models; needs a transaction."""
-    named = _lock(visitor_ids)
-    history = _read(list(named))
-    earned = earn(
-        _counted_rules(history.facts),
+    named_at = _lock(visitor_ids)
+    history = read(named_at)
+    rules = list(ScoringRule.objects.filter(is_active=True).order_by("pk"))
+    engagement = earn(
+        counted((rule for rule in rules if not rule.is_fit), history),
         history.facts,
         zone=timezone.get_default_timezone(),
         carried=history.carried,
     )
-    shown = [pk for pk, has_lead in named.items() if has_lead or not history.seen[pk].is_bot]
+    fit_rules = [rule for rule in rules if rule.is_fit]
+    shown = [pk for pk, named in named_at.items() if named is not None or not history.seen[pk].is_bot]
     for model in models:
+        earned = {**engagement, **fit.earn(fit_rules, shown, model, now=now)}
         _write_entries(model, visitor_ids, earned)
         _write_standings(model, visitor_ids, shown, earned, history)
+        _write_interests(model, visitor_ids, history)
 
 
-def _lock(visitor_ids: Sequence[int]) -> dict[int, bool]:
-    """Visitor id → has a lead, of those that are not merged away; locked against a second scorer
-    and against a merge (in the order of ids; SQLite has one writer anyway)."""
+def _lock(visitor_ids: Sequence[int]) -> dict[int, datetime | None]:
+    """Visitor id → when the name became known (None: anonymous), of those that are not merged away;
+    locked against a second scorer and against a merge (in the order of ids; SQLite has one writer
+    anyway)."""
     rows = (
         Visitor.objects.filter(pk__in=visitor_ids)
-        .annotate(has_lead=Exists(Lead.objects.filter(visitor=OuterRef("pk"))))
+        .annotate(named_at=F("lead__created_at"))
         .order_by("pk")
         .select_for_update(no_key=True, of=("self",))
-        .values_list("pk", "merged_into_id", "has_lead")
+        .values_list("pk", "merged_into_id", "named_at")
     )
-    return {pk: has_lead for pk, merged_into_id, has_lead in rows if merged_into_id is None}
-
-
-def _read(visitor_ids: list[int]) -> _History:
-    history = _History(seen={pk: _Seen() for pk in visitor_ids})
-    _read_visits(visitor_ids, history)
-    _read_views(visitor_ids, history)
-    _read_activities(visitor_ids, history)
-    _read_carried(visitor_ids, history)
-    return history
-
-
-def _read_visits(visitor_ids: list[int], history: _History) -> None:
-    rows = Visit.objects.filter(visitor_id__in=visitor_ids).values_list(
-        "pk", "visitor_id", "started_at", "last_at", "landing_id", "is_bot"
-    )
-    for pk, visitor_id, started_at, last_at, landing_id, is_bot in rows:
-        seen = history.seen[visitor_id]
-        if is_bot:
-            seen.bot_visit_count += 1
-            continue
-        seen.visit_count += 1
-        seen.at(last_at)
-        history.facts.append(Fact(VISIT, pk, visitor_id, started_at, landing_id))
-
-
-def _read_views(visitor_ids: list[int], history: _History) -> None:
-    rows = PageView.objects.filter(visitor_id__in=visitor_ids, visit__is_bot=False).values_list(
-        "pk", "visitor_id", "at", "tracked_page_id", "engaged_seconds"
-    )
-    for pk, visitor_id, at, tracked_page_id, seconds in rows:
-        seen = history.seen[visitor_id]
-        seen.view_count += 1
-        seen.engaged_seconds += seconds
-        seen.at(at)
-        history.facts.append(Fact(VIEW, pk, visitor_id, at, tracked_page_id, engaged_seconds=seconds))
-
-
-def _read_activities(visitor_ids: list[int], history: _History) -> None:
-    rows = Activity.objects.filter(visitor_id__in=visitor_ids).values_list(
-        "pk", "visitor_id", "at", "tracked_page_id", "kind", "visit__is_bot", "data__is_machine"
-    )
-    for pk, visitor_id, at, tracked_page_id, kind, is_bot, is_machine in rows:
-        if is_bot or is_machine:
-            continue
-        history.seen[visitor_id].at(at)
-        history.facts.append(Fact(ACTIVITY, pk, visitor_id, at, tracked_page_id, activity_kind=kind))
-
-
-def _read_carried(visitor_ids: list[int], history: _History) -> None:
-    """What is left of facts that retention has deleted."""
-    counts = CarriedCounts.objects.filter(visitor_id__in=visitor_ids)
-    for row in counts:
-        seen = history.seen[row.visitor_id]
-        seen.visit_count += row.visit_count
-        seen.view_count += row.view_count
-        seen.engaged_seconds += row.engaged_seconds
-        seen.at(row.last_seen_at)
-    points = CarriedPoints.objects.filter(visitor_id__in=visitor_ids).values_list(
-        "pk", "rule_id", "visitor_id", "points", "at", "count", "last_day", "last_day_count"
-    )
-    history.carried.extend(Carried(*row) for row in points)
-
-
-def _counted_rules(facts: list[Fact]) -> list[Counted]:
-    """The active rules; those for a page with the tracked pages among the facts that count."""
-    touched = {fact.tracked_page_id for fact in facts if fact.tracked_page_id is not None}
-    rules = list(ScoringRule.objects.filter(is_active=True).order_by("pk"))
-    page_ids = pages.pages_within({rule.page_key for rule in rules if rule.page_key}, touched)
-    return [Counted(rule, page_ids[rule.page_key] if rule.page_key else None) for rule in rules]
+    return {pk: named_at for pk, merged_into_id, named_at in rows if merged_into_id is None}
 
 
 def _write_entries(model: ScoringModel, visitor_ids: Sequence[int], earned: dict[Key, Award]) -> None:
@@ -228,16 +118,22 @@ def _write_standings(
     visitor_ids: Sequence[int],
     shown: Sequence[int],
     earned: dict[Key, Award],
-    history: _History,
+    history: History,
 ) -> None:
     hidden = set(visitor_ids).difference(shown)
     if hidden:
         Standing.objects.filter(model=model, visitor_id__in=hidden).delete()
     points = points_by_visitor(earned)
+    fits: dict[int, float] = defaultdict(lambda: bands.NEUTRAL_FIT)
+    for key, each in sorted(earned.items()):
+        if key.fact_kind == FIT:
+            fits[each.visitor_id] += each.points
+    intent, research = interests.temperatures(history.facts, history.labels.class_keys)
     standings = []
     for pk in shown:
         mine = points.get(pk, [])
-        forward = decay.forward_sum(mine, epoch=model.epoch, half_life_days=model.half_life_days)
+        forward = _forward(model, mine)
+        grade = bands.fit_grade(fits[pk], model.fit_thresholds)
         counters = {name: getattr(history.seen[pk], name) for name in COUNTERS}
         standings.append(
             Standing(
@@ -245,8 +141,11 @@ def _write_standings(
                 visitor_id=pk,
                 engagement_sum=forward,
                 lifetime=sum(value for value, _at in mine),
-                # Rank is S·w(fit); without a fit axis the weight is 1.
-                rank=forward,
+                fit=fits[pk],
+                fit_grade=grade,
+                rank=bands.rank(forward, grade, model.fit_weights),
+                intent_sum=_forward(model, intent[pk].parts) if pk in intent else 0.0,
+                research_sum=_forward(model, research[pk].parts) if pk in research else 0.0,
                 **counters,
             )
         )
@@ -255,5 +154,46 @@ def _write_standings(
         batch_size=WRITE_BATCH,
         update_conflicts=True,
         unique_fields=["model", "visitor"],
-        update_fields=["engagement_sum", "lifetime", "rank", *COUNTERS],
+        update_fields=[*SCORES, *COUNTERS],
+    )
+
+
+def _forward(model: ScoringModel, points: Sequence[tuple[float, datetime]]) -> float:
+    return decay.forward_sum(points, epoch=model.epoch, half_life_days=model.half_life_days)
+
+
+def _write_interests(model: ScoringModel, visitor_ids: Sequence[int], history: History) -> None:
+    """Make the visitors' interests those of their facts, touching only what differs."""
+    wanted = {
+        key: (_forward(model, evidence.parts), evidence.view_count, evidence.last_at)
+        for key, evidence in interests.by_topic(history.facts, history.labels.topic_ids).items()
+    }
+    present = Interest.objects.filter(model=model, visitor_id__in=visitor_ids).values_list(
+        "pk", "visitor_id", "topic_id", "evidence_sum", "view_count", "last_at"
+    )
+    gone = []
+    for pk, visitor_id, topic_id, *values in present:
+        found = wanted.get((visitor_id, topic_id))
+        if found is None:
+            gone.append(pk)
+        elif found == tuple(values):
+            del wanted[visitor_id, topic_id]
+    if gone:
+        Interest.objects.filter(pk__in=gone).delete()
+    Interest.objects.bulk_create(
+        [
+            Interest(
+                model=model,
+                visitor_id=visitor_id,
+                topic_id=topic_id,
+                evidence_sum=evidence,
+                view_count=view_count,
+                last_at=last_at,
+            )
+            for (visitor_id, topic_id), (evidence, view_count, last_at) in wanted.items()
+        ],
+        batch_size=WRITE_BATCH,
+        update_conflicts=True,
+        unique_fields=["model", "visitor", "topic"],
+        update_fields=["evidence_sum", "view_count", "last_at"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -19,6 +20,15 @@ def half_life_days() -> int:
     return max(conf.HALF_LIFE_DAYS, MIN_HALF_LIFE_DAYS)
 
 
+def settings_of_model() -> dict[str, Any]:
+    """What the settings ask of a scoring model: another value asks for another model."""
+    return {
+        "half_life_days": half_life_days(),
+        "fit_thresholds": [float(each) for each in conf.FIT_GRADES],
+        "fit_weights": [float(each) for each in conf.FIT_WEIGHTS],
+    }
+
+
 def current_model(now: datetime, *, with_default_rules: bool = True) -> ScoringModel:
     """The scoring model in force; made at first use, together with the default rules.
 
@@ -31,7 +41,7 @@ def current_model(now: datetime, *, with_default_rules: bool = True) -> ScoringM
     try:
         with transaction.atomic():
             made = ScoringModel.objects.create(
-                half_life_days=half_life_days(), epoch=now, is_current=True, created_at=now
+                **settings_of_model(), epoch=now, is_current=True, created_at=now
             )
             if with_default_rules:
                 defaults.ensure_default_rules()

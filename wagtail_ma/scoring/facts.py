@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import DateTimeField, F, FloatField, Func, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Case, DateTimeField, F, FloatField, Func, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Greatest
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from wagtail_ma.conf import conf
 from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, register
 from wagtail_ma.core.parameters import Choice, Number
-from wagtail_ma.scoring.models import ScoreEntry, Standing
+from wagtail_ma.scoring import bands, interests
+from wagtail_ma.scoring.ledger import FIT
+from wagtail_ma.scoring.models import Interest, ScoreEntry, Standing
+from wagtail_ma.tracking.page_class_facts import topic
 
 SCORES = gettext_lazy("Score")
 # The number shown is the sum of the rows shown within this, and so is what is compared with it.
@@ -22,26 +27,37 @@ LOWEST = -1e300
 
 
 class ForwardFactor(Func):
-    """2^((now − T₀)/h): what one point of now weighs in a forward-decayed sum (see ``decay.py``)."""
+    """2^((later − earlier)/h): what one point of ``later`` weighs in terms of ``earlier`` (see
+    ``decay.py``)."""
 
     output_field = FloatField()
 
-    def __init__(self, now: Any, epoch: str, half_life_days: str) -> None:
-        moment = Value(now, output_field=DateTimeField()) if isinstance(now, datetime) else now
-        super().__init__(moment, F(epoch), F(half_life_days))
+    def __init__(self, later: Any, earlier: Any, half_life_days: str) -> None:
+        super().__init__(_moment(later), _moment(earlier), F(half_life_days))
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (now, epoch, days), parameters = self._parts(compiler)
-        sql = f"POWER(2.0::float8, EXTRACT(EPOCH FROM ({now} - {epoch}))::float8 / (86400.0 * {days}))"
-        return sql, parameters
+        (later, earlier, days), parameters = self._parts(compiler)
+        seconds = f"EXTRACT(EPOCH FROM ({later} - {earlier}))::float8"
+        return f"POWER(2.0::float8, {seconds} / (86400.0 * {days}))", parameters
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (now, epoch, days), parameters = self._parts(compiler)
-        return f"POWER(2.0, (julianday({now}) - julianday({epoch})) / {days})", parameters
+        (later, earlier, days), parameters = self._parts(compiler)
+        return f"POWER(2.0, (julianday({later}) - julianday({earlier})) / {days})", parameters
 
     def _parts(self, compiler: Any) -> tuple[list[str], list[Any]]:
         compiled = [compiler.compile(each) for each in self.get_source_expressions()]
         return [sql for sql, _parameters in compiled], [p for _sql, some in compiled for p in some]
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return Value(value, output_field=DateTimeField())
+    return F(value) if isinstance(value, str) else value
+
+
+def _now_factor(scope: Scope, model: str = "model") -> ForwardFactor:
+    """What one point of now weighs in a forward-decayed sum."""
+    return ForwardFactor(scope.ago(), f"{model}__epoch", f"{model}__half_life_days")
 
 
 def _standings() -> Any:
@@ -49,11 +65,16 @@ def _standings() -> Any:
     return Standing.objects.filter(model__is_current=True)
 
 
+def _engagement() -> Any:
+    return ScoreEntry.objects.filter(model__is_current=True).exclude(fact_kind=FIT)
+
+
 @register
 class ScoreNow(Condition):
     key = "score"
     label = gettext_lazy("Score")
     group = SCORES
+    is_scored = True
     icon = "order"
     parameters = (
         Choice(
@@ -66,9 +87,10 @@ class ScoreNow(Condition):
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        factor = ForwardFactor(scope.ago(), "model__epoch", "model__half_life_days")
         threshold = values["number"] * (1 - TOLERANCE)
-        rows = _standings().alias(factor=factor).filter(engagement_sum__gte=F("factor") * threshold)
+        rows = (
+            _standings().alias(factor=_now_factor(scope)).filter(engagement_sum__gte=F("factor") * threshold)
+        )
         return Rows(rows, negated=values["comparison"] == "below")
 
     def sentence(self, values: Mapping[str, Any]) -> str:
@@ -83,6 +105,7 @@ class ScoreEarned(Condition):
     key = "score_earned"
     label = gettext_lazy("Points earned lately")
     group = SCORES
+    is_scored = True
     icon = "order-up"
     parameters = (
         Number(name="number", label=gettext_lazy("Points at least"), default=20, minimum=1, maximum=100_000),
@@ -90,7 +113,7 @@ class ScoreEarned(Condition):
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        rows = ScoreEntry.objects.filter(model__is_current=True, at__gte=scope.ago(days=values["days"]))
+        rows = _engagement().filter(at__gte=scope.ago(days=values["days"]))
         return Rows(
             rows,
             aggregates={"total": Sum("points")},
@@ -110,6 +133,7 @@ class TopRanked(Condition):
     key = "top_ranked"
     label = gettext_lazy("Among the first of the ranked list")
     group = SCORES
+    is_scored = True
     icon = "list-ol"
     parameters = (
         Number(
@@ -131,3 +155,203 @@ class TopRanked(Condition):
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("is among the first %(number)d of the ranked list") % {"number": values["number"]}
+
+
+@register
+class ScoreChanged(Condition):
+    key = "score_changed"
+    label = gettext_lazy("Change of the score")
+    group = SCORES
+    is_scored = True
+    icon = "history"
+    parameters = (
+        Choice(
+            name="direction",
+            label=gettext_lazy("Which way"),
+            choices=(("rose", gettext_lazy("rose")), ("fell", gettext_lazy("fell"))),
+            default="rose",
+        ),
+        Number(name="number", label=gettext_lazy("By at least … points"), default=20, minimum=1),
+        Number(name="days", label=gettext_lazy("In the last … days"), default=7, minimum=1, maximum=3650),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        then = scope.ago(days=values["days"])
+        half_life = "model__half_life_days"
+        now_worth = F("points") * ForwardFactor("at", scope.ago(), half_life)
+        then_worth = F("points") * ForwardFactor("at", then, half_life)
+        zero = Value(0.0, output_field=FloatField())
+        aggregates = {
+            "is_now": Sum(now_worth, output_field=FloatField()),
+            "was": Sum(
+                Case(When(at__lte=then, then=then_worth), default=zero, output_field=FloatField()),
+            ),
+        }
+        # As shown: never below zero.
+        change = Greatest(F("is_now"), zero) - Greatest(F("was"), zero)
+        least = values["number"] * (1 - TOLERANCE)
+        if values["direction"] == "fell":
+            return Rows(
+                _engagement(), aggregates=aggregates, having=Q(LessThanOrEqual(change, Value(-least)))
+            )
+        return Rows(_engagement(), aggregates=aggregates, having=Q(GreaterThanOrEqual(change, Value(least))))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        if values["direction"] == "fell":
+            text = ngettext(
+                "has a score that fell by at least %(number)d points in the last %(days)d day",
+                "has a score that fell by at least %(number)d points in the last %(days)d days",
+                values["days"],
+            )
+        else:
+            text = ngettext(
+                "has a score that rose by at least %(number)d points in the last %(days)d day",
+                "has a score that rose by at least %(number)d points in the last %(days)d days",
+                values["days"],
+            )
+        return text % {"number": values["number"], "days": values["days"]}
+
+
+@register
+class LifetimePoints(Condition):
+    key = "lifetime_points"
+    label = gettext_lazy("Points in all")
+    group = SCORES
+    is_scored = True
+    icon = "order"
+    parameters = (
+        Number(
+            name="number",
+            label=gettext_lazy("Points at least"),
+            help_text=gettext_lazy("Everything ever earned; it does not fade."),
+            default=100,
+            minimum=1,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return Rows(_standings().filter(lifetime__gte=values["number"] * (1 - TOLERANCE)))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("earned at least %(number)d points in all") % {"number": values["number"]}
+
+
+@register
+class GradeAtLeast(Condition):
+    key = "grade"
+    label = gettext_lazy("Grade")
+    group = SCORES
+    is_scored = True
+    icon = "tag"
+    parameters = (
+        Choice(
+            name="fit",
+            label=gettext_lazy("Fit at least"),
+            choices=tuple((letter, letter) for letter in bands.LETTERS),
+            default="B",
+        ),
+        Choice(
+            name="engagement",
+            label=gettext_lazy("Score at least"),
+            choices=tuple((number, number) for number in bands.NUMBERS),
+            default="2",
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        rows = _standings().filter(fit_grade__lte=values["fit"])
+        place = bands.NUMBERS.index(values["engagement"])
+        if place < len(conf.ENGAGEMENT_GRADES):
+            threshold = conf.ENGAGEMENT_GRADES[place] * (1 - TOLERANCE)
+            rows = rows.alias(factor=_now_factor(scope)).filter(engagement_sum__gte=F("factor") * threshold)
+        return Rows(rows)
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("has the grade %(grade)s or better") % {"grade": values["fit"] + values["engagement"]}
+
+
+@register
+class InterestAtLeast(Condition):
+    key = "interest"
+    label = gettext_lazy("Interest in a topic")
+    group = SCORES
+    is_scored = True
+    icon = "tag"
+    parameters = (
+        topic,
+        Number(
+            name="weight",
+            label=gettext_lazy("Weight at least"),
+            help_text=gettext_lazy("0 to 100: 50 is about five views of a minute and a half; it fades."),
+            default=40,
+            minimum=1,
+            maximum=99,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        least = interests.evidence_of(values["weight"]) * (1 - TOLERANCE)
+        rows = Interest.objects.filter(model__is_current=True, topic_id=values["topic"].pk)
+        return Rows(rows.alias(factor=_now_factor(scope)).filter(evidence_sum__gte=F("factor") * least))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("is interested in “%(topic)s” (at least %(weight)d of 100)") % {
+            "topic": values["topic"].label,
+            "weight": values["weight"],
+        }
+
+
+LEVEL_NAMES = {
+    "none": gettext_lazy("none"),
+    "weak": gettext_lazy("weak"),
+    "strong": gettext_lazy("strong"),
+    "now": gettext_lazy("now"),
+}
+
+
+@register
+class TemperatureLevel(Condition):
+    key = "temperature"
+    label = gettext_lazy("Temperature")
+    group = SCORES
+    is_scored = True
+    icon = "thumbtack"
+    parameters = (
+        Choice(
+            name="which",
+            label=gettext_lazy("Which"),
+            choices=(
+                ("intent", gettext_lazy("buying intent")),
+                ("research", gettext_lazy("gathering information")),
+            ),
+            default="intent",
+        ),
+        Choice(
+            name="level",
+            label=gettext_lazy("At least"),
+            choices=tuple((key, LEVEL_NAMES[key]) for key in interests.LEVELS[1:]),
+            default="strong",
+        ),
+        Choice(
+            name="comparison",
+            label=gettext_lazy("Whether"),
+            choices=(("at_least", gettext_lazy("at least that")), ("below", gettext_lazy("less than that"))),
+            default="at_least",
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        least = interests.LEVEL_THRESHOLDS[values["level"]] * (1 - TOLERANCE)
+        column = f"{values['which']}_sum__gte"
+        rows = _standings().alias(factor=_now_factor(scope)).filter(**{column: F("factor") * least})
+        return Rows(rows, negated=values["comparison"] == "below")
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        words = {"level": LEVEL_NAMES[values["level"]]}
+        if values["which"] == "intent":
+            if values["comparison"] == "below":
+                return _("has a buying intent that is less than “%(level)s”") % words
+            return _("has a buying intent that is at least “%(level)s”") % words
+        if values["comparison"] == "below":
+            return _("gathers information less than “%(level)s”") % words
+        return _("gathers information at least “%(level)s”") % words

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from wagtail_ma.scoring import decay
-from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
+from wagtail_ma.conf import conf
+from wagtail_ma.scoring import bands, decay, interests
+from wagtail_ma.scoring.ledger import FIT
+from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
+from wagtail_ma.tracking.models import Topic
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,14 @@ class Share:
 @dataclass(frozen=True)
 class Breakdown:
     """Why a score is what it is. ``total`` is the sum of ``rows``; the number shown on lists is
-    ``score``, never below zero."""
+    ``score``, never below zero. ``fit`` is :data:`bands.NEUTRAL_FIT` plus the sum of ``fit_rows``."""
 
     rows: list[Row]
     shares: list[Share]
     total: float
     lifetime: float
+    fit_rows: list[Row] = field(default_factory=list)
+    fit: float = bands.NEUTRAL_FIT
 
     @property
     def score(self) -> float:
@@ -85,15 +91,16 @@ def ranked() -> QuerySet[Standing]:
 
 
 def at_least(standings: QuerySet[Standing], score: float, *, now: datetime) -> QuerySet[Standing]:
-    """Those of ``standings`` (see :func:`ranked`) with at least ``score`` points at ``now``, as a
-    range of the rank index."""
+    """Those of ``standings`` (see :func:`ranked`) with at least ``score`` points at ``now``.
+
+    The rank is at least S × the smallest weight, which makes a range of the rank index of it."""
     model = in_force()
     if model is None:
         return standings.none()
     threshold = decay.forward_threshold(
         score, now=now, epoch=model.epoch, half_life_days=model.half_life_days
     )
-    return standings.filter(rank__gte=threshold)
+    return standings.filter(rank__gte=threshold * min(model.fit_weights), engagement_sum__gte=threshold)
 
 
 def standing_of(visitor_id: int) -> Standing | None:
@@ -117,23 +124,23 @@ def breakdown(visitor_id: int, *, now: datetime) -> Breakdown:
         .select_related("rule")
         .order_by("-at", "-pk")
     )
-    rows = [
-        Row(
-            rule=entry.rule,
-            fact_kind=entry.fact_kind,
-            fact_id=entry.fact_id,
-            at=entry.at,
-            earned=entry.points,
-            points=decay.decayed(entry.points, entry.at, now=now, half_life_days=model.half_life_days),
-        )
-        for entry in entries
-    ]
+    rows = [_row(entry, model, now) for entry in entries if entry.fact_kind != FIT]
+    fit_rows = [_row(entry, model, now) for entry in entries if entry.fact_kind == FIT]
     return Breakdown(
         rows=rows,
         shares=_shares(rows),
         total=sum(row.points for row in rows),
         lifetime=sum(row.earned for row in rows),
+        fit_rows=fit_rows,
+        fit=bands.NEUTRAL_FIT + sum(row.points for row in fit_rows),
     )
+
+
+def _row(entry: ScoreEntry, model: ScoringModel, now: datetime) -> Row:
+    points = entry.points
+    if entry.fact_kind != FIT:
+        points = decay.decayed(points, entry.at, now=now, half_life_days=model.half_life_days)
+    return Row(entry.rule, entry.fact_kind, entry.fact_id, entry.at, entry.points, points)
 
 
 def _shares(rows: list[Row]) -> list[Share]:
@@ -152,3 +159,145 @@ def _shares(rows: list[Row]) -> list[Share]:
         for mine in by_rule.values()
     ]
     return sorted(shares, key=lambda share: (-abs(share.points), share.rule.pk))
+
+
+def grade(standing: Standing, *, now: datetime) -> str:
+    """``A1`` … ``D4``: the letter of the fit, the number of the current score."""
+    score = current_score(standing, now=now)
+    return standing.fit_grade + bands.engagement_grade(score, conf.ENGAGEMENT_GRADES)
+
+
+def score_at(visitor_ids: Sequence[int], moment: datetime) -> dict[int, float]:
+    """What these visitors' scores were at a past moment, by the rules of today (one statement).
+
+    Caps and patterns award the earliest facts, so what was earned by then is a beginning of the
+    ledger. Nobody's is below zero.
+    """
+    return {pk: values[0] for pk, values in _scores_at(visitor_ids, [moment]).items()}
+
+
+def fit_at(visitor_ids: Sequence[int], moment: datetime) -> dict[int, float]:
+    """What these visitors' fit was at a past moment, from what still holds and when it was first
+    seen to hold (one statement)."""
+    found = dict.fromkeys(visitor_ids, bands.NEUTRAL_FIT)
+    rows = ScoreEntry.objects.filter(model__is_current=True, visitor_id__in=visitor_ids, fact_kind=FIT)
+    for visitor_id, points in rows.filter(at__lte=moment).values_list("visitor_id", "points"):
+        found[visitor_id] += points
+    return found
+
+
+def histories(
+    visitor_ids: Sequence[int], *, now: datetime, days: int = 90, points: int = 16
+) -> dict[int, list[float]]:
+    """The scores of these visitors over the last days, for sparklines (one statement).
+
+    :returns: visitor id → ``points`` values, evenly spread from ``days`` ago to now.
+    """
+    step = timedelta(days=days) / (points - 1)
+    return _scores_at(visitor_ids, [now - step * (points - 1 - number) for number in range(points)])
+
+
+def _scores_at(visitor_ids: Sequence[int], moments: Sequence[datetime]) -> dict[int, list[float]]:
+    model = in_force()
+    found = {pk: [0.0] * len(moments) for pk in visitor_ids}
+    if model is None:
+        return found
+    entries = ScoreEntry.objects.filter(model=model, visitor_id__in=visitor_ids).exclude(fact_kind=FIT)
+    half_life = model.half_life_days
+    for visitor_id, points, at in entries.values_list("visitor_id", "points", "at"):
+        scores = found[visitor_id]
+        for place, moment in enumerate(moments):
+            if at <= moment:
+                scores[place] += decay.decayed(points, at, now=moment, half_life_days=half_life)
+    return {pk: [max(0.0, score) for score in scores] for pk, scores in found.items()}
+
+
+@dataclass(frozen=True)
+class TopicInterest:
+    """How much somebody cares for a topic. ``weight`` is 0–100, comparable between people."""
+
+    topic: Topic
+    weight: float
+    view_count: int
+    last_at: datetime
+
+    @property
+    def level(self) -> str:
+        """For charts and words: none, weak, strong or now."""
+        return interests.level_of(interests.evidence_of(min(self.weight, 99.999)))
+
+
+@dataclass(frozen=True)
+class Interests:
+    """What somebody is interested in, and what they worry about; the largest weight first."""
+
+    products: list[TopicInterest]
+    concerns: list[TopicInterest]
+
+    @property
+    def concentration(self) -> float:
+        """The share of the first product among all, 0–1."""
+        return interests.concentration([each.weight for each in self.products])
+
+    @property
+    def is_focused(self) -> bool:
+        """Whether it is one product they want rather than several they look at."""
+        return bool(self.products) and self.concentration >= FOCUSED
+
+
+# One product has at least this share: "single", else "several".
+FOCUSED = 0.6
+# Below this weight an interest has faded away.
+LEAST_WEIGHT = 1.0
+
+
+def weight_at(interest: Interest, model: ScoringModel, *, now: datetime) -> float:
+    """The 0–100 of a stored interest at ``now``."""
+    evidence = decay.value_at(
+        interest.evidence_sum, now=now, epoch=model.epoch, half_life_days=model.half_life_days
+    )
+    return interests.shown_weight(evidence)
+
+
+def interests_of(visitor_ids: Sequence[int], *, now: datetime) -> dict[int, Interests]:
+    """What these visitors are interested in (two statements)."""
+    found = {pk: Interests([], []) for pk in visitor_ids}
+    model = in_force()
+    if model is None:
+        return found
+    rows = Interest.objects.filter(model=model, visitor_id__in=visitor_ids).select_related("topic")
+    for row in rows.order_by("-evidence_sum", "topic_id"):
+        weight = weight_at(row, model, now=now)
+        if weight >= LEAST_WEIGHT:
+            mine = found[row.visitor_id]
+            listed = mine.products if row.topic.kind == Topic.Kind.PRODUCT else mine.concerns
+            listed.append(TopicInterest(row.topic, weight, row.view_count, row.last_at))
+    return found
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Buying intent and gathering of information: the evidence, and none/weak/strong/now."""
+
+    intent: float
+    research: float
+
+    @property
+    def intent_level(self) -> str:
+        """How near to buying."""
+        return interests.level_of(self.intent)
+
+    @property
+    def research_level(self) -> str:
+        """How eager to know."""
+        return interests.level_of(self.research)
+
+
+def temperature(standing: Standing, *, now: datetime) -> Temperature:
+    """Both temperatures of a standing at ``now``; load it with ``select_related("model")``."""
+    model = standing.model
+    intent, research = (
+        decay.value_at(value, now=now, epoch=model.epoch, half_life_days=model.half_life_days)
+        for value in (standing.intent_sum, standing.research_sum)
+    )
+    return Temperature(intent, research)

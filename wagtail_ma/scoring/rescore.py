@@ -14,8 +14,8 @@ from django.db import transaction
 
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.scoring.award import fill
-from wagtail_ma.scoring.current import current_model, half_life_days
-from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, Standing
+from wagtail_ma.scoring.current import current_model, settings_of_model
+from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, Standing
 
 # Visitors per transaction.
 CHUNK = 100
@@ -33,7 +33,7 @@ def request(*, now: datetime) -> ScoringModel:
     with transaction.atomic():
         current_model(now, with_default_rules=False)
         _filling_models().update(retired_at=now)
-        return ScoringModel.objects.create(half_life_days=half_life_days(), epoch=now, created_at=now)
+        return ScoringModel.objects.create(**settings_of_model(), epoch=now, created_at=now)
 
 
 def is_running() -> bool:
@@ -49,14 +49,15 @@ def rescore_due(*, now: datetime, limit: int = 2_000) -> int:
     """
     model = _filling_models().first()
     if model is None:
-        if current_model(now).half_life_days != half_life_days():
+        current = current_model(now)
+        if any(getattr(current, name) != value for name, value in settings_of_model().items()):
             model = request(now=now)
         else:
             _purge_retired()
             return 0
     done = 0
     while done < limit:
-        count = _fill_next(model)
+        count = _fill_next(model, now=now)
         if count == 0:
             _switch(model, now=now)
             break
@@ -75,7 +76,7 @@ def rescore(*, now: datetime, progress: Progress | None = None) -> int:
     total = waiting.count()
     done = waiting.filter(pk__lte=model.filled_to_id).count()
     scored = 0
-    while count := _fill_next(model):
+    while count := _fill_next(model, now=now):
         scored += count
         if progress:
             progress(min(done + scored, total), total)
@@ -89,7 +90,7 @@ def _filling_models():  # type: ignore[no-untyped-def]
     return ScoringModel.objects.filter(is_current=False, retired_at__isnull=True)
 
 
-def _fill_next(model: ScoringModel) -> int:
+def _fill_next(model: ScoringModel, *, now: datetime) -> int:
     """Score the next visitors into ``model``; 0 when there are none left."""
     with transaction.atomic():
         ids = list(
@@ -98,7 +99,7 @@ def _fill_next(model: ScoringModel) -> int:
             .values_list("pk", flat=True)[:CHUNK]
         )
         if ids:
-            fill(ids, [model])
+            fill(ids, [model], now=now)
             model.filled_to_id = ids[-1]
             model.save(update_fields=["filled_to_id"])
     return len(ids)
@@ -119,7 +120,7 @@ def _purge_retired() -> bool:
     model = ScoringModel.objects.filter(retired_at__isnull=False).order_by("pk").first()
     if model is None:
         return False
-    for table in (ScoreEntry, Standing):
+    for table in (ScoreEntry, Interest, Standing):
         ids = list(table.objects.filter(model=model).values_list("pk", flat=True)[:PURGE])
         if ids:
             table.objects.filter(pk__in=ids).delete()

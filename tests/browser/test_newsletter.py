@@ -1,0 +1,185 @@
+"""A newsletter from the first word to the reader's inbox, by an editor's hands."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from email.message import EmailMessage
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.editing import add_block, choose, field, publish, write_text
+from tests.browser.mail_sink import MailSink, body
+from tests.browser.people import ARTEFACTS, Watched, editor, visitor
+from tests.browser.running_site import RunningSite
+from tests.browser.waiting import eventually
+
+pytestmark = pytest.mark.browser
+
+ADMIN_EMAIL = "admin@sample-software.example"
+ROWS = "table.listing tbody tr"
+MAKE_READERS = """
+from django.utils import timezone
+from wagtail_ma.messaging import consents
+from wagtail_ma.people.models import Identity, Lead, Visitor
+from wagtail_ma.segments.models import Membership, Segment
+now = timezone.now()
+segment = Segment.objects.create(name={segment!r}, rule=[])
+for name, agreed in (("ann", True), ("bob", True), ("cy", False)):
+    email = f"{{name}}-{key}@example.com"
+    visitor = Visitor.objects.create(first_seen_at=now)
+    Identity.objects.create(kind="email", key=email, visitor=visitor, created_at=now)
+    Lead.objects.create(visitor=visitor, email=email, given_name=name.title(), created_at=now)
+    consents.record(visitor, email=email, is_granted=agreed, text="I agree.", source_kind="form",
+                    source_key="x", now=now)
+    Membership.objects.create(segment=segment, visitor=visitor, entered_at=now)
+"""
+
+
+@pytest.fixture
+def colleague(full_site: RunningSite, playing: Browser) -> Watched:
+    return editor(playing, full_site.admin)
+
+
+def test_newsletter__written_previewed_tested_scheduled__arrives_and_can_be_stopped(
+    full_site: RunningSite, colleague: Watched, playing: Browser, sink: MailSink
+) -> None:
+    key = uuid.uuid4().hex[:6]
+    segment, name = f"Newsletter readers {key}", f"News {key}"
+    make_readers(full_site, segment, key)
+    page = colleague.page
+    write(colleague, full_site, name, segment)
+    look_at_previews(page, colleague)
+    publish(page)
+    edit_url = page.url
+    send_test(page, full_site, name, sink)
+    send(colleague, edit_url, segment, full_site)
+    ann = sink.wait(f"ann-{key}@example.com", lambda mail: name in str(mail["Subject"]), seconds=60)
+    bob = sink.wait(f"bob-{key}@example.com", lambda mail: name in str(mail["Subject"]), seconds=60)
+    assert sink.to(f"cy-{key}@example.com") == []
+    assert "Hello Ann" in body(ann) and "Hello Bob" in body(bob)
+    assert "FOR READERS" in body(ann) and "FOR OTHERS" not in body(ann)
+    reader = read(playing, full_site, ann)
+    keep_picture(reader, ann)
+
+    def is_done() -> bool:
+        full_site.manage("ma_tick")
+        page.reload()
+        return page.get_by_text("3 of 3 are settled (100 %)").count() == 1
+
+    assert eventually(is_done), page.content()
+    colleague.shot("editor-newsletter-sent")
+    assert reader.problems == colleague.problems == []
+
+
+def make_readers(site: RunningSite, segment: str, key: str) -> None:
+    """Three leads put into a segment by hand; one of them has refused mail."""
+    site.shell(MAKE_READERS.format(segment=segment, key=key))
+
+
+def write(colleague: Watched, site: RunningSite, name: str, segment: str) -> None:
+    """Heading, text with a merge field taken from the list, a button, a block for a segment."""
+    page = colleague.page
+    page.goto(f"{site.admin}marketing/mails/add/")
+    page.fill("[name=name]", name)
+    page.select_option("[name=sender]", index=1)
+    page.select_option("[name=language]", "en")
+    page.fill("[name=subject]", f"{name}: three new case studies")
+    add_block(page, "body", "Text")
+    write_text(page, "Hello {{ lead.gi")
+    expect(page.locator("#ma-merge-list")).to_be_visible()
+    colleague.shot("editor-merge-fields", full=False)
+    page.keyboard.press("Enter")
+    page.keyboard.type(", here is what is new.")
+    button = add_block(page, "body", "Button")
+    choose(page, f"{button}-page", "Case studies")
+    field(page, f"{button}-label").fill("Read the case studies")
+    personalised = add_block(page, "body", "Personalised")
+    variant = add_block(page, f"{personalised}-variants")
+    choose(page, f"{variant}-segments-0-value", segment)
+    heading = add_block(page, f"{variant}-content", "Heading")
+    field(page, f"{heading}-text").fill("FOR READERS")
+    heading = add_block(page, f"{personalised}-default", "Heading")
+    field(page, f"{heading}-text").fill("FOR OTHERS")
+
+
+def look_at_previews(page: Page, colleague: Watched) -> None:
+    page.wait_for_url(re.compile("/edit/"))
+    page.get_by_role("button", name="Toggle preview").click()
+    preview = page.frame_locator("#w-preview-iframe")
+    expect(preview.get_by_text("FOR OTHERS")).to_have_count(1)
+    expect(preview.get_by_text("Read the case studies")).to_have_count(1)
+    page.select_option("#id_preview_mode", label="Plain text")
+    expect(preview.get_by_text("Subject:")).to_have_count(1)
+    page.select_option("#id_preview_mode", label="On a phone")
+    phone = preview.frame_locator("iframe")
+    expect(phone.get_by_text("Read the case studies")).to_have_count(1)
+    colleague.shot("editor-mail-on-a-phone", full=False)
+    page.get_by_role("button", name="Toggle preview").click()
+
+
+def send_test(page: Page, site: RunningSite, name: str, sink: MailSink) -> None:
+    """Without a test it cannot be sent; then the test is sent."""
+    edit_url = page.url if "/edit/" in page.url else ""
+    if not edit_url:
+        page.goto(f"{site.admin}marketing/mails/?q={name}")
+        page.locator(f"{ROWS} td.title a").first.click()
+    page.locator("header").get_by_role("button", name="Actions").first.click()
+    page.get_by_role("link", name="Send to an audience").click()
+    expect(page.get_by_text("No test of the published content")).to_be_visible()
+    page.locator("main").get_by_role("link", name="Send me a test").click()
+    page.locator("main form").get_by_role("button", name="Send me a test").click()
+    expect(page.locator(".messages .success")).to_contain_text(ADMIN_EMAIL)
+    test = sink.wait(ADMIN_EMAIL, lambda found: name in str(found["Subject"]))
+    assert str(test["Subject"]).startswith("[Test]")
+    assert "{{" not in body(test)
+
+
+def send(colleague: Watched, edit_url: str, segment: str, site: RunningSite) -> None:
+    """Choose the segment, look at the number, plan it; then let a minute pass."""
+    page = colleague.page
+    page.locator("header").get_by_role("button", name="Actions").first.click()
+    page.get_by_role("link", name="Send to an audience").click()
+    page.get_by_label(segment).first.check()
+    page.get_by_role("button", name="Count the people").click()
+    expect(page.get_by_role("heading", name="2 people get this mail")).to_be_visible()
+    colleague.shot("editor-newsletter-audience")
+    page.get_by_role("button", name="Send now").click()
+    expect(page.get_by_role("button", name="Cancel the sending")).to_be_visible()
+    colleague.shot("editor-newsletter-planned")
+    # The minute in which it can be taken back is over.
+    site.shell(
+        "from wagtail_ma.messaging.models import Dispatch; from django.utils import timezone; "
+        "Dispatch.objects.filter(ended_at=None).update(scheduled_at=timezone.now())"
+    )
+    for _round in range(3):
+        site.manage("ma_tick")
+
+
+def read(playing: Browser, site: RunningSite, message: EmailMessage) -> Watched:
+    """Follow the button, then unsubscribe."""
+    reader = visitor(playing, "en")
+    button = re.search(r"http://localhost:\d+/ma/m/c/[\w-]+", body(message, "html"))
+    assert button
+    reader.page.goto(button[0])
+    assert reader.page.url.startswith(f"{site.url}/en/case-studies/")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = re.search(r"<(http[^>]+)>", str(message["List-Unsubscribe"]))
+    assert link
+    reader.page.goto(link[1])
+    reader.page.get_by_role("button", name="Unsubscribe").click()
+    expect(reader.page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
+    return reader
+
+
+def keep_picture(reader: Watched, message: EmailMessage) -> None:
+    """The mail as it arrived, on a phone and in a window."""
+    path = ARTEFACTS / "newsletter.html"
+    path.write_text(body(message, "html"), encoding="utf-8")
+    for width in (320, 640):
+        reader.page.set_viewport_size({"width": width, "height": 700})
+        reader.page.set_content(body(message, "html"))
+        reader.shot(f"newsletter-{width}")
+        wide = reader.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"wider than the window: {wide} > {width}"

@@ -1,0 +1,88 @@
+"""Taking deliveries that are due, so that nobody else has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+
+from wagtail_ma.messaging import rates
+from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.messaging.models_of_sending import SendingRules
+
+State = Delivery.State
+
+CLAIM_LEASE = timedelta(minutes=10)
+# Taken so often by senders that were never heard of again, a delivery is taken alone: it may be what
+# kills them.
+SUSPECT_CLAIMS = 3
+
+
+def is_any_due(*, now: datetime) -> bool:
+    """Whether there is anything to send."""
+    return _due(now=now).exists()
+
+
+def claim(owner: str, *, now: datetime, limit: int) -> list[Delivery]:
+    """Take some due rows by guarded update: whoever updates a row first has it."""
+    due = _due(now=now).order_by("priority", "send_after", "id")
+    can_skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic() if can_skip else nullcontext():
+        if can_skip:
+            due = due.select_for_update(skip_locked=True)
+        ids = _harmless(list(due.values_list("pk", "claims")[:limit]))
+        if not ids:
+            return []
+        Delivery.objects.filter(pk__in=ids, state=State.READY).update(
+            state=State.CLAIMED, owner=owner, lease_until=now + CLAIM_LEASE, claims=F("claims") + 1
+        )
+    mine = Delivery.objects.filter(pk__in=ids, state=State.CLAIMED, owner=owner)
+    return list(mine.select_related("lead").order_by("priority", "send_after", "id"))
+
+
+def within_domains(
+    batch: list[Delivery], owner: str, rules: SendingRules, *, now: datetime
+) -> list[Delivery]:
+    """Those of the batch that their providers take now; the others wait a little."""
+    if rules.per_domain_minute is None or not batch:
+        return batch
+    wanted = Counter(rates.provider_of(delivery.email) for delivery in batch)
+    left: dict[str, int] = {}
+    limit = rates.Limit("", rules.per_domain_minute, rates.MINUTE)
+    for provider, count in wanted.items():
+        mine = rates.Limit(f"to:{provider}:60"[:100], limit.most, limit.seconds)
+        left[provider] = rates.take([mine], count, now=now)
+    kept: list[Delivery] = []
+    later: list[Delivery] = []
+    for delivery in batch:
+        provider = rates.provider_of(delivery.email)
+        (kept if left[provider] > 0 else later).append(delivery)
+        left[provider] -= 1
+    if later:
+        Delivery.objects.filter(
+            pk__in=[delivery.pk for delivery in later], owner=owner, state=State.CLAIMED
+        ).update(
+            state=State.READY,
+            owner="",
+            lease_until=None,
+            claims=F("claims") - 1,
+            send_after=rates.next_slot(limit, now=now),
+        )
+    return kept
+
+
+def _due(*, now: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(state=State.READY, send_after__lte=now)
+
+
+def _harmless(rows: list[tuple[int, int]]) -> list[int]:
+    """Rows up to the first suspect one; that one alone, when it is the first."""
+    ids: list[int] = []
+    for pk, claims in rows:
+        if claims >= SUSPECT_CLAIMS:
+            return ids or [pk]
+        ids.append(pk)
+    return ids
