@@ -32,7 +32,7 @@ def look_up(token: str) -> Subscription:
     :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
     """
     delivery = _delivery_of(token)
-    if delivery is None or not delivery.email:
+    if delivery is None or "@" not in delivery.email:
         return Subscription("", "", is_active=False)
     return Subscription(
         masked_email=_mask(delivery.email),
@@ -49,7 +49,7 @@ def unsubscribe(token: str, *, now: datetime) -> Subscription:
     :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
     """
     delivery = _delivery_of(token)
-    if delivery is None or not delivery.email:
+    if delivery is None or "@" not in delivery.email:
         return Subscription("", "", is_active=False)
     with transaction.atomic():
         suppressions.add(delivery.email, reason=suppressions.UNSUBSCRIBED, now=now)
