@@ -42,7 +42,7 @@ from wagtail_ma.scoring.models import (
     ScoringRule,
     Standing,
 )
-from wagtail_ma.segments.models import Membership, Segment, SegmentDay, SegmentDecision
+from wagtail_ma.segments.models import Membership, PastMembership, Segment, SegmentDay, SegmentDecision
 from wagtail_ma.tracking.models import (
     Activity,
     ChannelRule,
@@ -90,6 +90,7 @@ __all__ = [
     "MailVersion",
     "Marking",
     "Membership",
+    "PastMembership",
     "MergeProposal",
     "News",
     "PageClass",

@@ -7,8 +7,10 @@ from wagtail.admin.viewsets.base import ViewSetGroup
 
 from wagtail_ma.admin.channels import ChannelRuleViewSet
 from wagtail_ma.admin.companies import CompanyViewSet
+from wagtail_ma.admin.exclusions import ExcludedViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
+from wagtail_ma.admin.hot_leads import HotLeadsViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.leads import LeadFieldViewSet, LeadViewSet
 from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
@@ -31,9 +33,11 @@ class MarketingGroup(ViewSetGroup):
     submenu_hook = "register_wagtail_ma_menu_item"
     items = (
         OverviewViewSet,
+        HotLeadsViewSet,
         VisitorViewSet,
         LeadViewSet,
         CompanyViewSet,
+        ExcludedViewSet,
         IdentificationViewSet,
         PageReportViewSet,
         SegmentViewSet,
