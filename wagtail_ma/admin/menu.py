@@ -6,11 +6,13 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.viewsets.base import ViewSetGroup
 
 from wagtail_ma.admin.channels import ChannelRuleViewSet
+from wagtail_ma.admin.companies import CompanyViewSet
 from wagtail_ma.admin.exclusions import ExcludedViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
 from wagtail_ma.admin.hot_leads import HotLeadsViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
+from wagtail_ma.admin.leads import LeadFieldViewSet, LeadViewSet
 from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
 from wagtail_ma.admin.networks import NetworkViewSet
@@ -34,6 +36,8 @@ class MarketingGroup(ViewSetGroup):
         OverviewViewSet,
         HotLeadsViewSet,
         VisitorViewSet,
+        LeadViewSet,
+        CompanyViewSet,
         ExcludedViewSet,
         IdentificationViewSet,
         PageReportViewSet,
@@ -43,6 +47,7 @@ class MarketingGroup(ViewSetGroup):
         NetworkViewSet,
         ScoringRuleViewSet,
         LeadFormViewSet,
+        LeadFieldViewSet,
         GatedDocumentViewSet,
         SenderProfileViewSet,
         MailTopicViewSet,
