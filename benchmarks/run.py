@@ -188,6 +188,17 @@ def personalisation(database: str, env: dict[str, str]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
 
 
+def mails(database: str, env: dict[str, str]) -> list[str]:
+    """Markdown: how fast mail leaves, measured in one process against a sink in another."""
+    call = [sys.executable, "-m", "benchmarks.mails"]
+    output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE).stdout
+    lines = [
+        f"| {database}: mail | a second | per second of CPU | |",
+        "|---|---:|---:|---|",
+    ]
+    return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
+
+
 def measure(database: str, postgres: str, *, count: int, rounds: int, match: str) -> list[Case]:
     """All cases on one database (those whose names match, and what they are compared with)."""
     servers: list[Server] = []
@@ -212,6 +223,8 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
             if not match:
                 print(f"{database}: personalised pages ...", flush=True)
                 MORE[database] = personalisation(database, site)
+                print(f"{database}: mail ...", flush=True)
+                MORE[database] += ["", *mails(database, site)]
             return cases
         finally:
             for server in servers:

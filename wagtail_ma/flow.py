@@ -22,7 +22,7 @@ from django.db import IntegrityError, transaction
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.stages import Stages
-from wagtail_ma.messaging import dispatches, sending
+from wagtail_ma.messaging import clicks, dispatches, sending, triggers
 from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people.models import Identity
 from wagtail_ma.sales import defaults, exclusions, hot
@@ -210,6 +210,7 @@ def _react_to(visitor_ids: list[int], *, now: datetime) -> None:
         changes = refresh.refresh_visitors(visitor_ids, now=now)
         exclusions.decide(visitor_ids, now=now)
         hot.look_at(visitor_ids, now=now)
+        triggers.plan(changes, now=now)
         entry.enter(visitor_ids, changes, now=now)
         runner.wake(visitor_ids, now=now)
         news.clear(read)
@@ -244,6 +245,7 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: exclusions.review(now=now))
     stages.do(lambda: hot.run_due(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
+    stages.do(lambda: clicks.settle(now=now))
     stages.do(lambda: dispatches.advance(now=now))
     deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))
     stages.do(lambda: rollups.roll_up(now=now))

@@ -21,7 +21,16 @@ from wagtail_ma.messaging.models_of_sending import (
     SendingRules,
     Subscription,
 )
-from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
+from wagtail_ma.people.models import (
+    Identity,
+    IdentityLink,
+    Lead,
+    LeadField,
+    MergeProposal,
+    News,
+    Visitor,
+)
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import (
@@ -33,7 +42,7 @@ from wagtail_ma.scoring.models import (
     ScoringRule,
     Standing,
 )
-from wagtail_ma.segments.models import Membership, Segment, SegmentDay, SegmentDecision
+from wagtail_ma.segments.models import Membership, PastMembership, Segment, SegmentDay, SegmentDecision
 from wagtail_ma.tracking.models import (
     Activity,
     ChannelRule,
@@ -53,7 +62,10 @@ __all__ = [
     "Activity",
     "CarriedCounts",
     "CarriedPoints",
+    "Affiliation",
     "ChannelRule",
+    "Company",
+    "CompanyDomain",
     "Consent",
     "Delivery",
     "Dispatch",
@@ -68,6 +80,7 @@ __all__ = [
     "IdentityLink",
     "Interest",
     "Lead",
+    "LeadField",
     "LeadForm",
     "LeadFormField",
     "LinkClick",
@@ -77,6 +90,8 @@ __all__ = [
     "MailVersion",
     "Marking",
     "Membership",
+    "PastMembership",
+    "MergeProposal",
     "News",
     "PageClass",
     "PageCount",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from wagtail_ma.web import confirmations, downloads, forms, hits, mail, slots
+from wagtail_ma.web import confirmations, downloads, forms, hits, mail, mail_archive, slots
 
 app_name = "wagtail_ma"
 
@@ -21,6 +21,9 @@ urlpatterns = [
     path("download/<str:token>/", downloads.download, name="download"),
     # Mail: a tracked link, unsubscribing.
     path("m/c/<str:token>", mail.click, name="mail_click"),
+    path("m/t/", mail.follow, name="mail_follow"),
     path("m/o/<str:token>", mail.opened, name="mail_open"),
     path("m/u/<str:token>", mail.unsubscribe, name="mail_unsubscribe"),
+    # A newsletter to read on the site.
+    path("m/a/<str:token>", mail_archive.newsletter, name="mail_archive"),
 ]

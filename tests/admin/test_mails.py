@@ -13,7 +13,7 @@ from wagtail.models import Locale, ModelLogEntry
 
 from tests import factories
 from wagtail_ma.core.tokens import mail_token
-from wagtail_ma.messaging import dispatches, fill, preview, queue, rates, sending
+from wagtail_ma.messaging import clicks, dispatches, fill, preview, queue, rates, sending
 from wagtail_ma.messaging.models import Delivery, Dispatch, Mail, MailTopic, SenderProfile
 from wagtail_ma.messaging.models_of_sending import SendingRules
 from wagtail_ma.segments.models import Membership
@@ -151,6 +151,7 @@ def test_results__numbers_and_people__agree(client, editor, now, mailoutbox):
     sent = Delivery.objects.filter(state="sent").first()
     client.get(f"/ma/m/c/{mail_token(fill.CLICK, sent.public_id, 0)}", HTTP_USER_AGENT=factories.CHROME)
     client.get(f"/ma/m/c/{mail_token(fill.CLICK, sent.public_id, 0)}", HTTP_USER_AGENT="curl/8")
+    clicks.settle(now=timezone.now() + timedelta(seconds=61))
     client.post(f"/ma/m/u/{mail_token(fill.UNSUBSCRIBE, sent.public_id)}")
     response = client.get(url("results", mail.pk))
     found = response.context["results"]

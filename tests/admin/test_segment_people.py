@@ -84,6 +84,34 @@ def test_people__addresses__added_and_unknown_ones_named(editor: Client, now: An
     assert queries.is_member(segment.pk, lead.visitor_id)
 
 
+def test_people__kept__as_a_segment_with_fixed_members(editor: Client, home: Any, now: Any) -> None:  # noqa: F811
+    segment = make_segment("Readers", condition("page_viewed", page=home.pk))
+    browser = make_browser(now=now)
+    make_view(browser, home, at=now)
+    refresh.refresh_segment(segment, now=now)
+    response = editor.post(url("people", segment.pk), {"act": "snapshot"}, follow=True)
+    kept = Segment.objects.get(is_static=True)
+    assert kept.name.startswith("Readers, ")
+    assert [each.visitor_id for each in kept.memberships.all()] == [browser.visitor_id]
+    assert response.redirect_chain[-1][0] == url("people", kept.pk)
+
+
+def test_people__kept_twice_in_a_minute__said_so(editor: Client, now: Any, monkeypatch: Any) -> None:  # noqa: F811
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    segment = make_segment("Readers", condition("visit_count", number=1))
+    for _time in range(2):
+        response = editor.post(url("people", segment.pk), {"act": "snapshot"}, follow=True)
+    assert "already" in response.content.decode()
+    assert Segment.objects.filter(is_static=True).count() == 1
+
+
+def test_people__kept_without_the_right_to_add__refused(now: Any) -> None:
+    client = user_with("change_segment", "view_visitor")
+    segment = make_segment("Readers", condition("visit_count", number=1))
+    assert client.post(url("people", segment.pk), {"act": "snapshot"}).status_code in (302, 403)
+    assert Segment.objects.count() == 1
+
+
 def test_people__sizes__as_a_chart(editor: Client) -> None:  # noqa: F811
     segment = make_segment("Readers")
     today = timezone.localdate()

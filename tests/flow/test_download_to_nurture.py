@@ -116,6 +116,8 @@ def test_download_to_nurture__link_followed__ends_the_warm_way(story):
     assert len(story.mails()) == 1
 
     story.click_in(message)
+    # A minute goes by until it is known that it was no scanner.
+    story.pass_time(seconds=61)
     story.pass_time(seconds=5)
     assert story.steps() == [("wait", "waited"), ("send", "queued"), ("clicked", "yes"), ("end", "ended")]
     assert Enrolment.objects.get().status == "finished"

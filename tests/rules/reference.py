@@ -29,13 +29,16 @@ class VisitFact:
     device: str
     language: str
     is_bot: bool
+    referrer_host: str = ""
+    source: str = ""
 
 
 @dataclass
 class ActivityFact:
     kind: str
     at: datetime
-    mail: str | None = None
+    # What it was done to: the name of a mail, a form or a document.
+    of: tuple[str, str] | None = None
 
 
 @dataclass
@@ -59,6 +62,8 @@ class Person:
     activities: list[ActivityFact] = field(default_factory=list)
     lead: dict[str, str] | None = None
     segments: set[str] = field(default_factory=set)
+    # (segment, left_at)
+    left: list[tuple[str, datetime]] = field(default_factory=list)
     # (mail, state, sent_at)
     mails: list[tuple[str, str, datetime | None]] = field(default_factory=list)
     request: RequestFact = field(default_factory=RequestFact)
@@ -87,6 +92,10 @@ MEANT = {
 }
 # Classes and topics of the tracked pages.
 CLASSES = {"product": {"product", "product-ja"}, "pricing": {"pricing"}}
+TYPES = {
+    "testapp.contentpage": {"product", "product-ja", "detail", "detail-ja"},
+    "testapp.otherpage": {"pricing"},
+}
 TOPICS = {"speed": {"product", "pricing"}, "price": {"pricing"}}
 
 
@@ -146,6 +155,11 @@ def page_class_viewed(person: Person, values: Any, now: datetime) -> bool:
     return how_many(labelled(person, CLASSES[values["page_class"]], values["days"], now), values)
 
 
+def page_type_viewed(person: Person, values: Any, now: datetime) -> bool:
+    pages = TYPES.get(values["page_type"], set())
+    return how_many(labelled(person, pages, values["days"], now), values)
+
+
 def topic_viewed(person: Person, values: Any, now: datetime) -> bool:
     return how_many(labelled(person, TOPICS[values["topic"]], values["days"], now), values)
 
@@ -192,6 +206,17 @@ def campaign(person: Person, values: Any, now: datetime) -> bool:
     return any(v.campaign.translate(LOWER) == wanted for v in chosen_visits(person, values["visit"]))
 
 
+def referrer(person: Person, values: Any, now: datetime) -> bool:
+    wanted = "." + values["site"].translate(LOWER).strip(".")
+    hosts = ["." + v.referrer_host.translate(LOWER) for v in chosen_visits(person, values["visit"])]
+    return any(host.endswith(wanted) for host in hosts)
+
+
+def source(person: Person, values: Any, now: datetime) -> bool:
+    wanted = values["source"].translate(LOWER)
+    return any(v.source.translate(LOWER) == wanted for v in chosen_visits(person, values["visit"]))
+
+
 def device(person: Person, values: Any, now: datetime) -> bool:
     return any(v.device == values["device"] for v in chosen_visits(person, values["visit"]))
 
@@ -236,6 +261,10 @@ def in_segment(person: Person, values: Any, now: datetime) -> bool:
     return (values["segment"] in person.segments) == (values["is"] == "in")
 
 
+def left_segment(person: Person, values: Any, now: datetime) -> bool:
+    return any(name == values["segment"] and at >= since(values["days"], now) for name, at in person.left)
+
+
 def mail_sent(person: Person, values: Any, now: datetime) -> bool:
     found = [
         1
@@ -251,7 +280,7 @@ def mail_clicked(person: Person, values: Any, now: datetime) -> bool:
         for a in person.activities
         if a.kind == "mail_click"
         and a.at >= since(values["days"], now)
-        and (values["mail"] is None or a.mail == values["mail"])
+        and (values["mail"] is None or a.of == ("mail", values["mail"]))
     ]
     return bool(found) == (values["is"] == "clicked")
 
@@ -334,6 +363,22 @@ def form_not_sent(person: Person, values: Any, now: datetime) -> bool:
     return any(not any(at >= a.at for at in sent) for a in begun)
 
 
+def form(person: Person, values: Any, now: datetime) -> bool:
+    of_form = [a for a in person.activities if a.of == ("form", values["form"])]
+    kind = "form_start" if values["act"] == "abandoned" else values["act"]
+    found = [a for a in of_form if a.kind == kind and a.at >= since(values["days"], now)]
+    if values["act"] != "abandoned":
+        return bool(found)
+    sent = [a.at for a in of_form if a.kind == "form_submit"]
+    return any(not any(at >= a.at for at in sent) for a in found)
+
+
+def download(person: Person, values: Any, now: datetime) -> bool:
+    wanted = ("download", ("document", values["document"]))
+    found = [a for a in person.activities if (a.kind, a.of) == wanted and a.at >= since(values["days"], now)]
+    return compare(values["comparison"], len(found), values["number"])
+
+
 HALF_LIFE_DAYS = 7
 
 
@@ -406,6 +451,11 @@ def excluded(person: Person, values: Any, now: datetime) -> bool:
 
 
 CONDITIONS = {
+    "page_type_viewed": page_type_viewed,
+    "referrer": referrer,
+    "source": source,
+    "form": form,
+    "download": download,
     "surge": surge,
     "form_not_sent": form_not_sent,
     "score": score,
@@ -445,6 +495,7 @@ CONDITIONS = {
     "first_seen": first_seen,
     "random_share": random_share,
     "in_segment": in_segment,
+    "left_segment": left_segment,
     "mail_sent": mail_sent,
     "mail_clicked": mail_clicked,
 }

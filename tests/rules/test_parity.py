@@ -16,7 +16,7 @@ from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.sentences import sentence
 from wagtail_ma.rules.tree import Group, is_live, parse
-from wagtail_ma.segments.queries import population
+from wagtail_ma.segments.queries import buried, population
 
 BUILT_IN = sorted(reference.CONDITIONS)
 LIVE = sorted(fact.key for fact in facts if fact.is_live)
@@ -51,6 +51,9 @@ def check(node: Any, persons: list[reference.Person], company: world.Site) -> No
             return
         as_set = compiler.everyone(tree, population(), now=world.NOW)
         assert set(Visitor.objects.filter(pk__in=as_set).values_list("pk", flat=True)) == expected
+        quick = compiler.everyone(tree, population(), now=world.NOW, outside=buried())
+        assert set(Visitor.objects.filter(pk__in=quick).values_list("pk", flat=True)) == expected
+        assert quick.count() == len(expected)
         rows = compiler.these([tree], population()).rows(now=world.NOW, ids=ids)
         assert {pk for pk, verdict in rows if verdict} == expected
         assert {pk for pk, _verdict in rows} == set(ids)

@@ -11,7 +11,7 @@ from tests.factories import condition, make_browser, make_view
 from wagtail_ma.core.placeholders import Statement
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.tree import Group, parse
-from wagtail_ma.segments.queries import population
+from wagtail_ma.segments.queries import buried, population
 
 pytestmark = [
     pytest.mark.django_db,
@@ -64,3 +64,12 @@ def test_everyone__not_viewed__anti_join_and_no_scan_per_visitor(
     plan = compiler.everyone(rule(home, number=0, comparison="at_most"), population(), now=now).explain()
     assert "Anti Join" in plan
     assert "SubPlan" not in plan
+
+
+def test_everyone__people_outside_given__no_look_up_of_each_visitor(
+    home: Any, viewed: list[int], now: Any
+) -> None:
+    found = compiler.everyone(rule(home, number=3), population(), now=now, outside=buried())
+    plan = found.explain()
+    assert "ma_view_page" in plan
+    assert "wagtail_ma_visitor_pkey" not in plan

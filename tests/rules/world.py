@@ -45,6 +45,8 @@ class Site:
     mails: dict[str, Any]
     page_classes: dict[str, int]
     topics: dict[str, int]
+    forms: dict[str, int]
+    documents: dict[str, int]
 
     def ids(self, kind: str) -> dict[str, int]:
         """The ids of all objects of a kind, by their name in the reference."""
@@ -55,6 +57,8 @@ class Site:
             "mail": mails,
             "page_class": self.page_classes,
             "topic": self.topics,
+            "form": self.forms,
+            "document": self.documents,
         }[kind]
 
 
@@ -69,6 +73,8 @@ def visits(draw: Any) -> VisitFact:
         device=draw(st.sampled_from(["desktop", "mobile", "tablet"])),
         language=draw(st.sampled_from(["ja", "ja-JP", "EN", "en-gb", "eng", ""])),
         is_bot=draw(st.booleans()),
+        referrer_host=draw(st.sampled_from(["", "example.com", "WWW.Example.com", "notexample.com", "acme"])),
+        source=draw(st.sampled_from(TEXTS)),
     )
 
 
@@ -127,9 +133,11 @@ def people(draw: Any) -> Person:
     )
     acts = st.builds(
         ActivityFact,
-        kind=st.sampled_from(["download", "form_start", "form_submit", "mail_click", "own", "Acme"]),
+        kind=st.sampled_from(
+            ["download", "form_view", "form_start", "form_submit", "mail_click", "own", "Acme"]
+        ),
         at=moments,
-        mail=st.sampled_from([None, "welcome", "offer"]),
+        of=st.none() | st.sampled_from([(kind, name) for kind in ACTED_ON for name in OBJECTS[kind]]),
     )
     sent = st.tuples(st.sampled_from(["welcome", "offer"]), st.sampled_from(["sent", "failed"]), moments)
     return Person(
@@ -140,6 +148,7 @@ def people(draw: Any) -> Person:
         activities=draw(st.lists(acts, max_size=4)),
         lead=draw(st.none() | lead),
         segments=draw(st.sets(st.sampled_from(["buyers", "readers"]))),
+        left=draw(st.lists(st.tuples(st.sampled_from(["buyers", "readers"]), moments), max_size=2)),
         mails=draw(st.lists(sent, max_size=3)),
         request=draw(requests()),
         points=draw(st.none() | st.lists(st.tuples(st.sampled_from(POINTS), moments), max_size=4)),
@@ -165,7 +174,11 @@ OBJECTS = {
     "mail": ["welcome", "offer"],
     "page_class": ["product", "pricing"],
     "topic": ["speed", "price"],
+    "form": ["enquiry", "brochure"],
+    "document": ["paper"],
 }
+# What activities may be about.
+ACTED_ON = ("mail", "form", "document")
 
 
 def values_of(parameter: Any) -> st.SearchStrategy[Any]:
@@ -242,14 +255,18 @@ def stored_rule(node: Any, site: Site) -> tuple[str, list[dict[str, Any]]]:
 
 def build_site(home: Any) -> Site:
     """Pages in two languages, segments and mails."""
-    from wagtail.models import Locale
+    from wagtail.documents import get_document_model
+    from wagtail.models import Collection, Locale
 
     from tests.factories import make_sender
-    from tests.testapp.models import ContentPage
+    from tests.testapp.models import ContentPage, OtherPage
+    from wagtail_ma.forms.models import LeadForm
     from wagtail_ma.messaging.models import Mail
     from wagtail_ma.segments.models import Segment
     from wagtail_ma.tracking.models import PageClass, Topic, TrackedPage
 
+    if not Collection.objects.exists():
+        Collection.add_root(name="Root")
     japanese, _created = Locale.objects.get_or_create(language_code="ja")
     other_home = home.copy_for_translation(japanese)
     made: dict[str, Any] = {}
@@ -260,7 +277,7 @@ def build_site(home: Any) -> Site:
     made["detail-ja"] = made["product-ja"].add_child(
         instance=ContentPage(title="Detail", slug="detail", locale=japanese)
     )
-    made["pricing"] = home.add_child(instance=ContentPage(title="Pricing", slug="pricing"))
+    made["pricing"] = home.add_child(instance=OtherPage(title="Pricing", slug="pricing"))
     assert other_home.pk
     tracked = {
         name: TrackedPage.objects.create(
@@ -286,6 +303,11 @@ def build_site(home: Any) -> Site:
     return Site(
         page_classes={name: each.pk for name, each in classes.items()},
         topics={name: each.pk for name, each in topics.items()},
+        forms={name: LeadForm.objects.create(name=name).pk for name in OBJECTS["form"]},
+        documents={
+            name: get_document_model().objects.create(title=name, file=f"{name}.pdf").pk
+            for name in OBJECTS["document"]
+        },
         tracked=tracked,
         pages={name: page.pk for name, page in made.items()},
         segments={name: Segment.objects.create(name=name).pk for name in OBJECTS["segment"]},
@@ -297,7 +319,7 @@ def save(person: Person, site: Site) -> int:
     """Write a person's rows; returns the visitor's id."""
     from wagtail_ma.messaging.models import Delivery
     from wagtail_ma.people.models import Identity, Lead, Visitor
-    from wagtail_ma.segments.models import Membership
+    from wagtail_ma.segments.models import Membership, PastMembership
     from wagtail_ma.tracking.models import Activity, PageView, Visit
 
     visitor = Visitor.objects.create(
@@ -327,8 +349,8 @@ def save(person: Person, site: Site) -> int:
             **both,
             kind=act.kind,
             at=act.at,
-            object_kind="mail" if act.mail else "",
-            object_key=str(site.mails[act.mail].pk) if act.mail else "",
+            object_kind=act.of[0] if act.of else "",
+            object_key=str(site.ids(act.of[0])[act.of[1]]) if act.of else "",
             source_key=str(number),
         )
         for number, act in enumerate(person.activities)
@@ -338,6 +360,12 @@ def save(person: Person, site: Site) -> int:
     if person.points is not None:
         _save_score(person, visitor, site)
     _save_heat(person, visitor)
+    PastMembership.objects.bulk_create(
+        PastMembership(
+            segment_id=site.segments[name], visitor=visitor, born_visitor=visitor, entered_at=at, left_at=at
+        )
+        for name, at in person.left
+    )
     for name in person.segments:
         Membership.objects.create(segment_id=site.segments[name], visitor=visitor, entered_at=NOW)
     Delivery.objects.bulk_create(

@@ -20,3 +20,9 @@ class ContentPage(Page):
     )
     content_panels = [*Page.content_panels, FieldPanel("body")]
     template = "testapp/content_page.html"
+
+
+class OtherPage(Page):
+    """Another type, with nothing of its own."""
+
+    template = "testapp/content_page.html"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, connection
 from django.test import Client
@@ -9,7 +11,7 @@ from django.utils import timezone
 
 from tests import factories
 from wagtail_ma.core.tokens import mail_token
-from wagtail_ma.messaging import consents, fill, queue, sending
+from wagtail_ma.messaging import clicks, consents, fill, queue, sending
 from wagtail_ma.messaging.models import Consent, Delivery, Mail, Suppression
 from wagtail_ma.people.models import News
 from wagtail_ma.tracking.models import Activity
@@ -40,6 +42,11 @@ def click_path(delivery, number=0):
     return f"/ma/m/c/{mail_token(fill.CLICK, delivery.public_id, number)}"
 
 
+def settle():
+    """A minute later."""
+    return clicks.settle(now=timezone.now() + timedelta(seconds=61))
+
+
 def unsubscribe_path(delivery):
     return f"/ma/m/u/{mail_token(fill.UNSUBSCRIBE, delivery.public_id)}"
 
@@ -49,6 +56,8 @@ def test_click__person__led_on_and_written_once(client, delivery, lead):
         response = client.get(click_path(delivery), **CHROME)
         assert (response.status_code, response["Location"]) == (302, TARGET)
     assert "no-store" in response["Cache-Control"]
+    assert not Activity.objects.exists(), "a minute goes by before it counts"
+    settle()
     activity = Activity.objects.get()
     assert (activity.kind, activity.object_kind, activity.object_key) == (
         "mail_click",
@@ -69,8 +78,10 @@ def test_click__person__led_on_and_written_once(client, delivery, lead):
 )
 def test_click__machine__led_on_but_no_click(client, delivery, headers):
     assert client.get(click_path(delivery), **headers)["Location"] == TARGET
+    settle()
     assert [activity.kind for activity in Activity.objects.all()] == ["mail_scan"]
     client.get(click_path(delivery), **CHROME)
+    settle()
     assert Activity.objects.filter(kind="mail_click").count() == 1
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import swapper
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -33,6 +34,7 @@ from wagtail_ma.segments.why import why
 
 CHART_DAYS = 90
 BY_HAND_SHOWN = 100
+PAST_SHOWN = 10
 MAX_ADDRESSES = 1_000
 
 
@@ -82,7 +84,9 @@ class PeopleView(_SegmentMixin, TemplateView):
     template_name = "wagtail_ma/admin/segments/people.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Add the people with these e-mail addresses."""
+        """Add the people with these e-mail addresses, or keep those who are in it now."""
+        if request.POST.get("act") == "snapshot":
+            return self._snapshot(request)
         if not may(request, Lead, "view"):
             # The answer tells whose address is known.
             raise PermissionDenied
@@ -102,6 +106,22 @@ class PeopleView(_SegmentMixin, TemplateView):
             )
         return redirect(request.path)
 
+    def _snapshot(self, request: HttpRequest) -> HttpResponse:
+        """A new segment with fixed members."""
+        if not may(request, Segment, "add"):
+            raise PermissionDenied
+        now = timezone.now()
+        day = date_format(timezone.localtime(now), "SHORT_DATETIME_FORMAT")
+        name = _("%(name)s, %(day)s") % {"name": self.segment.name[:90], "day": day}
+        try:
+            made = decisions.snapshot(self.segment, name, by=request.user, now=now)
+        except IntegrityError:
+            messages.error(request, _("There is a segment “%(name)s” already.") % {"name": name})
+            return redirect(request.path)
+        text = ngettext("%(count)d person was kept.", "%(count)d people were kept.", made.member_count)
+        messages.success(request, text % {"count": made.member_count})
+        return redirect("wagtail_ma_segments:people", made.pk)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         days = sizes.over_time(self.segment.pk, days=CHART_DAYS, now=timezone.now())
@@ -112,6 +132,7 @@ class PeopleView(_SegmentMixin, TemplateView):
             by_hand = by_hand.filter(visitor__lead__isnull=True)
         return {
             **context,
+            "may_add": may(self.request, Segment, "add"),
             "chart": charts.line_chart([charts.Series(name, points)], title=name),
             "members_url": f"{reverse('wagtail_ma_visitors:index')}?segment={self.segment.pk}",
             "by_hand": by_hand.select_related("visitor__lead", "decided_by").order_by("-decided_at")[
@@ -165,6 +186,7 @@ class PersonView(_SegmentMixin, TemplateView):
             "why": why(self.segment, self.visitor.pk, now=timezone.now()),
             "matches": dict(MATCH_CHOICES),
             "membership": self.segment.memberships.filter(visitor=self.visitor).first(),
+            "past": self.segment.past.filter(visitor=self.visitor).order_by("-left_at")[:PAST_SHOWN],
         }
 
 

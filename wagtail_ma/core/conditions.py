@@ -90,6 +90,8 @@ class Condition:
 
     :cvar key: stored in rules for ever; never rename it.
     :cvar is_live: asks for facts of the request: can only be decided while a page is rendered.
+    :cvar changes_alone: the verdict on somebody may change without them doing anything, because of
+        others. Conditions on scores do so anyway.
     :cvar is_scored: depends on scores (or on what follows from them): scoring rules cannot ask for it.
     :cvar parameters: declared once: the form, the validation and the sentence come from them.
     """
@@ -99,12 +101,21 @@ class Condition:
     group: ClassVar[Any] = ""
     icon: ClassVar[str] = "placeholder"
     is_live: ClassVar[bool] = False
+    changes_alone: ClassVar[bool] = False
     is_scored: ClassVar[bool] = False
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
         """The database test for these parameter values."""
         raise NotImplementedError
+
+    def window(self, values: Mapping[str, Any]) -> timedelta | None:
+        """The shortest time after which the verdict on somebody who does nothing may change; zero: any
+        moment; None: never. Default: the smallest number of days that the condition asks for."""
+        if self.changes_alone or self.is_scored:
+            return timedelta(0)
+        asked = [values[name] for name in ("days", "silence") if values.get(name)]
+        return timedelta(days=min(asked)) if asked else None
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         """How it reads, in the active language; ``values`` as for :meth:`test`."""

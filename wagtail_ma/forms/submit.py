@@ -17,7 +17,8 @@ from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
 from wagtail_ma.forms.public_form import CONSENT
 from wagtail_ma.messaging import consents, transactional
 from wagtail_ma.people import browsers
-from wagtail_ma.people.identify import FIELDS, Identified, identify_browser
+from wagtail_ma.people.identify import Identified, identify_browser
+from wagtail_ma.people.lead_values import FIELDS
 from wagtail_ma.people.models import Identity, Lead
 from wagtail_ma.tracking import activities, visits
 
@@ -126,7 +127,7 @@ def identify_sender(submission: Submission, browser: Identity | None, *, now: da
         "page": submission.page_id,
         "document": submission.document_id,
     }
-    who = identify_browser(
+    return identify_browser(
         browser,
         email=data[EMAIL],
         now=now,
@@ -134,9 +135,8 @@ def identify_sender(submission: Submission, browser: Identity | None, *, now: da
         evidence={name: value for name, value in evidence.items() if value},
         language=submission.language,
         **{name: data[name] for name in FIELDS if data.get(name)},
+        **lead_fields.answers(data),
     )
-    lead_fields.save_answers(who.lead, data)
-    return who
 
 
 def follow_up(submission: Submission, who: Identified, *, now: datetime) -> None:

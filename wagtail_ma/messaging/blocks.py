@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from wagtail.blocks import (
+    BooleanBlock,
     CharBlock,
     ChoiceBlock,
+    IntegerBlock,
     PageChooserBlock,
     RawHTMLBlock,
     RichTextBlock,
@@ -22,8 +27,11 @@ from wagtail.blocks import (
 from wagtail.documents.blocks import DocumentChooserBlock
 from wagtail.images.blocks import ImageChooserBlock
 
+from wagtail_ma.messaging import archive
 from wagtail_ma.personalisation.blocks import PersonalisedBlock
 from wagtail_ma.segments.blocks import StoredSegmentChooserBlock
+
+logger = logging.getLogger(__name__)
 
 MERGE_HELP = _("Type {{ for what is filled in for each reader.")
 
@@ -136,6 +144,35 @@ def _simple_blocks() -> list[tuple[str, Any]]:
             ),
         ),
     ]
+
+
+class NewsletterListBlock(StructBlock):
+    """The newsletters that went out, to read on the site."""
+
+    heading = CharBlock(label=_("Heading"), required=False, max_length=120)
+    count = IntegerBlock(label=_("How many at most"), default=20, min_value=1, max_value=200)
+    same_language = BooleanBlock(
+        label=_("Only those in the language of the page"), required=False, default=True
+    )
+
+    def get_context(self, value: Any, parent_context: dict[str, Any] | None = None) -> dict[str, Any]:
+        """``issues``, newest first."""
+        context: dict[str, Any] = super().get_context(value, parent_context=parent_context)
+        language = (get_language() or "") if value.get("same_language") else ""
+        return context | {"issues": archive.issues(language=language, limit=value.get("count") or 20)}
+
+    def render(self, value: Any, context: dict[str, Any] | None = None) -> SafeString:
+        """The list; nothing when it cannot be made: never a broken page."""
+        try:
+            return super().render(value, context=context)
+        except Exception:
+            logger.exception("the newsletters could not be listed")
+            return mark_safe("")
+
+    class Meta:
+        icon = "mail"
+        label = _("Newsletters")
+        template = "wagtail_ma/mail/newsletters.html"
 
 
 @cache

@@ -62,21 +62,29 @@ class Targets:
         self.tracking = compiled.get("tracking", "individual") if is_real else "off"
         self._links = links
         self._version_id = version_id
-        self._click, self._open = click_url(""), open_url("")
+        self.click_prefix, self._open = click_url(""), open_url("")
+        # Looked up once, not for each of forty links.
+        self._secrets = conf.secrets()
 
     def link(self, public_id: int, number: int) -> str:
         """The address of a link."""
         if self.tracking == "off":
             return self._links[number]["url"]
         if self.tracking == "aggregate":
-            return self._click + mail_token(COUNTED_CLICK, self._version_id, number)
-        return self._click + mail_token(CLICK, public_id, number)
+            return self.click_prefix + mail_token(
+                COUNTED_CLICK, self._version_id, number, secrets=self._secrets
+            )
+        return self.click_prefix + self.token(public_id, number)
+
+    def token(self, public_id: int, number: int) -> str:
+        """What follows :attr:`click_prefix` in a link that tells who follows it."""
+        return mail_token(CLICK, public_id, number, secrets=self._secrets)
 
     def honeypot(self, public_id: int) -> str:
         """A link that no person sees (as HTML); whoever follows it follows everything."""
         if self.tracking != "individual":
             return ""
-        url = self._click + mail_token(CLICK, public_id, HONEYPOT)
+        url = self.click_prefix + mail_token(CLICK, public_id, HONEYPOT)
         return f'<a href="{url}" style="display:none" aria-hidden="true" tabindex="-1" rel="nofollow"></a>'
 
     def pixel(self, public_id: int) -> str:

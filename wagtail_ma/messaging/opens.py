@@ -9,7 +9,6 @@ from django.db.models import F
 
 from wagtail_ma.core.tokens import BadToken, read_mail_token
 from wagtail_ma.messaging import fill
-from wagtail_ma.messaging.clicks import RequestFacts
 from wagtail_ma.messaging.models import Delivery, MailVersion
 from wagtail_ma.messaging.models_of_sending import MailCount
 from wagtail_ma.tracking.bots import is_bot
@@ -21,14 +20,14 @@ PROXIES = ("googleimageproxy", "yahoomailproxy", "ggpht.com")
 APPLE = "Mozilla/5.0"
 
 
-def record_open(token: str, *, now: datetime, request_facts: RequestFacts) -> bool:
+def record_open(token: str, *, method: str, user_agent: str, now: datetime) -> bool:
     """Note that the picture of a mail was fetched; only the first time is kept.
 
     :returns: whether anything was noted. What is no token of ours is not.
     """
-    if request_facts.method != "GET":
+    if method != "GET":
         return False
-    is_machine = looks_like_proxy(request_facts.user_agent)
+    is_machine = looks_like_proxy(user_agent)
     try:
         public_id, _number = read_mail_token(fill.OPEN, token)
     except BadToken:

@@ -31,7 +31,7 @@ class Pool:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = self._limit = max(size, 1)
+        self.size = self._limit = max(size, 1)
         self._calm = 0
         self._todo: queue.SimpleQueue[tuple[Any, Any] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Result] = queue.SimpleQueue()
@@ -45,7 +45,7 @@ class Pool:
 
         :raises NoConnection: it cannot.
         """
-        if self._size == 1 or not self._threads:
+        if self.size == 1 or not self._threads:
             self._line.open()
 
     @property
@@ -61,10 +61,10 @@ class Pool:
     def submit(self, key: Any, message: Any) -> None:
         """Hand over a message; ``key`` comes back with the result."""
         self.in_flight[key] = message
-        if self._size == 1:
+        if self.size == 1:
             self._done.put(Result(key, _send(self._line, message)))
             return
-        if len(self._threads) < min(self._size, len(self.in_flight)):
+        if len(self._threads) < min(self.size, len(self.in_flight)):
             # The first thread takes the line that is open already.
             line = Line() if self._threads else self._line
             self._lines.append(line)
@@ -77,7 +77,7 @@ class Pool:
         """What is finished; waits for the first, at most so many seconds."""
         found: list[Result] = []
         try:
-            is_waiting = self.in_flight and self._size > 1
+            is_waiting = self.in_flight and self.size > 1
             found.append(self._done.get(timeout=max(timeout, 0)) if is_waiting else self._done.get_nowait())
             while True:
                 found.append(self._done.get_nowait())
@@ -104,7 +104,7 @@ class Pool:
         else:
             self._calm += 1
             if self._calm >= CALM:
-                self._limit, self._calm = min(self._limit + 1, self._size), 0
+                self._limit, self._calm = min(self._limit + 1, self.size), 0
 
     def _work(self, line: Line) -> None:
         while (job := self._todo.get()) is not None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.core.mail import EmailMessage
 
 from wagtail_ma.conf import conf
+from wagtail_ma.core.text import clean_line
 from wagtail_ma.messaging import fill, merge_fields, message, reasons, settling, transactional
 from wagtail_ma.messaging.models import Delivery, Mail, MailVersion
 from wagtail_ma.messaging.models_of_sending import SendingRules
@@ -75,20 +77,45 @@ class Preparer:
             if version is None:
                 settling.end(delivery, State.SKIPPED, reasons.NOT_READY)
                 return None
-            return _compose(delivery, delivery.lead, version, speaks_smtp=speaks_smtp)
+            sender = _owner(self.mail_of(delivery), delivery.lead)
+            return _compose(delivery, delivery.lead, version, sender, speaks_smtp=speaks_smtp)
         except Exception as error:
             logger.exception("delivery %s cannot be put together", delivery.pk)
             settling.end(delivery, State.FAILED, f"{reasons.BROKEN}: {type(error).__name__}")
             return None
 
 
-def _compose(delivery: Delivery, lead: Lead, version: _Version, *, speaks_smtp: bool) -> EmailMessage:
+def _owner(mail: Mail | None, lead: Lead) -> tuple[str, str] | None:
+    """Name and address of whoever looks after the lead, where the mail shall come from them.
+
+    Their address only within the sender's own domain: another one would not be authenticated, and
+    refused (DMARC). Then the name alone is theirs.
+    """
+    owner = getattr(lead, "owner", None)
+    if mail is None or not mail.is_from_owner or owner is None or not owner.is_active:
+        return None
+    sender = mail.sender
+    is_own_domain = owner.email.rpartition("@")[2].lower() == sender.email.rpartition("@")[2].lower()
+    name = clean_line(owner.get_full_name(), 80) or sender.name
+    return name, (owner.email if is_own_domain else sender.email)
+
+
+def _compose(
+    delivery: Delivery,
+    lead: Lead,
+    version: _Version,
+    sender: tuple[str, str] | None,
+    *,
+    speaks_smtp: bool,
+) -> EmailMessage:
     values = merge_fields.values_of(lead, version.compiled["language"])
     segments = segments_of(delivery.visitor_id, version.compiled)
     if speaks_smtp:
-        reader = Reader(values, delivery.public_id, segments, delivery.email, delivery.message_id)
+        reader = Reader(values, delivery.public_id, segments, delivery.email, delivery.message_id, sender)
         return version.encoded.message(reader)
     filled = fill.fill(
         version.compiled, values, public_id=delivery.public_id, targets=version.targets, segments=segments
     )
+    if sender is not None:
+        filled = replace(filled, from_name=sender[0], from_email=sender[1])
     return message.compose(filled, to=delivery.email, message_id=delivery.message_id, marked=version.marked)

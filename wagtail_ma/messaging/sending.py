@@ -15,6 +15,7 @@ be worth nothing.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 import uuid
@@ -22,6 +23,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.core.mail import EmailMessage
 from django.db import connection, transaction
 
 from wagtail_ma.conf import conf
@@ -90,6 +92,7 @@ class _Round:
         self.waiting: deque[Delivery] = deque()
         self.preparer = Preparer(rules)
         self.pool = Pool(conf.MAIL_CONNECTIONS)
+        self.made: dict[int, EmailMessage | None] = {}
         self.settled = 0
         self.since_watch: Counter[int] = Counter()
 
@@ -124,24 +127,39 @@ class _Round:
     def _work(self) -> None:
         while True:
             is_over = self.elapsed > DRAIN_SECONDS or self.should_stop()
-            if not is_over and not self.waiting and self.settled + len(self.pool.in_flight) < self.limit:
+            if not is_over and not self.waiting and self._taken < self.limit:
                 self._claim()
             while self.waiting and self.pool.room and not is_over:
-                self._begin(self.waiting.popleft())
+                self._begin(self.waiting[0])
                 is_over = self.elapsed > DRAIN_SECONDS or self.should_stop()
             if not self.pool.in_flight:
                 if is_over or not self.waiting:
                     return
                 continue
+            if not is_over:
+                self._look_ahead()
             if self._collect_some(GRACE_SECONDS) == 0:
                 return
+
+    @property
+    def _taken(self) -> int:
+        return self.settled + len(self.pool.in_flight)
+
+    def _look_ahead(self) -> None:
+        """Make the next messages while the lines are busy (their fences are for later)."""
+        for delivery in itertools.islice(self.waiting, self.pool.size):
+            if delivery.pk not in self.made:
+                self.made[delivery.pk] = self._make(delivery)
+
+    def _make(self, delivery: Delivery) -> EmailMessage | None:
+        return self.preparer.message(delivery, speaks_smtp=self.pool.speaks_smtp)
 
     def _claim(self) -> None:
         """Take what is due and may leave under the limits."""
         if not is_sending(rates.rules_now()):
             return
         limits = rates.limits_of(self.rules, now=self.now)
-        wanted = min(BATCH, self.limit - self.settled - len(self.pool.in_flight))
+        wanted = min(BATCH, self.limit - self._taken)
         granted = rates.take(limits, wanted, now=self.now) if limits else wanted
         batch = claiming.claim(self.owner, now=self.began_at, limit=granted) if granted else []
         batch = claiming.within_domains(batch, self.owner, self.rules, now=self.now)
@@ -152,16 +170,14 @@ class _Round:
 
     def _begin(self, delivery: Delivery) -> None:
         """One delivery, from claimed to handed over (or settled without)."""
+        # Raises while the delivery is still among those that wait.
+        self.pool.open()
+        self.waiting.popleft()
         mail = self.preparer.mail_of(delivery)
         if settling.wait_for_better_hour(delivery, mail, self.rules, now=self.began_at):
             self.settled += 1
             return
-        try:
-            self.pool.open()
-        except NoConnection:
-            self.waiting.appendleft(delivery)
-            raise
-        message = self.preparer.message(delivery, speaks_smtp=self.pool.speaks_smtp)
+        message = self.made.pop(delivery.pk) if delivery.pk in self.made else self._make(delivery)
         if message is None:
             self.settled += 1
             return

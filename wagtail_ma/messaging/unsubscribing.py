@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from wagtail_ma.core.tokens import read_mail_token
 from wagtail_ma.messaging import consents, fill, reasons, suppressions
-from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.messaging.models import Delivery, MailTopic
+from wagtail_ma.messaging.models_of_sending import Subscription
 
 
 @dataclass(frozen=True)
-class Subscription:
+class TopicChoice:
+    """A topic as its reader wants it."""
+
+    pk: int
+    name: str
+    description: str
+    is_wanted: bool
+
+
+@dataclass(frozen=True)
+class Subscribed:
     """What an unsubscribe link stands for.
 
     :param masked_email: enough to recognise one's own address, too little for anybody else;
@@ -24,24 +37,52 @@ class Subscription:
     masked_email: str
     language: str
     is_active: bool
+    topics: tuple[TopicChoice, ...] = ()
 
 
-def look_up(token: str) -> Subscription:
+def look_up(token: str) -> Subscribed:
     """What the link stands for; changes nothing.
 
     :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
     """
     delivery = _delivery_of(token)
     if delivery is None or not delivery.email:
-        return Subscription("", "", is_active=False)
-    return Subscription(
+        return Subscribed("", "", is_active=False)
+    return Subscribed(
         masked_email=_mask(delivery.email),
         language=_language_of(delivery),
         is_active=not suppressions.stopping(delivery.email, is_marketing=True).exists(),
+        topics=_topics(delivery.email),
     )
 
 
-def unsubscribe(token: str, *, now: datetime) -> Subscription:
+def choose(token: str, topic_ids: Collection[int], *, now: datetime) -> Subscribed:
+    """Store which topics the reader wants; what still waits of the others never leaves.
+
+    :param topic_ids: of the wanted ones; unknown ids count for nothing.
+    :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
+    """
+    delivery = _delivery_of(token)
+    if delivery is None or not delivery.email:
+        return Subscribed("", "", is_active=False)
+    newest, *older = suppressions.hashes(delivery.email)
+    unwanted = []
+    with transaction.atomic():
+        Subscription.objects.filter(email_hash__in=older).delete()
+        for topic in MailTopic.objects.all():
+            is_wanted = topic.pk in topic_ids
+            Subscription.objects.update_or_create(
+                email_hash=newest, topic=topic, defaults={"is_wanted": is_wanted, "at": now}
+            )
+            if not is_wanted:
+                unwanted.append(topic.pk)
+        _waiting(delivery.email).filter(mail__topic__in=unwanted).update(
+            state=Delivery.State.CANCELLED, reason=reasons.NOT_SUBSCRIBED, lease_until=None
+        )
+    return look_up(token)
+
+
+def unsubscribe(token: str, *, now: datetime) -> Subscribed:
     """Stop all marketing mail to the address that the link was sent to. Idempotent.
 
     Works when the mail, its version or the lead are deleted: the delivery knows the address.
@@ -50,7 +91,7 @@ def unsubscribe(token: str, *, now: datetime) -> Subscription:
     """
     delivery = _delivery_of(token)
     if delivery is None or not delivery.email:
-        return Subscription("", "", is_active=False)
+        return Subscribed("", "", is_active=False)
     with transaction.atomic():
         suppressions.add(delivery.email, reason=suppressions.UNSUBSCRIBED, now=now)
         if delivery.visitor is not None:
@@ -63,10 +104,24 @@ def unsubscribe(token: str, *, now: datetime) -> Subscription:
                 source_key=f"delivery:{delivery.pk}",
                 now=now,
             )
-        Delivery.objects.filter(
-            email=delivery.email, is_marketing=True, state__in=["ready", "claimed"]
-        ).update(state=Delivery.State.CANCELLED, reason=reasons.UNSUBSCRIBED, lease_until=None)
-    return Subscription(_mask(delivery.email), _language_of(delivery), is_active=False)
+        _waiting(delivery.email).update(
+            state=Delivery.State.CANCELLED, reason=reasons.UNSUBSCRIBED, lease_until=None
+        )
+    return Subscribed(_mask(delivery.email), _language_of(delivery), is_active=False)
+
+
+def _waiting(email: str) -> QuerySet[Delivery]:
+    """The marketing mail that has not left yet."""
+    return Delivery.objects.filter(email=email, is_marketing=True, state__in=["planned", "ready", "claimed"])
+
+
+def _topics(email: str) -> tuple[TopicChoice, ...]:
+    choices = Subscription.objects.filter(email_hash__in=suppressions.hashes(email)).order_by("at")
+    said = dict(choices.values_list("topic", "is_wanted"))
+    return tuple(
+        TopicChoice(topic.pk, topic.name, topic.description, said.get(topic.pk, topic.is_default))
+        for topic in MailTopic.objects.all()
+    )
 
 
 def _delivery_of(token: str) -> Delivery | None:

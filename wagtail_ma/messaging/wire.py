@@ -23,7 +23,8 @@ from wagtail_ma.messaging import fill, message
 from wagtail_ma.messaging.fill import Gaps, Targets
 from wagtail_ma.messaging.slots import Slot
 
-Piece = bytes | Slot
+# A number stands for the token of a link.
+Piece = bytes | int | Slot
 
 # RFC 2045: at most 76 characters on a line, the soft break's "=" included.
 MAX_LINE = 76
@@ -102,6 +103,7 @@ class Encoded:
         # No text in quoted-printable contains "=_".
         self._boundary = f"=_ma{secrets.token_hex(12)}"
         self._html, self._text = self._pieces("html"), self._pieces("text")
+        self._numbers = {piece for piece in (*self._html, *self._text) if isinstance(piece, int)}
         self._marked = b"".join(header(name, value) for name, value in marked.items())
         self._subjects: dict[str, bytes] = {}
 
@@ -125,6 +127,10 @@ class Encoded:
             )
 
         plain, html = gaps(str), gaps(fill.html_value)
+        tokens = {
+            number: self._targets.token(reader.public_id, number).encode("ascii") + SOFT_BREAK
+            for number in self._numbers
+        }
         parts = (part if isinstance(part, str) else plain.text(part) for part in compiled["subject"])
         subject = clean_line("".join(parts), 400)
         name, address = reader.sender or (compiled["from_name"], compiled["from_email"])
@@ -142,16 +148,32 @@ class Encoded:
                 self._subject(subject),
                 self._marked,
                 self._opening,
-                _joined(self._text, plain),
+                _joined(self._text, plain, tokens),
                 self._middle,
-                _joined(self._html, html),
+                _joined(self._html, html, tokens),
                 self._closing,
             ]
         )
         return WireMessage(data, subject=subject, from_email=formataddr((name, address)), to=reader.to)
 
     def _pieces(self, name: str) -> list[Piece]:
-        return [encode(part) if isinstance(part, str) else part for part in self._compiled[name]]
+        """A part, encoded as far as it is the same for everybody: of a tracked link the whole but its
+        token; of one that tells nobody from the others, everything."""
+        clean = fill.html_value if name == "html" else str
+        pieces: list[Piece] = []
+        text = ""
+        for part in self._compiled[name]:
+            if isinstance(part, str):
+                text += part
+                continue
+            is_link = part[0] == "l"
+            if is_link and self._targets.tracking != "individual":
+                text += clean(self._targets.link(0, part[1]))
+                continue
+            text += clean(self._targets.click_prefix) if is_link else ""
+            pieces += [encode(text), part[1] if is_link else part]
+            text = ""
+        return [*pieces, encode(text)]
 
     def _from(self, name: str, address: str) -> bytes:
         value = formataddr((name, address), "utf-8")
@@ -190,5 +212,13 @@ def _part_head(kind: str) -> str:
     )
 
 
-def _joined(pieces: list[Piece], gaps: Gaps) -> bytes:
-    return b"".join(piece if isinstance(piece, bytes) else encode(gaps.text(piece)) for piece in pieces)
+def _joined(pieces: list[Piece], gaps: Gaps, tokens: Mapping[int, bytes]) -> bytes:
+    out: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            out.append(piece)
+        elif isinstance(piece, int):
+            out.append(tokens[piece])
+        else:
+            out.append(encode(gaps.text(piece)))
+    return b"".join(out)

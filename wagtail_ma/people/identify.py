@@ -26,14 +26,14 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from wagtail_ma.core.text import clean_line, normalise, normalise_email
-from wagtail_ma.people import browsers, merge, news
+from wagtail_ma.core.text import normalise_email
+from wagtail_ma.people import browsers, companies, lead_values, merge, news
+from wagtail_ma.people.lead_values import ATTRIBUTE, FIELDS
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, Visitor
 from wagtail_ma.people.role_addresses import is_role_address
 
 # Ways that prove that the person at the browser owns the address.
 VERIFYING = frozenset({"login", "mail_link", "confirmation"})
-FIELDS = ("family_name", "given_name", "company_name", "department", "title", "phone", "language")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def identify(
     now: datetime,
     method: str,
     evidence: dict[str, Any] | None = None,
-    **fields: str,
+    **fields: Any,
 ) -> Lead:
     """Tie an address to a browser; see :func:`identify_browser`, which also tells the identity.
 
@@ -95,7 +95,7 @@ def identify_browser(
     now: datetime,
     method: str,
     evidence: dict[str, Any] | None = None,
-    **fields: str,
+    **fields: Any,
 ) -> Identified:
     """Tie an address to a browser, by the table at the head of this module. Idempotent.
 
@@ -103,11 +103,12 @@ def identify_browser(
     :param email: as typed; made comparable here.
     :param method: ``form``, ``login``, ``mail_link``, ``import``, ``manual`` …
     :param evidence: what led to it: form, page, mail, scenario (kept in the log).
-    :param fields: values for the lead, of :data:`FIELDS`; empty ones change nothing.
+    :param fields: values for the lead, of :data:`FIELDS`, and ``attributes.<key>`` for the editor's own
+        lead fields; empty ones change nothing.
     :raises ValueError: the address is not one.
     :raises TypeError: an unknown field.
     """
-    if unknown := set(fields) - set(FIELDS):
+    if unknown := {name for name in fields if not name.startswith(ATTRIBUTE)} - set(FIELDS):
         raise TypeError(f"unknown lead fields: {', '.join(sorted(unknown))}")
     address = normalise_email(email)
     occasion = _Occasion(now=now, method=method, evidence=evidence or {})
@@ -120,7 +121,7 @@ def identify_browser(
             result = _result(owner, owner, occasion)
         else:
             result, link = _bind(browser, address, occasion)
-        _fill(result.lead, fields, link)
+        lead_values.fill(result.lead, fields, now=now, by=method, evidence=evidence, link=link)
         news.mark([result.lead.visitor_id], now=now)
     if identity is not None and identity.pk == result.identity.pk:
         identity.visitor_id = result.identity.visitor_id
@@ -197,25 +198,10 @@ def _is_named(visitor_id: int) -> bool:
 def _result(
     owner: Identity, identity: Identity, occasion: _Occasion, *, is_new_browser: bool = False
 ) -> Identified:
-    lead, _created = Lead.objects.get_or_create(
+    lead, is_created = Lead.objects.get_or_create(
         visitor_id=owner.visitor_id, defaults={"email": owner.key, "created_at": occasion.now}
     )
+    if is_created:
+        companies.affiliate(lead, now=occasion.now, source=occasion.method)
+        lead.save(update_fields=["company"])
     return Identified(lead=lead, identity=identity, is_new_browser=is_new_browser)
-
-
-def _fill(lead: Lead, fields: dict[str, str], link: IdentityLink | None) -> None:
-    """Take over values that say something; note in the log what they replaced, for an undo."""
-    changes: dict[str, list[str]] = {}
-    for name, value in fields.items():
-        new = clean_line(str(value or ""), getattr(Lead._meta.get_field(name), "max_length", 0) or 0)
-        old = getattr(lead, name)
-        # "ACME " is no news about "Acme": what is there may have been tidied by hand.
-        if new and normalise(new) != normalise(old):
-            changes[name] = [old, new]
-            setattr(lead, name, new)
-    if not changes:
-        return
-    lead.save(update_fields=list(changes))
-    if link is not None:
-        link.evidence = {**link.evidence, "fields": changes}
-        link.save(update_fields=["evidence"])

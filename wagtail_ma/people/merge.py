@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 
 from wagtail_ma.core.belongings import Belonging, Role, belongings
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.people import news
+from wagtail_ma.people import lead_values, news
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 
 # Facts re-set at once per table, inside the transaction of a request; the rest is for a job.
@@ -136,7 +136,8 @@ def undo(link: IdentityLink, *, now: datetime) -> None:
             model._default_manager.filter(visitor_id=visitor_id, born_visitor_id=origin_id).update(
                 visitor_id=origin_id
             )
-        _revert_fields(visitor_id, link.evidence.get("fields", {}))
+        if lead := Lead.objects.filter(visitor_id=visitor_id).first():
+            lead_values.revert(lead, link, now=now)
         if "excluded_reason" in link.evidence:
             Visitor.objects.filter(pk=visitor_id, excluded_reason=link.evidence["excluded_reason"]).update(
                 excluded_reason=""
@@ -188,11 +189,6 @@ def _date_first_seen(visitor_id: int) -> None:
     first = Identity.objects.filter(visitor_id=visitor_id).aggregate(at=Min("created_at"))["at"]
     if first is not None:
         Visitor.objects.filter(pk=visitor_id).update(first_seen_at=first)
-
-
-def _revert_fields(visitor_id: int, fields: dict[str, list[str]]) -> None:
-    for name, (old, new) in fields.items():
-        Lead.objects.filter(visitor_id=visitor_id, **{name: new}).update(**{name: old})
 
 
 def _belongings(role: Role) -> Iterator[Belonging]:

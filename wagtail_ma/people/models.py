@@ -12,6 +12,9 @@ import random
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from wagtail_ma.conf import conf
+from wagtail_ma.core.text import split_lines
+
 BUCKETS = 10_000
 
 
@@ -113,17 +116,98 @@ class IdentityLink(models.Model):
         return f"{self.identity} → {self.to_visitor_id} ({self.method})"
 
 
+class JobFunction(models.TextChoices):
+    """What a department is for (people/positions.py reads it from its name)."""
+
+    EXECUTIVE = "executive", _("Management")
+    PLANNING = "planning", _("Corporate planning")
+    SALES = "sales", _("Sales")
+    MARKETING = "marketing", _("Marketing and public relations")
+    IT = "it", _("Information technology")
+    DEVELOPMENT = "development", _("Research and development")
+    PRODUCTION = "production", _("Production and quality")
+    PURCHASING = "purchasing", _("Purchasing")
+    ADMINISTRATION = "administration", _("Personnel and general affairs")
+    FINANCE = "finance", _("Accounting and finance")
+    LEGAL = "legal", _("Legal affairs")
+    OTHER = "other", _("Other")
+
+
+class Rank(models.IntegerChoices):
+    """How high a job title stands: 1 is the top (people/positions.py reads it from the title)."""
+
+    HEAD = 1, _("Head of the company")
+    OFFICER = 2, _("Officer or director of the board")
+    DIVISION = 3, _("Head of a division")
+    DEPARTMENT = 4, _("Head of a department")
+    DEPUTY = 5, _("Deputy head of a department")
+    SECTION = 6, _("Section manager")
+    TEAM = 7, _("Team leader")
+    SENIOR = 8, _("Senior staff")
+    STAFF = 9, _("Staff")
+    ADVISER = 10, _("Adviser")
+    STUDENT = 11, _("Student")
+
+
+# Titles from here up can usually decide to buy.
+DECIDES_UP_TO = Rank.DEPARTMENT
+
+
+class BuyingRole(models.TextChoices):
+    """The part somebody plays in a purchase; set by people, never guessed."""
+
+    DECIDES = "decides", _("Decides")
+    APPROVES = "approves", _("Approves the budget")
+    RECOMMENDS = "recommends", _("Recommends")
+    USES = "uses", _("Will use it")
+    PURCHASES = "purchases", _("Handles the purchase")
+    OPPOSES = "opposes", _("Is against it")
+
+
 class Lead(models.Model):
-    """The record of a named visitor."""
+    """The record of a named visitor. After a merge of two persons the loser's record stays, hidden:
+    its visitor has ``merged_into`` set."""
 
     visitor = models.OneToOneField(Visitor, on_delete=models.CASCADE, related_name="lead")
     email = models.EmailField(_("e-mail address"), max_length=254, db_index=True)
     family_name = models.CharField(_("family name"), max_length=80, blank=True)
     given_name = models.CharField(_("given name"), max_length=80, blank=True)
-    company_name = models.CharField(_("company"), max_length=160, blank=True)
+    family_name_kana = models.CharField(_("family name (kana)"), max_length=80, blank=True)
+    given_name_kana = models.CharField(_("given name (kana)"), max_length=80, blank=True)
+    # As it was told; ``company`` is the one it stands for now (see companies.py).
+    company_name = models.CharField(_("company name"), max_length=160, blank=True)
+    company = models.ForeignKey(
+        "Company",
+        verbose_name=_("company"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="leads",
+    )
     department = models.CharField(_("department"), max_length=120, blank=True)
+    job_function = models.CharField(
+        _("job function"),
+        max_length=16,
+        choices=JobFunction.choices,
+        blank=True,
+        help_text=_("Read from the department; choose another where that is wrong."),
+    )
     title = models.CharField(_("job title"), max_length=120, blank=True)
+    rank = models.PositiveSmallIntegerField(
+        _("rank"),
+        choices=Rank.choices,
+        null=True,
+        blank=True,
+        help_text=_("Read from the job title; choose another where that is wrong."),
+    )
+    buying_role = models.CharField(
+        _("part in the purchase"), max_length=12, choices=BuyingRole.choices, blank=True
+    )
     phone = models.CharField(_("phone"), max_length=40, blank=True)
+    mobile_phone = models.CharField(_("mobile phone"), max_length=40, blank=True)
+    other_phone = models.CharField(_("other phone"), max_length=40, blank=True)
+    postal_code = models.CharField(_("postal code"), max_length=20, blank=True)
+    address = models.CharField(_("address"), max_length=255, blank=True)
     language = models.CharField(_("language"), max_length=12, blank=True)
     time_zone = models.CharField(
         _("time zone"),
@@ -131,12 +215,28 @@ class Lead(models.Model):
         blank=True,
         help_text=_("For example Europe/Berlin. Empty: that of the site. Mails keep its quiet hours."),
     )
+    owner = models.ForeignKey(
+        conf.user_model(),
+        verbose_name=_("person in charge"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("Who of us looks after this person."),
+    )
+    # Values of LeadField by its key.
+    attributes = models.JSONField(default=dict, blank=True)
+    # {"phone": {"by": "form", "at": "2026-11-29T09:00:00+00:00", "form": 3}, "attributes.budget": …}
+    sources = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(_("identified"))
 
     class Meta:
         verbose_name = _("lead")
         verbose_name_plural = _("leads")
-        permissions = [("export_lead", _("Can export leads"))]
+        permissions = [
+            ("export_lead", _("Can export leads")),
+            ("erase_lead", _("Can erase leads and all that is known of them")),
+        ]
 
     def __str__(self) -> str:
         return self.full_name or self.email
@@ -145,6 +245,77 @@ class Lead(models.Model):
     def full_name(self) -> str:
         """Family name and given name, in this order where both are known."""
         return " ".join(part for part in (self.family_name, self.given_name) if part)
+
+    @property
+    def full_name_kana(self) -> str:
+        """The reading of the full name."""
+        return " ".join(part for part in (self.family_name_kana, self.given_name_kana) if part)
+
+
+class LeadField(models.Model):
+    """A field of leads that the editor added; its values are in ``Lead.attributes``."""
+
+    class Kind(models.TextChoices):
+        TEXT = "text", _("Text")
+        NUMBER = "number", _("Number")
+        DATE = "date", _("Date")
+        CHOICE = "choice", _("One of several choices")
+
+    key = models.SlugField(
+        _("short name"),
+        max_length=40,
+        unique=True,
+        help_text=_("For exports, mails and conditions, e.g. budget. It cannot be changed later."),
+    )
+    label = models.CharField(_("label"), max_length=120)
+    kind = models.CharField(_("kind of value"), max_length=8, choices=Kind.choices, default=Kind.TEXT)
+    choices = models.TextField(_("choices"), blank=True, help_text=_("One per line."))
+    sort_order = models.PositiveSmallIntegerField(_("order"), default=0)
+
+    class Meta:
+        ordering = ["sort_order", "pk"]
+        verbose_name = _("lead field")
+        verbose_name_plural = _("lead fields")
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def choice_list(self) -> list[str]:
+        """The values to choose from."""
+        return split_lines(self.choices)
+
+
+class MergeProposal(models.Model):
+    """Two named persons who may be one. Only a person decides."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("To be decided")
+        MERGED = "merged", _("Merged")
+        REFUSED = "refused", _("Different persons")
+        UNDONE = "undone", _("Merged, and taken apart again")
+
+    kept = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
+    other = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
+    # Why: a key of proposals.REASONS.
+    reason = models.CharField(max_length=20)
+    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.OPEN)
+    created_at = models.DateTimeField(_("proposed"))
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        conf.user_model(), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("proposed merge")
+        verbose_name_plural = _("proposed merges")
+        constraints = [
+            # The same two are proposed once, whatever was decided.
+            models.UniqueConstraint(fields=["kept", "other"], name="ma_proposal_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kept_id} + {self.other_id} ({self.reason})"
 
 
 class News(models.Model):

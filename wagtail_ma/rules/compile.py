@@ -15,8 +15,8 @@ Every leaf is two-valued (never NULL), so that "none of" means the same in both 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
@@ -42,17 +42,25 @@ TIMES = ("at", "started_at", "sent_at", "entered_at", "created_at")
 
 
 def everyone(
-    tree: Group, population: QuerySet[Any], *, now: datetime, until: datetime | None = None
+    tree: Group,
+    population: QuerySet[Any],
+    *,
+    now: datetime,
+    until: datetime | None = None,
+    outside: QuerySet[Any] | None = None,
 ) -> QuerySet[Any]:
     """The keys of all visitors of the population that fulfil the rule.
 
     :param population: the visitors that may be found at all.
     :param until: look only at rows that there were at that moment. Which visit was then the last one,
         and how long a page was read by then, is not known any more: an estimate.
+    :param outside: everybody who is not of the population, if they are few: with it, a rule that asks
+        for rows of facts need not look up each visitor it finds in the population (two to three times
+        faster where few are found).
     :returns: a queryset of one column without doubles, to be counted or used in ``pk__in=``. It
         may be a combined query (UNION, EXCEPT): it cannot be filtered further.
     """
-    return _set(tree, population, Scope(now, until=until))
+    return _set(tree, _People(population, outside), Scope(now, until=until))
 
 
 def these(trees: Sequence[Group], population: QuerySet[Any]) -> Statement:
@@ -104,33 +112,66 @@ def stranger(tree: Group) -> bool:
     return _stranger(tree, Scope(None))
 
 
-def _set(node: Node, population: QuerySet[Any], scope: Scope) -> QuerySet[Any]:
+@dataclass(frozen=True)
+class _People:
+    """Who may be found at all: the population, and if given those outside of it."""
+
+    population: QuerySet[Any]
+    outside: QuerySet[Any] | None
+
+
+def _set(node: Node, people: _People, scope: Scope) -> QuerySet[Any]:
     if isinstance(node, Leaf):
-        return _conjunction([node], population, scope, negated=False)
+        return _conjunction([node], people, scope, negated=False)
     if node.match != "any":
-        return _conjunction(node.children, population, scope, negated=node.match == "none")
-    sets = [_set(child, population, scope) for child in node.children]
+        return _conjunction(node.children, people, scope, negated=node.match == "none")
+    sets = [_set(child, people, scope) for child in node.children]
     return sets[0] if len(sets) == 1 else sets[0].union(*sets[1:])
 
 
-def _conjunction(
-    children: Iterable[Node], population: QuerySet[Any], scope: Scope, *, negated: bool
-) -> QuerySet[Any]:
+def _conjunction(children: Sequence[Node], people: _People, scope: Scope, *, negated: bool) -> QuerySet[Any]:
     """Those who fulfil all of the children, or (``negated``) none of them."""
-    found = population.order_by()
+    tests = [_test(child, scope) for child in children]
+    if people.outside is not None and not any(isinstance(test, Where) for test in tests):
+        required: list[QuerySet[Any]] = []
+        without = [people.outside.order_by().values("pk")]
+        for child, test in zip(children, tests, strict=True):
+            found = _visitors(test) if isinstance(test, Rows) else _set(child, people, scope)
+            is_required = (isinstance(test, Rows) and test.negated) == negated
+            (required if is_required else without).append(found)
+        if required:
+            first, *others = required
+            return (first.intersection(*others) if others else first).difference(*without)
+    return _within_population(children, tests, people, scope, negated=negated)
+
+
+def _test(child: Node, scope: Scope) -> Rows | Where | None:
+    """The test of a condition; None for a group."""
+    if not isinstance(child, Leaf):
+        return None
+    test = child.condition.test(child.values, scope)
+    if isinstance(test, Asks):
+        raise NoRequest("a condition about the request finds nobody by itself")
+    return _as_of(test, scope.until) if isinstance(test, Rows) and scope.until is not None else test
+
+
+def _within_population(
+    children: Sequence[Node],
+    tests: Sequence[Rows | Where | None],
+    people: _People,
+    scope: Scope,
+    *,
+    negated: bool,
+) -> QuerySet[Any]:
+    found = people.population.order_by()
     without: list[QuerySet[Any]] = []
-    for child in children:
-        test = child.condition.test(child.values, scope) if isinstance(child, Leaf) else None
-        if isinstance(test, Rows) and scope.until is not None:
-            test = _as_of(test, scope.until)
-        if isinstance(test, Asks):
-            raise NoRequest("a condition about the request finds nobody by itself")
+    for child, test in zip(children, tests, strict=True):
         if isinstance(test, Where):
             found = found.filter(~test.q if negated else test.q)
         elif test is None and negated:
-            without.append(_set(child, population, scope))
+            without.append(_set(child, people, scope))
         elif test is None:
-            found = found.filter(pk__in=_set(child, population, scope))
+            found = found.filter(pk__in=_set(child, people, scope))
         elif test.negated == negated:
             found = found.filter(pk__in=_visitors(test))
         elif test.having is None:

@@ -25,6 +25,7 @@ class IsHot(Condition):
     key = "hot"
     label = gettext_lazy("Hot lead")
     group = SALES
+    changes_alone = True
     icon = "wagtail-ma-hot"
     parameters = (
         Choice(

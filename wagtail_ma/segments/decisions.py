@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, router, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from wagtail_ma.people import news
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.segments.models import Segment, SegmentDecision
+from wagtail_ma.segments import sizes
+from wagtail_ma.segments.cadence import SHORTEST
+from wagtail_ma.segments.models import Membership, Segment, SegmentDecision
 from wagtail_ma.segments.queries import population
 
 
@@ -53,6 +55,42 @@ def decide(
         )
         news.mark(found, now=now)
     return found
+
+
+def snapshot(segment: Segment, name: str, *, by: Any, now: datetime) -> Segment:
+    """A new segment with fixed members: those whom this one has at this moment (a few statements,
+    however many they are). They are in it at once; nobody "enters".
+
+    :param name: of the new one; no other segment may have it.
+    :raises LiveSegment: the segment is a live one.
+    :raises django.db.IntegrityError: the name is taken.
+    """
+    if segment.is_live:
+        raise LiveSegment(f"segment {segment.pk} has no members")
+    with transaction.atomic():
+        made = Segment.objects.create(
+            name=name, is_static=True, refreshed_at=now, next_refresh_at=now + SHORTEST
+        )
+        connection = connections[router.db_for_write(Membership)]
+        quote = connection.ops.quote_name
+        at = connection.ops.adapt_datetimefield_value(now)
+        said, rows = (quote(model._meta.db_table) for model in (SegmentDecision, Membership))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {said} (segment_id, visitor_id, born_visitor_id, is_member, decided_at, "  # noqa: S608 (our own names)
+                f"decided_by_id) SELECT %s, visitor_id, visitor_id, TRUE, %s, %s FROM {rows} "
+                "WHERE segment_id = %s",
+                [made.pk, at, getattr(by, "pk", None), segment.pk],
+            )
+            cursor.execute(
+                f"INSERT INTO {rows} (segment_id, visitor_id, entered_at) "  # noqa: S608 (our own names)
+                f"SELECT segment_id, visitor_id, decided_at FROM {said} WHERE segment_id = %s",
+                [made.pk],
+            )
+        made.member_count = Membership.objects.filter(segment=made).count()
+        made.save(update_fields=["member_count"])
+        sizes.note(made, now=now)
+    return made
 
 
 def withdraw(segment: Segment, visitor_ids: Iterable[int], *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from wagtail_ma.core.conditions import (
     Condition,
@@ -18,9 +18,9 @@ from wagtail_ma.core.conditions import (
     reference_kinds,
     register,
 )
-from wagtail_ma.core.parameters import Choice, Reference
+from wagtail_ma.core.parameters import Choice, Number, Reference
 from wagtail_ma.segments.blocks import StoredSegmentChooserBlock
-from wagtail_ma.segments.models import Membership, Segment
+from wagtail_ma.segments.models import Membership, PastMembership, Segment
 
 
 def find_segments(pks: Iterable[int]) -> dict[int, Referent]:
@@ -41,6 +41,7 @@ class InSegment(Condition):
     key = "in_segment"
     label = gettext_lazy("Segment")
     group = gettext_lazy("Segments")
+    changes_alone = True
     icon = "group"
     parameters = (
         Choice(
@@ -67,3 +68,26 @@ class InSegment(Condition):
         if values["is"] == "out":
             return _("is not in the segment “%(segment)s”") % words
         return _("is in the segment “%(segment)s”") % words
+
+
+@register
+class LeftSegment(Condition):
+    key = "left_segment"
+    label = gettext_lazy("Segment left")
+    group = gettext_lazy("Segments")
+    icon = "group"
+    parameters = (
+        Reference(name="segment", kind="segment", label=gettext_lazy("Segment")),
+        Number(name="days", label=gettext_lazy("In the last … days"), default=30, minimum=1, maximum=3650),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        since = scope.ago(days=values["days"])
+        return Rows(PastMembership.objects.filter(segment_id=values["segment"].pk, left_at__gte=since))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return ngettext(
+            "has left the segment “%(segment)s” in the last %(days)d day",
+            "has left the segment “%(segment)s” in the last %(days)d days",
+            values["days"],
+        ) % {"segment": values["segment"].label, "days": values["days"]}

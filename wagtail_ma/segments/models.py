@@ -49,6 +49,8 @@ class Segment(models.Model):
     # Why the rule cannot be evaluated (a deleted page, a removed fact); members stay frozen.
     broken_reason = models.CharField(max_length=255, blank=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, editable=False)
+    # When everybody is to be decided anew; empty: as soon as can be.
+    next_refresh_at = models.DateTimeField(null=True, editable=False)
     # Whether somebody of whom we have no row fulfils the rule ("has not viewed the prices").
     includes_strangers = models.BooleanField(default=False, editable=False)
     member_count = models.PositiveIntegerField(default=0, editable=False)
@@ -89,6 +91,27 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.visitor_id} ∈ {self.segment_id}"
+
+
+class PastMembership(models.Model):
+    """Somebody was in a segment, from when until when. Kept as long as the facts (retention)."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="past", db_index=False)
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="past_memberships")
+    born_visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
+    entered_at = models.DateTimeField()
+    left_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("past membership")
+        verbose_name_plural = _("past memberships")
+        indexes = [
+            # "has left the segment in the last 7 days" as a set; forgetting old ones.
+            models.Index(fields=["segment", "left_at"], name="ma_past_membership"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id} ∈ {self.segment_id} until {self.left_at:%Y-%m-%d}"
 
 
 class SegmentDecision(models.Model):

@@ -24,6 +24,11 @@ def population() -> QuerySet[Visitor]:
     return Visitor.objects.filter(merged_into__isnull=True)
 
 
+def buried() -> QuerySet[Visitor]:
+    """Visitors that were merged into another: whom no rule may find."""
+    return Visitor.objects.filter(merged_into__isnull=False)
+
+
 def is_member(segment_id: int, visitor_id: int) -> bool:
     """Whether the visitor is in the segment."""
     return Membership.objects.filter(segment_id=segment_id, visitor_id=visitor_id).exists()

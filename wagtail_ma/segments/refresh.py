@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -24,13 +24,14 @@ from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.tree import Broken, Group
 from wagtail_ma.segments import compiled, decisions, sizes
+from wagtail_ma.segments.cadence import SHORTEST, cadence
 from wagtail_ma.segments.compiled import Rule
-from wagtail_ma.segments.models import Membership, Segment
-from wagtail_ma.segments.queries import population
+from wagtail_ma.segments.models import Membership, PastMembership, Segment
+from wagtail_ma.segments.queries import buried, population
+from wagtail_ma.tracking.retention import cutoff
 
 logger = logging.getLogger(__name__)
 
-SEGMENT_REFRESH_MINUTES = 15
 # Segments per call of refresh_due, and news that one segment may make in one call; the rest is
 # found again next time.
 SEGMENTS_PER_CALL = 3
@@ -118,7 +119,9 @@ def _differences(
 def refresh_segment(segment: Segment, *, now: datetime) -> list[Change]:
     """Decide one segment for everybody and store what changed (set-based).
 
-    For new and edited rules: whoever fulfils them already is in at once, without "entering".
+    For new and edited rules: whoever fulfils them already is in at once, without "entering". React
+    may decide for some of them at the same time, by the old rule or by newer facts; so everybody is
+    looked at once more a quarter of an hour later, however seldom time changes the rule.
 
     :returns: what changed; nothing for a broken segment, whose members stay.
     """
@@ -128,22 +131,20 @@ def refresh_segment(segment: Segment, *, now: datetime) -> list[Change]:
     # Many short transactions: on SQLite every hit waits for a long one.
     for start in range(0, len(changes), ROWS_PER_STATEMENT):
         _store(changes[start : start + ROWS_PER_STATEMENT], now=now)
-    _note_refreshed(segment, now=now)
+    _note_refreshed(segment, now=now, next_at=now + SHORTEST)
     return changes
 
 
 def refresh_due(*, now: datetime) -> int:
-    """Refresh the segments whose last full refresh is :data:`SEGMENT_REFRESH_MINUTES` old, a few
-    per call, longest waiting first; new and edited ones at once.
+    """Refresh the segments that are due by their cadence (``cadence.py``), a few per call, longest
+    waiting first; new and edited ones at once.
 
     Visitors for whom time alone has changed something get news; react stores the change.
 
     :returns: how many segments were looked at.
     """
-    stale = Q(refreshed_at__isnull=True) | Q(
-        refreshed_at__lte=now - timedelta(minutes=SEGMENT_REFRESH_MINUTES)
-    )
-    due = Segment.objects.filter(stale).order_by(F("refreshed_at").asc(nulls_first=True), "pk")
+    stale = Q(next_refresh_at__isnull=True) | Q(next_refresh_at__lte=now)
+    due = Segment.objects.filter(stale).order_by(F("next_refresh_at").asc(nulls_first=True), "pk")
     segments = list(due[:SEGMENTS_PER_CALL])
     for segment in segments:
         try:
@@ -151,7 +152,9 @@ def refresh_due(*, now: datetime) -> int:
         except Exception as error:
             logger.exception("refresh of segment %s failed", segment.pk)
             Segment.objects.filter(pk=segment.pk).update(
-                refreshed_at=now, broken_reason=f"{type(error).__name__}: {error}"[:255]
+                refreshed_at=now,
+                next_refresh_at=now + SHORTEST,
+                broken_reason=f"{type(error).__name__}: {error}"[:255],
             )
     return len(segments)
 
@@ -159,16 +162,18 @@ def refresh_due(*, now: datetime) -> int:
 def _refresh_due_segment(segment: Segment, *, now: datetime) -> None:
     if segment.is_live:
         _note_live(compiled.read([segment])[segment.pk])
-        Segment.objects.filter(pk=segment.pk).update(refreshed_at=now)
+        _note_looked_at(segment, now=now)
         return
     if segment.refreshed_at is None:
         refresh_segment(segment, now=now)
         # Broken ones too: they are looked at again in their turn.
-        Segment.objects.filter(pk=segment.pk).update(refreshed_at=now)
+        _note_looked_at(segment, now=now)
         return
     changes = differences(segment, now=now) or []
     news.mark([change.visitor_id for change in changes[:NEWS_PER_CALL]], now=now)
-    _note_refreshed(segment, now=now)
+    tree = None if segment.is_static else compiled.read([segment])[segment.pk].tree
+    wait = cadence(tree) if len(changes) <= NEWS_PER_CALL else SHORTEST
+    _note_refreshed(segment, now=now, next_at=now + wait)
 
 
 def differences(segment: Segment, *, now: datetime) -> list[Change] | None:
@@ -218,7 +223,8 @@ def _wanted(segment: Segment, tree: Group | None, using: str, *, now: datetime) 
     if tree is None:
         return added, a
     removed, r = _compiled(said.filter(is_member=False).values("visitor_id"), using)
-    rule, parameters = _compiled(compiler.everyone(tree, population().using(using), now=now), using)
+    found = compiler.everyone(tree, population().using(using), now=now, outside=buried().using(using))
+    rule, parameters = _compiled(found, using)
     sql = (
         f"SELECT * FROM ({rule}) AS by_rule EXCEPT SELECT * FROM ({removed}) AS put_out "  # noqa: S608
         f"UNION SELECT * FROM ({added}) AS put_in"
@@ -248,12 +254,31 @@ def _store(changes: Sequence[Change], *, now: datetime) -> None:
             left.setdefault(change.segment_id, []).append(change.visitor_id)
     Membership.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT, ignore_conflicts=True)
     for segment_id, visitor_ids in left.items():
-        Membership.objects.filter(segment_id=segment_id, visitor_id__in=visitor_ids).delete()
+        _end(segment_id, visitor_ids, now=now)
     for segment_id, difference in balance.items():
         # Never below zero, whatever the stored figure was: the full refresh counts anew.
         Segment.objects.filter(pk=segment_id, member_count__gte=-difference).update(
             member_count=F("member_count") + difference
         )
+
+
+def _end(segment_id: int, visitor_ids: Sequence[int], *, now: datetime) -> None:
+    """End these memberships, and keep from when until when they were."""
+    ending = Membership.objects.filter(segment_id=segment_id, visitor_id__in=visitor_ids)
+    PastMembership.objects.bulk_create(
+        (
+            PastMembership(
+                segment_id=segment_id,
+                visitor_id=visitor_id,
+                born_visitor_id=visitor_id,
+                entered_at=entered_at,
+                left_at=now,
+            )
+            for visitor_id, entered_at in ending.values_list("visitor_id", "entered_at")
+        ),
+        batch_size=ROWS_PER_STATEMENT,
+    )
+    ending.delete()
 
 
 def _reason(rule: Rule) -> str:
@@ -289,7 +314,7 @@ def rule_changed(segment: Segment) -> None:
     """Have the segment refreshed in the next round of background work. One that has become live has
     no members any more, and no strangers."""
     segment.refreshed_at = None
-    changed: dict[str, Any] = {"refreshed_at": None}
+    changed: dict[str, Any] = {"refreshed_at": None, "next_refresh_at": None}
     if segment.is_live:
         Membership.objects.filter(segment=segment).delete()
         changed |= {"member_count": 0, "includes_strangers": False}
@@ -298,8 +323,15 @@ def rule_changed(segment: Segment) -> None:
     Segment.objects.filter(pk=segment.pk).update(**changed)
 
 
-def _note_refreshed(segment: Segment, *, now: datetime) -> None:
-    segment.refreshed_at = now
+def _note_looked_at(segment: Segment, *, now: datetime) -> None:
+    Segment.objects.filter(pk=segment.pk).update(refreshed_at=now, next_refresh_at=now + SHORTEST)
+
+
+def _note_refreshed(segment: Segment, *, now: datetime, next_at: datetime) -> None:
+    segment.refreshed_at, segment.next_refresh_at = now, next_at
+    PastMembership.objects.filter(segment=segment, left_at__lt=cutoff(now=now)).delete()
     segment.member_count = Membership.objects.filter(segment=segment).count()
-    Segment.objects.filter(pk=segment.pk).update(refreshed_at=now, member_count=segment.member_count)
+    Segment.objects.filter(pk=segment.pk).update(
+        refreshed_at=now, next_refresh_at=next_at, member_count=segment.member_count
+    )
     sizes.note(segment, now=now)

@@ -27,6 +27,7 @@ from wagtail_ma.core.conditions import (
 from wagtail_ma.core.parameters import Choice, Flag, Number, Reference, Text
 from wagtail_ma.rules.phrases import comparison, days, times, visits, within
 from wagtail_ma.tracking import page_class_facts as _page_class_facts  # noqa: F401  (registers its conditions)
+from wagtail_ma.tracking import page_type_facts as _page_type_facts  # noqa: F401  (registers its condition)
 from wagtail_ma.tracking import visit_facts as _visit_facts  # noqa: F401  (registers its conditions)
 from wagtail_ma.tracking.models import Activity, PageView, TrackedPage
 from wagtail_ma.tracking.pages import tracked_pages

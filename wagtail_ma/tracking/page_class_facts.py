@@ -90,15 +90,17 @@ count = Choice(
 number = Number(name="number", label=gettext_lazy("Times"), default=1, maximum=10_000)
 
 
-class _Viewed(Condition):
+class Viewed(Condition):
     """Views of some pages, counted."""
 
     group = PAGES
 
     def views(self, values: Mapping[str, Any]) -> QuerySet[PageView]:
+        """The views that are counted."""
         raise NotImplementedError
 
     def name(self, values: Mapping[str, Any]) -> str:
+        """How a sentence calls the pages."""
         raise NotImplementedError
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
@@ -120,7 +122,7 @@ class _Viewed(Condition):
 
 
 @register
-class PageClassViewed(_Viewed):
+class PageClassViewed(Viewed):
     key = "page_class_viewed"
     label = gettext_lazy("Page of a class viewed")
     icon = "doc-full"
@@ -134,7 +136,7 @@ class PageClassViewed(_Viewed):
 
 
 @register
-class TopicViewed(_Viewed):
+class TopicViewed(Viewed):
     key = "topic_viewed"
     label = gettext_lazy("Page about a topic viewed")
     icon = "tag"

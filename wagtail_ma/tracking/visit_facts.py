@@ -228,6 +228,61 @@ class CameByCampaign(Condition):
         }
 
 
+@register
+class CameFromSite(Condition):
+    key = "referrer"
+    label = gettext_lazy("Came from a site")
+    group = VISITS
+    icon = "link-external"
+    parameters = (
+        which_visit,
+        Text(
+            name="site",
+            label=gettext_lazy("Site"),
+            help_text=gettext_lazy("A site such as example.com includes www.example.com."),
+            max_length=200,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        host = ascii_lower(values["site"]).strip(".")
+        rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("referrer_host"))
+        return Rows(rows.filter(Q(folded=host) | Q(folded__endswith=f".{host}")))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("came from the site “%(site)s” %(visit)s") % {
+            "site": values["site"],
+            "visit": of_visit(values["visit"]),
+        }
+
+
+@register
+class CameFromSource(Condition):
+    key = "source"
+    label = gettext_lazy("Came from a source")
+    group = VISITS
+    icon = "link-external"
+    parameters = (
+        which_visit,
+        Text(
+            name="source",
+            label=gettext_lazy("Source"),
+            help_text=gettext_lazy("As in utm_source, or the name of a search engine or network."),
+            max_length=100,
+        ),
+    )
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("source"))
+        return Rows(rows.filter(folded=ascii_lower(values["source"])))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        return _("came from the source “%(source)s” %(visit)s") % {
+            "source": values["source"],
+            "visit": of_visit(values["visit"]),
+        }
+
+
 DEVICES = (
     ("desktop", gettext_lazy("desktop computer")),
     ("mobile", gettext_lazy("mobile phone")),

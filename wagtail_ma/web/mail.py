@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 from base64 import b64decode
 from contextlib import nullcontext
-from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from wagtail_ma.conf import conf
 from wagtail_ma.core.tokens import BadToken
 from wagtail_ma.jobs import queue
-from wagtail_ma.messaging import clicks, opens, unsubscribing
+from wagtail_ma.messaging import clicks, opens, tagging, unsubscribing
+from wagtail_ma.people.cookies import browser_key, refuses_identifier, set_browser_key
+from wagtail_ma.tracking import sites
+from wagtail_ma.tracking.bots import is_bot
 
 logger = logging.getLogger(__name__)
 
-# 43 bytes: GIF, one point, transparent.
+MAX_TOKEN = 500
+# 42 bytes: GIF, one point, transparent.
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
@@ -34,6 +40,7 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
         method=request.method or "GET",
         user_agent=request.headers.get("User-Agent", ""),
         is_prefetch="prefetch" in _purpose(request),
+        address=request.META.get("REMOTE_ADDR", ""),
     )
     try:
         clicked = clicks.record_click(token, now=timezone.now(), request_facts=facts)
@@ -43,7 +50,34 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     except Exception:
         logger.exception("a click could not be followed")
         clicked = clicks.Clicked("", is_machine=False)
+    if clicked.click_id is not None and _is_own(clicked.target_url) and not refuses_identifier(request):
+        return _private(_page_between(request, clicked.target_url, clicked.click_id))
     return _private(HttpResponseRedirect(clicked.target_url or "/"))
+
+
+@csrf_exempt
+@login_not_required
+@never_cache
+@require_http_methods(["POST"])
+def follow(request: HttpRequest) -> HttpResponse:
+    """The script of the page between says that a person is there: the browser is tied to the reader.
+    (By POST nothing but the signed token counts; another site cannot read one.)"""
+    response = HttpResponse(status=204)
+    if is_bot(request.headers.get("User-Agent", "")) or refuses_identifier(request):
+        return _private(response)
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return _private(response)
+    try:
+        token = request.read(MAX_TOKEN + 1).decode("ascii", "replace")
+        key = tagging.bind(token, browser_key(request), now=timezone.now())
+        if key is not None:
+            set_browser_key(response, key, request=request)
+            queue.wake()
+    except BadToken:
+        pass
+    except Exception:
+        logger.exception("a reader could not be recognised")
+    return _private(response)
 
 
 @login_not_required
@@ -51,11 +85,9 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def opened(request: HttpRequest, token: str) -> HttpResponse:
     """The picture of one transparent point, whatever the token is."""
-    facts = clicks.RequestFacts(
-        method=request.method or "GET", user_agent=request.headers.get("User-Agent", "")
-    )
+    agent = request.headers.get("User-Agent", "")
     try:
-        opens.record_open(token, now=timezone.now(), request_facts=facts)
+        opens.record_open(token, method=request.method or "", user_agent=agent, now=timezone.now())
     except Exception:
         logger.exception("an open mail could not be noted")
     return _private(HttpResponse(PIXEL, content_type="image/gif"))
@@ -66,23 +98,42 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """GET shows a button and changes nothing; POST (a click on it, or a mail program's one-click
+    """GET shows buttons and changes nothing; POST (a click on it, or a mail program's one-click
     POST of RFC 8058: no cookie, no page, no redirect) unsubscribes."""
+    done = ""
     try:
-        if request.method == "POST":
-            subscription = unsubscribing.unsubscribe(token, now=timezone.now())
+        if request.method == "POST" and "choose" in request.POST:
+            wanted = [int(value) for value in request.POST.getlist("topic") if value.isdecimal()][:1000]
+            subscription, done = unsubscribing.choose(token, wanted, now=timezone.now()), "chosen"
+        elif request.method == "POST":
+            subscription, done = unsubscribing.unsubscribe(token, now=timezone.now()), "unsubscribed"
         else:
             subscription = unsubscribing.look_up(token)
     except BadToken:
         return _private(render(request, "wagtail_ma/mail/bad_link.html", status=403))
     known = translation.check_for_language(subscription.language) and subscription.language
     with translation.override(subscription.language) if known else nullcontext():
-        return _private(_page(request, subscription, is_done=request.method == "POST"))
+        return _private(_page(request, subscription, done=done))
 
 
-def _page(request: HttpRequest, subscription: Any, *, is_done: bool) -> HttpResponse:
-    context = {"subscription": subscription, "is_done": is_done}
+def _page(request: HttpRequest, subscription: unsubscribing.Subscribed, *, done: str) -> HttpResponse:
+    context = {"subscription": subscription, "done": done}
     return render(request, "wagtail_ma/mail/unsubscribe.html", context)
+
+
+def _page_between(request: HttpRequest, target: str, click_id: int) -> HttpResponse:
+    context = {
+        "target": target,
+        "token": tagging.token_for(click_id, now=timezone.now()),
+        "action": reverse("wagtail_ma:mail_follow"),
+    }
+    return render(request, "wagtail_ma/mail/follow.html", context)
+
+
+def _is_own(url: str) -> bool:
+    """Whether a link leads to this site: the browser must not be told to another's."""
+    own = sites.hosts() | {urlsplit(conf.BASE_URL).hostname or ""}
+    return urlsplit(url).hostname in own
 
 
 def _purpose(request: HttpRequest) -> str:

@@ -1,0 +1,97 @@
+"""Companies, and who belongs to them since when."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from wagtail_ma.people import company_names, corporate_number
+from wagtail_ma.people.models import Lead
+
+
+def check_corporate_number(text: str) -> None:
+    """Validator of the field."""
+    if not corporate_number.is_valid(text):
+        raise ValidationError(_("These are not the 13 digits of a corporate number."), code="invalid")
+
+
+class Company(models.Model):
+    """A company whose people visit the site."""
+
+    name = models.CharField(_("name"), max_length=160)
+    corporate_number = models.CharField(
+        _("corporate number"),
+        max_length=13,
+        blank=True,
+        db_index=True,
+        validators=[check_corporate_number],
+        help_text=_("Thirteen digits, if it is a Japanese corporation."),
+    )
+    website = models.URLField(_("web site"), max_length=255, blank=True)
+    is_customer = models.BooleanField(_("customer"), default=False)
+    is_competitor = models.BooleanField(_("competitor"), default=False)
+    is_own = models.BooleanField(_("our own company"), default=False)
+    # From the name, whenever it is saved: what is searched for when somebody names a company.
+    strict_key = models.CharField(max_length=160, editable=False)
+    reading_key = models.CharField(max_length=320, editable=False)
+    created_at = models.DateTimeField(_("first seen"))
+
+    class Meta:
+        verbose_name = _("company")
+        verbose_name_plural = _("companies")
+        indexes = [
+            # companies.find: the company of a name that somebody typed.
+            models.Index(fields=["strict_key"], name="ma_company_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.corporate_number = corporate_number.plain(self.corporate_number)
+        keys = company_names.keys(self.name)
+        self.strict_key = keys.strict[:160]
+        self.reading_key = keys.reading[:320]
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class CompanyDomain(models.Model):
+    """A mail domain of a company. Free-mail and provider domains are never among them."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="domains")
+    domain = models.CharField(_("domain"), max_length=254, unique=True)
+
+    class Meta:
+        ordering = ["domain"]
+        verbose_name = _("mail domain")
+        verbose_name_plural = _("mail domains")
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class Affiliation(models.Model):
+    """That somebody belongs, or belonged, to a company."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="affiliations")
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="affiliations")
+    department = models.CharField(_("department"), max_length=120, blank=True)
+    title = models.CharField(_("job title"), max_length=120, blank=True)
+    # What told us: a method of identify(), or "manual".
+    source = models.CharField(max_length=20, blank=True)
+    since = models.DateTimeField(_("since"))
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["-since", "-pk"]
+        verbose_name = _("affiliation")
+        verbose_name_plural = _("affiliations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lead"], condition=models.Q(until__isnull=True), name="ma_affiliation_current"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.company} {self.since:%Y-%m-%d}"

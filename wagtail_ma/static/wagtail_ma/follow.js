@@ -1,0 +1,1 @@
+(()=>{const{action:e,token:t,target:i}=document.currentScript.dataset;let n=0;const c=()=>{n||location.replace(i),n=1},o=()=>{fetch(e,{method:"POST",body:t,credentials:"same-origin",keepalive:1}).then(c,c),setTimeout(c,2e3)};"visible"===document.visibilityState?o():document.addEventListener("visibilitychange",o,{once:1})})();
