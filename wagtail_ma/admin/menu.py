@@ -9,6 +9,7 @@ from wagtail_ma.admin.channels import ChannelRuleViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
+from wagtail_ma.admin.interests import InterestsViewSet
 from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
@@ -30,6 +31,7 @@ class MarketingGroup(ViewSetGroup):
     items = (
         OverviewViewSet,
         VisitorViewSet,
+        InterestsViewSet,
         IdentificationViewSet,
         PageReportViewSet,
         SegmentViewSet,

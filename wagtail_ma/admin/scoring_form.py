@@ -64,7 +64,7 @@ def activity_objects() -> list[tuple[str, Any]]:
 class ScoringRuleForm(WagtailAdminModelForm):
     """A rule, with the page it is for chosen in the page tree."""
 
-    page = forms.ModelChoiceField(
+    page: Any = forms.ModelChoiceField(
         label=gettext_lazy("Page"),
         queryset=None,
         required=False,
@@ -138,9 +138,9 @@ class ScoringRuleForm(WagtailAdminModelForm):
         rule.page_key = page.translation_key if page and not rule.is_fit else None
         for name, kinds in OF_KIND.items():
             if rule.kind not in kinds:
-                setattr(rule, name, ScoringRule._meta.get_field(name).get_default())
+                setattr(rule, name, ScoringRule._meta.get_field(name).get_default())  # type: ignore[union-attr]
         if not rule.is_fit:
-            rule.rule = []
+            setattr(rule, "rule", [])  # noqa: B010 (the field takes what it was stored as)
         if rule.page_key is None:
             rule.is_page_alone = False
         rule.swept_at, rule.broken_reason = None, ""
