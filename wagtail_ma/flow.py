@@ -242,6 +242,7 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: fit.sweep_due(now=now))
     segments = stages.do(lambda: refresh.refresh_due(now=now))
     stages.do(defaults.ensure)
+    stages.do(lambda: exclusions.follow_companies(now=now))
     stages.do(lambda: exclusions.review(now=now))
     stages.do(lambda: hot.run_due(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))

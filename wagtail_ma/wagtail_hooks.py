@@ -12,6 +12,8 @@ from wagtail import hooks
 from wagtail.snippets.models import register_snippet
 
 from wagtail_ma.admin import page_panel, userbar
+from wagtail_ma.admin.exclusions import ExclusionRuleViewSet
+from wagtail_ma.admin.hot_definitions import HotDefinitionViewSet
 from wagtail_ma.admin.mails import MailViewSet
 from wagtail_ma.admin.menu import MarketingGroup
 from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
@@ -33,6 +35,8 @@ def register_viewsets() -> list[Any]:
         MarketingGroup(),
         SegmentChooserViewSet("wagtail_ma_segment_chooser"),
         StoredSegmentChooserViewSet("wagtail_ma_stored_segment_chooser"),
+        HotDefinitionViewSet(),
+        ExclusionRuleViewSet(),
         PageClassViewSet(),
         TopicViewSet(),
     ]

@@ -6,8 +6,10 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.viewsets.base import ViewSetGroup
 
 from wagtail_ma.admin.channels import ChannelRuleViewSet
+from wagtail_ma.admin.exclusions import ExcludedViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
+from wagtail_ma.admin.hot_leads import HotLeadsViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.interests import InterestsViewSet
 from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
@@ -30,8 +32,10 @@ class MarketingGroup(ViewSetGroup):
     submenu_hook = "register_wagtail_ma_menu_item"
     items = (
         OverviewViewSet,
+        HotLeadsViewSet,
         VisitorViewSet,
         InterestsViewSet,
+        ExcludedViewSet,
         IdentificationViewSet,
         PageReportViewSet,
         SegmentViewSet,
