@@ -20,9 +20,15 @@ def facts_of(request: HttpRequest, *, now: datetime) -> RequestFacts:
         referrer=request.headers.get("Referer", ""),
         user_agent=request.headers.get("User-Agent", ""),
         language=_language(request.headers.get("Accept-Language", "")),
-        country=country.strip().upper(),
+        country=_country(country),
         is_logged_in=_log_in_of(request),
     )
+
+
+def _country(header: str) -> str:
+    """Two capital letters; "" for what is no country: Tor's exits (T1) and unknown addresses (XX)."""
+    code = header.strip().upper()
+    return code if len(code) == 2 and code.isascii() and code.isalpha() and code != "XX" else ""
 
 
 def _language(header: str) -> str:
