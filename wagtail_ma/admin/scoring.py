@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import swapper
 from django.db.models import Min
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -90,7 +91,23 @@ class PreviewMixin:
 
 
 class ScoringRuleCreateView(PreviewMixin, generic.CreateView):
-    """A new rule."""
+    """A new rule; from the editor of a page (``?page=12``) one for its views."""
+
+    def get_initial(self) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_initial()
+        page_id = self.request.GET.get("page", "")
+        if page_id.isascii() and page_id.isdigit() and len(page_id) < 10:
+            page = swapper.load_model("wagtailcore", "Page").objects.filter(pk=int(page_id)).first()
+            if page is not None:
+                initial |= {
+                    "name": (_("“%(page)s” viewed") % {"page": page.title})[:120],
+                    "kind": ScoringRule.Kind.PAGE_VIEW,
+                    "page": page.pk,
+                    "is_page_alone": True,
+                    "points": 5,
+                    "max_per_day": 1,
+                }
+        return initial
 
 
 class ScoringRuleCopyView(PreviewMixin, generic.CopyView):

@@ -57,7 +57,7 @@ def activity_objects() -> list[tuple[str, Any]]:
     gated = get_document_model().objects.filter(pk__in=GatedDocument.objects.values("document_id"))
     documents = [(f"document:{pk}", title) for pk, title in gated.values_list("pk", "title")]
     mails = [(f"mail:{pk}", name) for pk, name in Mail.objects.values_list("pk", "name")]
-    groups = [(_("Forms"), forms_), (_("Documents"), documents), (_("Mails"), mails)]
+    groups = [(_("Forms"), forms_), (_("Gated documents"), documents), (_("Mails"), mails)]
     return [("", _("any"))] + [(label, found) for label, found in groups if found]
 
 

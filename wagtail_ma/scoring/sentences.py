@@ -7,7 +7,7 @@ from typing import Any
 import swapper
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.sentences import sentence as tree_sentence
@@ -71,7 +71,7 @@ def _where(rule: ScoringRule) -> str:
         parts.append(_("a page of the class “%(name)s”") % {"name": rule.page_class})
     if rule.topic:
         parts.append(_("a page about “%(name)s”") % {"name": rule.topic})
-    return _(", ").join(parts)
+    return pgettext("between what a scoring rule looks at", ", ").join(parts)
 
 
 def _details(rule: ScoringRule) -> list[str]:
