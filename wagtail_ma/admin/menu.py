@@ -16,6 +16,7 @@ from wagtail_ma.admin.interests import InterestsViewSet
 from wagtail_ma.admin.leads import LeadFieldViewSet, LeadViewSet
 from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
+from wagtail_ma.admin.networks import NetworkViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
 from wagtail_ma.admin.page_classes import PageLabelViewSet
 from wagtail_ma.admin.page_report import PageReportViewSet
@@ -45,6 +46,7 @@ class MarketingGroup(ViewSetGroup):
         SegmentViewSet,
         PageLabelViewSet,
         ChannelRuleViewSet,
+        NetworkViewSet,
         ScoringRuleViewSet,
         LeadFormViewSet,
         LeadFieldViewSet,
