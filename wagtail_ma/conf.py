@@ -34,9 +34,9 @@ class Conf:
 
     @property
     def CONSENT(self) -> str:
-        """When visitors are recorded with an identifier: ``"off"`` (always, the default) or
-        ``"opt-in"`` (only after ``ma.consent(true)``; before that nothing is sent)."""
-        return self._get("CONSENT", "off")
+        """When visitors are recorded with an identifier: ``"opt_out"`` (unless they refuse, the default)
+        or ``"opt_in"`` (only after ``ma.consent(true)``; before that nothing is sent)."""
+        return self._get("CONSENT", "opt_out")
 
     @property
     def TRACKING(self) -> str:
@@ -158,6 +158,18 @@ class Conf:
         return self._get("COUNTRY_HEADER", "")
 
     @property
+    def IDENTIFY_LOGINS(self) -> bool:
+        """Whether people who log in to the site are identified by the address of their account. Needs
+        ``wagtail_ma.web.host.IdentityMiddleware``."""
+        return self._get("IDENTIFY_LOGINS", False)
+
+    @property
+    def SELF_SERVICE(self) -> bool:
+        """Whether visitors may get and erase their own data at ``…/privacy/``, by a link that is
+        mailed to their address."""
+        return self._get("SELF_SERVICE", True)
+
+    @property
     def REGION_HEADER(self) -> str:
         """Name of the request header in which your proxy tells the visitor's region (prefecture), for
         example ``"CF-Region-Code"``; under the same condition."""
@@ -252,6 +264,8 @@ KEYS: dict[str, type] = {
     "PAGE_PANEL": bool,
     "PERSONALISATION": str,
     "COUNTRY_HEADER": str,
+    "IDENTIFY_LOGINS": bool,
+    "SELF_SERVICE": bool,
     "REGION_HEADER": str,
     "GEOIP_DATABASE": str,
     "TRUSTED_PROXIES": list,
