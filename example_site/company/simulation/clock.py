@@ -14,7 +14,7 @@ from .acts import Browser
 from .characters import Outing, Person
 
 # How often the worker runs in simulated time.
-TICK = timedelta(hours=2)
+TICK = timedelta(hours=4)
 
 Act = Callable[[datetime], None]
 
