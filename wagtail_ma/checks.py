@@ -11,6 +11,8 @@ from django.urls import NoReverseMatch, reverse
 
 from wagtail_ma.conf import KEYS, conf
 
+MIDDLEWARE = "wagtail_ma.web.host.IdentityMiddleware"
+
 
 @register(Tags.compatibility)
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -37,8 +39,8 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def _check_values() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if conf.CONSENT not in ("off", "opt-in"):
-        found.append(Error("WAGTAIL_MA['CONSENT'] must be 'off' or 'opt-in'.", id="wagtail_ma.E004"))
+    if conf.CONSENT not in ("opt_out", "opt_in"):
+        found.append(Error("WAGTAIL_MA['CONSENT'] must be 'opt_out' or 'opt_in'.", id="wagtail_ma.E004"))
     if conf.TRACKING not in ("script", "server"):
         found.append(Error("WAGTAIL_MA['TRACKING'] must be 'script' or 'server'.", id="wagtail_ma.E006"))
     if conf.RECORDING not in ("direct", "buffered", "redis"):
@@ -53,6 +55,9 @@ def _check_values() -> list[CheckMessage]:
     if conf.HALF_LIFE_DAYS < 7:
         found.append(Error("WAGTAIL_MA['HALF_LIFE_DAYS'] must be at least 7.", id="wagtail_ma.E005"))
     found += _check_grades()
+    if conf.IDENTIFY_LOGINS and MIDDLEWARE not in settings.MIDDLEWARE:
+        hint = f"Add {MIDDLEWARE!r} to MIDDLEWARE, behind the one for sessions."
+        found.append(Error("IDENTIFY_LOGINS needs a middleware.", hint=hint, id="wagtail_ma.E013"))
     return found
 
 

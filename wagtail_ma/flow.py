@@ -33,6 +33,7 @@ from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import (
     activities,
     counts,
+    networks,
     one_statement,
     page_classes,
     pages,
@@ -117,8 +118,9 @@ def record_hit(hit: Hit, *, now: datetime) -> Recorded:
         try:
             return _record(hit, now=now)
         except IntegrityError:
-            # A page that this process remembered has been deleted meanwhile.
+            # A page or a network that this process remembered has been deleted meanwhile.
             pages.forget()
+            networks.forget()
             return _record(hit, now=now)
     except Repeated as repetition:
         return _record_again(hit, repetition, now=now)

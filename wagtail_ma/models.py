@@ -46,6 +46,7 @@ from wagtail_ma.segments.models import Membership, PastMembership, Segment, Segm
 from wagtail_ma.tracking.models import (
     Activity,
     ChannelRule,
+    Network,
     PageClass,
     PageCount,
     PageDay,
@@ -90,6 +91,7 @@ __all__ = [
     "MailVersion",
     "Marking",
     "Membership",
+    "Network",
     "PastMembership",
     "MergeProposal",
     "News",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.core.durations import spoken
-from wagtail_ma.people.models import Visitor
+from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.reports import charts
 from wagtail_ma.reports.ranked import decorate, score_line
 from wagtail_ma.reports.timeline import ACTIVITY_LABELS
@@ -76,6 +76,7 @@ def details(visitor: Visitor, *, now: datetime) -> dict[str, Any]:
         "enrolments": Enrolment.objects.filter(visitor=visitor)
         .select_related("scenario")
         .order_by("-entered_at"),
+        "attributes": _attributes(getattr(visitor, "lead", None)),
         "exclusion": exclusions.reason_label(visitor.excluded_reason, exclusions.rule_names())
         if visitor.excluded_reason
         else "",
@@ -206,6 +207,14 @@ def _interests(visitor_id: int, *, now: datetime, model: ScoringModel | None) ->
         "concerns": [shown(each) for each in found.concerns],
         "is_focused": found.is_focused,
     }
+
+
+def _attributes(lead: Lead | None) -> list[tuple[str, Any]]:
+    """Label and value of the editor's own lead fields that have one."""
+    if lead is None or not lead.attributes:
+        return []
+    fields = LeadField.objects.filter(key__in=lead.attributes)
+    return [(field.label, lead.attributes[field.key]) for field in fields]
 
 
 def _entry(row: scores.Row, names: dict[tuple[str, int], str]) -> dict[str, Any]:
