@@ -51,11 +51,11 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
 
     def _visitor(self, visitor_id: int) -> Visitor:
         """The visitor; whoever was merged away leads to the person they became."""
-        visitor = Visitor.objects.select_related("lead").filter(pk=visitor_id).first()
+        visitor = Visitor.objects.select_related("lead__company", "lead__owner").filter(pk=visitor_id).first()
         seen: set[int] = set()
         while visitor is not None and visitor.merged_into_id and visitor.pk not in seen:
             seen.add(visitor.pk)
-            visitor = Visitor.objects.select_related("lead").get(pk=visitor.merged_into_id)
+            visitor = Visitor.objects.select_related("lead__company", "lead__owner").get(pk=visitor.merged_into_id)
         if visitor is None:
             raise Http404
         return visitor
