@@ -55,7 +55,9 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
         seen: set[int] = set()
         while visitor is not None and visitor.merged_into_id and visitor.pk not in seen:
             seen.add(visitor.pk)
-            visitor = Visitor.objects.select_related("lead__company", "lead__owner").get(pk=visitor.merged_into_id)
+            visitor = Visitor.objects.select_related("lead__company", "lead__owner").get(
+                pk=visitor.merged_into_id
+            )
         if visitor is None:
             raise Http404
         return visitor
