@@ -23,13 +23,14 @@ from wagtail.admin.views import generic
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.base import ViewSet
+from wagtail.log_actions import log
 from wagtail.permissions import policy_registry
 
 from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.forms.models import LeadForm
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import merge
-from wagtail_ma.people.models import Identity, IdentityLink, Lead
+from wagtail_ma.people import merge, proposals
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal
 from wagtail_ma.reports.timeline import METHOD_LABELS
 
 NAMED = Q(identity__kind=Identity.Kind.EMAIL)
@@ -193,7 +194,7 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            merge.undo(self.link, now=timezone.now())
+            self._undo()
         except merge.CannotUndo:
             messages.error(request, _("Later steps build on this one: undo those first."))
         else:
@@ -203,6 +204,18 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
                 _("The browser stands for itself again. Scores and segments follow within seconds."),
             )
         return redirect("wagtail_ma_identifications:index")
+
+    def _undo(self) -> None:
+        now, user = timezone.now(), self.request.user
+        if proposal_id := self.link.evidence.get("proposal"):
+            # One step of a merge of two persons: they are taken apart as a whole.
+            proposal = MergeProposal.objects.filter(pk=proposal_id).first()
+            if proposal is None:
+                raise merge.CannotUndo("the merge is not known any more")
+            proposals.undo(proposal, user_id=user.pk, now=now)
+        else:
+            merge.undo(self.link, now=now)
+        log(self.link.to_visitor, "wagtail_ma.merge", user=user, data={"what": "undone"})
 
 
 class IdentificationViewSet(ViewSet):
