@@ -12,6 +12,7 @@ from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
 from wagtail_ma.admin.hot_leads import HotLeadsViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
+from wagtail_ma.admin.interests import InterestsViewSet
 from wagtail_ma.admin.leads import LeadFieldViewSet, LeadViewSet
 from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
@@ -37,6 +38,7 @@ class MarketingGroup(ViewSetGroup):
         OverviewViewSet,
         HotLeadsViewSet,
         VisitorViewSet,
+        InterestsViewSet,
         LeadViewSet,
         CompanyViewSet,
         ExcludedViewSet,
