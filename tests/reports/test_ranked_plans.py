@@ -57,9 +57,7 @@ def test_active__first_and_any_other_page__read_the_rank_index_and_sort_nothing(
         assert "Sort" not in plan
 
 
-def test_hot__among_many_that_are_over__read_by_index(
-    now: datetime, visitors: list[Visitor]
-) -> None:
+def test_hot__among_many_that_are_over__read_by_index(now: datetime, visitors: list[Visitor]) -> None:
     definition = HotDefinition.objects.create(name="x", kind="score")
     HotEntry.objects.bulk_create(
         HotEntry(
