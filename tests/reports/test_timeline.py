@@ -14,7 +14,7 @@ from wagtail_ma.messaging.models import Delivery
 from wagtail_ma.people.identify import identify
 from wagtail_ma.reports.timeline import _step_row, timeline
 from wagtail_ma.scenarios.models import Enrolment, StepRun
-from wagtail_ma.tracking.models import Visit
+from wagtail_ma.tracking.models import Network, Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -81,3 +81,13 @@ def test_step_row__kind_and_outcome__in_words(kind: str, outcome: str, detail: s
 def test_left_because__reason__in_words_unless_finished(status: str, reason: str, words: str) -> None:
     with override("en"):
         assert Enrolment(status=status, left_reason=reason).left_because == words
+
+
+def test_visit__whose_address_told_a_place_and_a_firm__shows_both_as_a_guess(now: datetime) -> None:
+    identity = make_browser(now=now)
+    network = Network.objects.create(name="Specimen Foods", ranges="203.0.113.0/24")
+    fields = {"medium": "direct", "country": "JP", "region": "JP-13", "network": network}
+    Visit.objects.create(identity=identity, visitor=identity.visitor, started_at=now, last_at=now, **fields)
+    with override("en"):
+        [row] = timeline(identity.visitor_id).rows
+    assert "probably from Tokyo, Specimen Foods" in row.detail

@@ -20,6 +20,7 @@ from wagtail_ma.reports.channels import CHANNEL_LABELS
 from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import StepRun
 from wagtail_ma.tracking.models import Activity, PageView, Visit
+from wagtail_ma.tracking.regions import name_of as region_name
 from wagtail_ma.tracking.visit_facts import DEVICES
 
 ACTIVITY_LABELS = {
@@ -163,8 +164,16 @@ def _view_detail(view: PageView) -> str:
 def _visit_row(visit: Visit) -> Row:
     channel = CHANNEL_LABELS.get(visit.medium, visit.medium)
     device = DEVICE_LABELS.get(visit.device, visit.device)
-    detail = " · ".join(str(part) for part in (channel, visit.source, visit.campaign, device) if part)
+    parts = (channel, visit.source, visit.campaign, device, _guess(visit))
+    detail = " · ".join(str(part) for part in parts if part)
     return Row(at=visit.started_at, kind="visit", pk=visit.pk, icon="globe", title=_("Visit"), detail=detail)
+
+
+def _guess(visit: Visit) -> str:
+    """Where a visit came from, as far as its address told: a guess, and called one."""
+    place = region_name(visit.region) or visit.country
+    known = [place, visit.network.name if visit.network else ""]
+    return _("probably from %(places)s") % {"places": ", ".join(filter(None, known))} if any(known) else ""
 
 
 def _activity_row(activity: Activity) -> Row:
@@ -218,7 +227,7 @@ SOURCES = [
     Source("mail", _of(Delivery, "mail"), "created_at", _delivery_row),
     Source("step", _of(StepRun, "enrolment__scenario", by="enrolment__visitor_id"), "at", _step_row),
     Source("view", _of(PageView, "tracked_page"), "at", _view_row),
-    Source("visit", _of(Visit), "started_at", _visit_row),
+    Source("visit", _of(Visit, "network"), "started_at", _visit_row),
 ]
 
 KINDS = {
