@@ -27,6 +27,8 @@ def form(**changes):
         "activity_kind": "download",
         "segment": "",
         "again": "once",
+        "again_days": "90",
+        "priority": "0",
         "steps-count": "1",
         "steps-0-deleted": "",
         "steps-0-order": "0",

@@ -8,6 +8,7 @@ from wagtail.admin.viewsets.base import ViewSetGroup
 from wagtail_ma.admin.channels import ChannelRuleViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
+from wagtail_ma.admin.goals import GoalViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.mail_settings import MailTopicViewSet, SendingRulesViewSet
 from wagtail_ma.admin.mails import SenderProfileViewSet
@@ -16,6 +17,7 @@ from wagtail_ma.admin.page_classes import PageLabelViewSet
 from wagtail_ma.admin.page_report import PageReportViewSet
 from wagtail_ma.admin.scoring import ScoringRuleViewSet
 from wagtail_ma.admin.segments import SegmentViewSet
+from wagtail_ma.admin.tasks import TaskViewSet
 from wagtail_ma.admin.visitors import VisitorViewSet
 
 
@@ -36,6 +38,8 @@ class MarketingGroup(ViewSetGroup):
         PageLabelViewSet,
         ChannelRuleViewSet,
         ScoringRuleViewSet,
+        TaskViewSet,
+        GoalViewSet,
         LeadFormViewSet,
         GatedDocumentViewSet,
         SenderProfileViewSet,

@@ -11,7 +11,14 @@ from wagtail.admin.menu import MenuItem
 from wagtail.permissions import policy_registry
 
 # What a group may be given in Wagtail's own group editor, beside what the viewsets register.
-CODENAMES = ["view_visitor", "view_lead", "change_lead", "export_lead", "view_delivery", "view_enrolment"]
+CODENAMES = [
+    "view_visitor",
+    "view_lead",
+    "change_lead",
+    "export_lead",
+    "view_delivery",
+    "view_enrolment",
+]
 
 
 def permissions() -> QuerySet[Permission]:

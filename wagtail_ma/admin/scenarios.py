@@ -17,7 +17,14 @@ from django.utils.translation import gettext_lazy
 from django.views.generic import View
 from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
-from wagtail.admin.panels import FieldPanel, HelpPanel, MultiFieldPanel, ObjectList, PublishingPanel
+from wagtail.admin.panels import (
+    FieldPanel,
+    FieldRowPanel,
+    HelpPanel,
+    MultiFieldPanel,
+    ObjectList,
+    PublishingPanel,
+)
 from wagtail.admin.ui.tables import Column, NumberColumn, StatusTagColumn, TitleColumn
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.permissions import policy_registry
@@ -45,9 +52,9 @@ class ScenarioForm(WagtailAdminModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         # What the other way of starting asked for is not kept.
-        if cleaned.get("entry") == Scenario.Entry.SEGMENT:
+        if cleaned.get("entry") != Scenario.Entry.ACTIVITY:
             cleaned["activity_kind"] = ""
-        elif cleaned.get("entry") == Scenario.Entry.ACTIVITY:
+        if cleaned.get("entry") not in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT):
             cleaned["segment"] = None
         return cleaned
 
@@ -62,6 +69,10 @@ def starts_when(scenario: Scenario) -> str:
     """What lets people in, in words."""
     if scenario.entry == Scenario.Entry.SEGMENT:
         return _("Somebody enters the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
+    if scenario.entry == Scenario.Entry.SEGMENT_LEFT:
+        return _("Somebody leaves the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
+    if scenario.entry == Scenario.Entry.BY_HAND:
+        return _("Only by hand, or by a step of another scenario")
     label = dict(ACTIVITY_KINDS).get(scenario.activity_kind, scenario.activity_kind)
     return _("Somebody: %(activity)s") % {"activity": label}
 
@@ -260,12 +271,21 @@ class ScenarioViewSet(SnippetViewSet):
                     ),
                     FieldPanel(
                         "segment",
-                        help_text=gettext_lazy("Those who are in it already do not start."),
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT),
+                        help_text=gettext_lazy("Only who enters or leaves it from now on starts."),
+                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
                     ),
                     FieldPanel("again"),
+                    FieldPanel("again_days", attrs=shown_if("again", Scenario.Again.AFTER_DAYS)),
                 ],
                 heading=gettext_lazy("Start"),
+            ),
+            MultiFieldPanel(
+                [FieldPanel("goal"), FieldPanel("exit_segment")],
+                heading=gettext_lazy("Goal and exit"),
+            ),
+            MultiFieldPanel(
+                [FieldRowPanel([FieldPanel("group"), FieldPanel("priority")])],
+                heading=gettext_lazy("Beside other scenarios"),
             ),
             FieldPanel("steps"),
             PublishingPanel(),

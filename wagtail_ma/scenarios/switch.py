@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from wagtail_ma.scenarios.models import Enrolment, Scenario
 
@@ -26,13 +27,27 @@ def resume(scenario: Scenario, *, now: datetime) -> None:
         scenario.active_since = now
 
 
+def take_out(scenario_id: int, visitor_ids: Sequence[int], *, reason: str, now: datetime) -> int:
+    """Take these visitors out of a scenario.
+
+    :param reason: kept with each enrolment, at most 120 characters.
+    :returns: how many were inside.
+    """
+    inside = Enrolment.objects.filter(scenario_id=scenario_id, visitor_id__in=visitor_ids)
+    return _leave(inside, reason=reason, now=now)
+
+
 def stop(scenario: Scenario, *, now: datetime, reason: str) -> int:
     """Take everybody out who is inside. Mails already queued still go.
 
     :param reason: kept with each enrolment, at most 120 characters.
     :returns: how many left.
     """
-    return Enrolment.objects.filter(scenario=scenario, status=Enrolment.Status.ACTIVE).update(
+    return _leave(Enrolment.objects.filter(scenario=scenario), reason=reason, now=now)
+
+
+def _leave(enrolments: QuerySet[Enrolment], *, reason: str, now: datetime) -> int:
+    return enrolments.filter(status=Enrolment.Status.ACTIVE).update(
         status=Enrolment.Status.EXITED,
         left_at=now,
         left_reason=reason[:120],
