@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 LARGE = 1_000_000
@@ -203,6 +205,7 @@ def main() -> None:
 def _measure(visitors: int, rounds: int) -> list[tuple[str, int, float, float]]:
     from urllib.parse import urlsplit
 
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "example_site"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.site_settings")
     os.environ["WAGTAIL_MA_DATABASE"] = urlsplit(POSTGRES)._replace(path=f"/{DATABASE}").geturl()
     import django

@@ -45,6 +45,16 @@ class WagtailMAConfig(AppConfig):
             ):
                 _import_if_there(f"wagtail_ma.{domain}.{part}")
         autodiscover_modules("wagtail_ma_plugins")
+        _listen()
+
+
+def _listen() -> None:
+    """To the host's own signals only; nothing of ours talks by signals."""
+    from django.contrib.auth.signals import user_logged_in
+
+    host = import_module("wagtail_ma.web.host")
+    host.address_given.connect(host.on_address_given, dispatch_uid="wagtail_ma")
+    user_logged_in.connect(host.on_logged_in, dispatch_uid="wagtail_ma")
 
 
 def _import_if_there(dotted: str) -> None:

@@ -11,6 +11,8 @@ from django.urls import NoReverseMatch, reverse
 
 from wagtail_ma.conf import KEYS, conf
 
+MIDDLEWARE = "wagtail_ma.web.host.IdentityMiddleware"
+
 
 @register(Tags.compatibility)
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -53,6 +55,9 @@ def _check_values() -> list[CheckMessage]:
     if conf.HALF_LIFE_DAYS < 7:
         found.append(Error("WAGTAIL_MA['HALF_LIFE_DAYS'] must be at least 7.", id="wagtail_ma.E005"))
     found += _check_grades()
+    if conf.IDENTIFY_LOGINS and MIDDLEWARE not in settings.MIDDLEWARE:
+        hint = f"Add {MIDDLEWARE!r} to MIDDLEWARE, behind the one for sessions."
+        found.append(Error("IDENTIFY_LOGINS needs a middleware.", hint=hint, id="wagtail_ma.E013"))
     return found
 
 

@@ -158,6 +158,36 @@ class Conf:
         return self._get("COUNTRY_HEADER", "")
 
     @property
+    def IDENTIFY_LOGINS(self) -> bool:
+        """Whether people who log in to the site are identified by the address of their account. Needs
+        ``wagtail_ma.web.host.IdentityMiddleware``."""
+        return self._get("IDENTIFY_LOGINS", False)
+
+    @property
+    def SELF_SERVICE(self) -> bool:
+        """Whether visitors may get and erase their own data at ``…/privacy/``, by a link that is
+        mailed to their address."""
+        return self._get("SELF_SERVICE", True)
+
+    @property
+    def REGION_HEADER(self) -> str:
+        """Name of the request header in which your proxy tells the visitor's region (prefecture), for
+        example ``"CF-Region-Code"``; under the same condition."""
+        return self._get("REGION_HEADER", "")
+
+    @property
+    def GEOIP_DATABASE(self) -> str:
+        """Path of a local database (MaxMind's format, ``.mmdb``) that tells country and region of an
+        address where no header does. Empty: none."""
+        return str(self._get("GEOIP_DATABASE", ""))
+
+    @property
+    def TRUSTED_PROXIES(self) -> list[str]:
+        """Addresses and networks (CIDR) of your own proxies, ``"unix"`` for a socket. What they say in
+        ``X-Forwarded-For`` is believed, what anybody else says there is not. Empty: nobody."""
+        return list(self._get("TRUSTED_PROXIES", []))
+
+    @property
     def MAIL_SENDING(self) -> bool:
         """Whether mail leaves at all; ``False`` on a copy for tests. What waits stays where it is."""
         return self._get("MAIL_SENDING", True)
@@ -234,6 +264,11 @@ KEYS: dict[str, type] = {
     "PAGE_PANEL": bool,
     "PERSONALISATION": str,
     "COUNTRY_HEADER": str,
+    "IDENTIFY_LOGINS": bool,
+    "SELF_SERVICE": bool,
+    "REGION_HEADER": str,
+    "GEOIP_DATABASE": str,
+    "TRUSTED_PROXIES": list,
     "MAIL_SENDING": bool,
     "MAIL_ALLOWLIST": list,
     "MAIL_CONNECTIONS": int,

@@ -33,6 +33,7 @@ from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import (
     activities,
     counts,
+    networks,
     one_statement,
     page_classes,
     pages,
@@ -117,8 +118,9 @@ def record_hit(hit: Hit, *, now: datetime) -> Recorded:
         try:
             return _record(hit, now=now)
         except IntegrityError:
-            # A page that this process remembered has been deleted meanwhile.
+            # A page or a network that this process remembered has been deleted meanwhile.
             pages.forget()
+            networks.forget()
             return _record(hit, now=now)
     except Repeated as repetition:
         return _record_again(hit, repetition, now=now)
@@ -242,6 +244,7 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: fit.sweep_due(now=now))
     segments = stages.do(lambda: refresh.refresh_due(now=now))
     stages.do(defaults.ensure)
+    stages.do(lambda: exclusions.follow_companies(now=now))
     stages.do(lambda: exclusions.review(now=now))
     stages.do(lambda: hot.run_due(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))

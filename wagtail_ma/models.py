@@ -48,6 +48,7 @@ from wagtail_ma.segments.models import Membership, PastMembership, Segment, Segm
 from wagtail_ma.tracking.models import (
     Activity,
     ChannelRule,
+    Network,
     PageClass,
     PageCount,
     PageDay,
@@ -93,6 +94,7 @@ __all__ = [
     "MailVersion",
     "Marking",
     "Membership",
+    "Network",
     "PastMembership",
     "MergeProposal",
     "News",

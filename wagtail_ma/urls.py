@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from wagtail_ma.web import confirmations, downloads, forms, hits, mail, mail_archive, slots
+from wagtail_ma.web import confirmations, downloads, forms, hits, mail, mail_archive, privacy, slots
 
 app_name = "wagtail_ma"
 
@@ -19,6 +19,9 @@ urlpatterns = [
     path("form/confirm/<str:token>/", confirmations.confirm, name="form_confirm"),
     # A gated document by signed link.
     path("download/<str:token>/", downloads.download, name="download"),
+    # What is known of oneself: asked for by mail, then shown, taken along or erased.
+    path("privacy/", privacy.ask, name="privacy"),
+    path("privacy/<str:token>/", privacy.mine, name="privacy_mine"),
     # Mail: a tracked link, unsubscribing.
     path("m/c/<str:token>", mail.click, name="mail_click"),
     path("m/t/", mail.follow, name="mail_follow"),

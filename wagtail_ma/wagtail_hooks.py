@@ -12,6 +12,9 @@ from wagtail import hooks
 from wagtail.snippets.models import register_snippet
 
 from wagtail_ma.admin import page_panel, userbar
+from wagtail_ma.admin.companies import CompanyChooserViewSet
+from wagtail_ma.admin.exclusions import ExclusionRuleViewSet
+from wagtail_ma.admin.hot_definitions import HotDefinitionViewSet
 from wagtail_ma.admin.mails import MailViewSet
 from wagtail_ma.admin.menu import MarketingGroup
 from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
@@ -32,7 +35,10 @@ def register_viewsets() -> list[Any]:
     return [
         MarketingGroup(),
         SegmentChooserViewSet("wagtail_ma_segment_chooser"),
+        CompanyChooserViewSet("wagtail_ma_company_chooser"),
         StoredSegmentChooserViewSet("wagtail_ma_stored_segment_chooser"),
+        HotDefinitionViewSet(),
+        ExclusionRuleViewSet(),
         PageClassViewSet(),
         TopicViewSet(),
     ]
@@ -84,6 +90,11 @@ def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.view_lead", _("View lead"), _("Looked at the page of a lead"))
     actions.register_action("wagtail_ma.mail_test", _("Test a mail"), _("Sent a test of the mail"))
     actions.register_action("wagtail_ma.send", _("Send a mail"), _("Sent the mail, or held its sending"))
+    actions.register_action("wagtail_ma.view_company", _("View company"), _("Looked at a company"))
+    actions.register_action("wagtail_ma.own_data", _("Own data"), _("The person took their data along"))
+    actions.register_action("wagtail_ma.own_erasure", _("Own erasure"), _("The person erased their data"))
+    actions.register_action("wagtail_ma.erase", _("Erase"), _("Erased a person"))
+    actions.register_action("wagtail_ma.merge", _("Merge"), _("Decided whether two people are one"))
     actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))
 
 

@@ -17,10 +17,11 @@ from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.scenarios.publish import publish
 from wagtail_ma.scoring.defaults import ensure_default_rules
-from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.segments.models import Segment
+from wagtail_ma.tracking import page_classes
+from wagtail_ma.tracking.models import PageClass, PageLabel, Topic
 
-from .content.marketing import FORMS, MAILS, QUESTIONS, SCENARIO_NAME, SEGMENTS, SENDER
+from .content.marketing import FORMS, LABELS, MAILS, QUESTIONS, SCENARIO_NAME, SEGMENTS, SENDER, TOPICS
 from .models import HomePage, WhitepaperPage
 from .simulation.forms import form_name
 
@@ -44,20 +45,27 @@ def load_marketing(*, now: datetime, say: Say = print) -> None:
         return
     say("Forms, segments, scoring rules, mails and a scenario ...")
     pages = pages_by_path()
+    load_labels(pages)
     with translation.override("ja"):
         ensure_default_rules()
-        ScoringRule.objects.create(
-            name="料金ページを見た",
-            kind=ScoringRule.Kind.PAGE_VIEW,
-            page_key=pages["ja", "pricing"].translation_key,
-            points=10,
-            max_per_day=1,
-        )
     load_forms()
     segments = load_segments(pages)
     mails = load_mails(pages)
     load_scenario(mails, segments, now=now)
     load_groups()
+
+
+def load_labels(pages: dict[tuple[str, str], Page]) -> None:
+    """Which pages are prices, cases, articles …, and what they speak of."""
+    page_classes.ensure_built_in()
+    topics = {name: Topic.objects.create(name=name, kind=kind) for name, kind in TOPICS.items()}
+    for path, (class_key, names) in LABELS.items():
+        label = PageLabel.objects.create(
+            translation_key=pages["ja", path].translation_key,
+            page_class=PageClass.objects.get(key=class_key),
+        )
+        label.topics.set([topics[name] for name in names])
+    page_classes.mark()
 
 
 def load_forms() -> None:

@@ -13,7 +13,7 @@ from wagtail.models import Locale, ModelLogEntry
 
 from tests import factories
 from wagtail_ma.core.tokens import mail_token
-from wagtail_ma.messaging import clicks, dispatches, fill, preview, queue, rates, sending
+from wagtail_ma.messaging import clicks, dispatches, fill, instance, opens, preview, queue, rates, sending
 from wagtail_ma.messaging.models import Delivery, Dispatch, Mail, MailTopic, SenderProfile
 from wagtail_ma.messaging.models_of_sending import SendingRules
 from wagtail_ma.segments.models import Membership
@@ -160,6 +160,20 @@ def test_results__numbers_and_people__agree(client, editor, now, mailoutbox):
     assert [(link.label, link.people, link.machine) for link in found.links] == [("Go", 1, 1)]
     listed = client.get(url("results", mail.pk) + "?clicked=true").context["object_list"]
     assert [delivery.pk for delivery in listed] == [sent.pk]
+    opens.record_open(
+        mail_token(fill.OPEN, sent.public_id), method="GET", user_agent=factories.CHROME, now=now
+    )
+    # The people behind each number.
+    for query, number in {
+        "opened=true": 1,
+        "unsubscribed=true": 1,
+        "link=https%3A//example.com/a": 1,
+        "link=https%3A//example.com/b": 0,
+        "reason=no_consent": 1,
+    }.items():
+        page = client.get(f"{url('results', mail.pk)}?{query}")
+        assert len(page.context["object_list"]) == number, query
+    assert page.context["results"].opened == 1
     skipped = client.get(url("results_list", mail.pk) + "?state=skipped").content.decode()
     assert "p0@example.com" in skipped and "has not agreed" in skipped
 
@@ -376,3 +390,22 @@ def test_subscriptions__none_yet__list_says_what_they_are_for(client, editor):
     assert "There are no subscriptions yet" in content
     client.post(reverse("wagtail_ma_mail_topics:add"), {"name": "Seminars", "description": ""})
     assert MailTopic.objects.get().name == "Seminars"
+
+
+def test_rules_of_sending__copied_database__says_so_until_confirmed(client, editor, mailoutbox, now):
+    rules = rates.rules_now()
+    page = reverse("wagtail_ma_sending_rules:edit", args=[rules.pk])
+    assert "copy" not in client.get(page).content.decode()
+    SendingRules.objects.update(fingerprint="of the original")
+    assert "Send mail from here" in client.get(page).content.decode()
+    adopt = reverse("wagtail_ma_sending_rules:adopt")
+    assert client.get(adopt).status_code == 405
+    client.post(adopt)
+    rules.refresh_from_db()
+    assert rules.fingerprint == instance.fingerprint()
+    assert "Send mail from here" not in client.get(page).content.decode()
+    login_with(client, "view_sendingrules")
+    SendingRules.objects.update(fingerprint="of the original")
+    client.post(adopt)
+    rules.refresh_from_db()
+    assert rules.fingerprint == "of the original"

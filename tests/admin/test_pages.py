@@ -19,6 +19,8 @@ from tests.factories import browser, page_hit
 from tests.tracking.test_page_classes import child
 from wagtail_ma import flow
 from wagtail_ma.people.identify import identify
+from wagtail_ma.scoring import rescore
+from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.tracking import page_classes, pages, rollups
 from wagtail_ma.tracking.models import PageClass, PageLabel, Topic, TrackedPage
 
@@ -297,3 +299,44 @@ def test_panel__wagtail_changed_its_registry__editor_works_on(
 
     monkeypatch.delattr(viewsets, "page_viewset_registry")
     page_panel.install()
+
+
+def label_values(page, **changes):
+    return {
+        "page": page.pk,
+        "with_descendants": "on",
+        "page_class": PageClass.objects.get(key="pricing").pk,
+        **changes,
+    }
+
+
+def test_label__points__keep_a_scoring_rule_in_step(admin, home):
+    page_classes.ensure_built_in()
+    page = child(home, "prices")
+    add = reverse("wagtail_ma_page_labels:add")
+    assert admin.post(add, label_values(page, points="7")).status_code == 302
+    rule = ScoringRule.objects.get(page_key=page.translation_key)
+    assert (rule.points, rule.is_page_alone, rule.max_per_day) == (7, False, 1)
+    assert rescore.is_running()
+    edit = reverse("wagtail_ma_page_labels:edit", args=[PageLabel.objects.get().pk])
+    assert admin.get(edit).context["form"]["points"].value() == 7
+    assert "+7" in text(admin.get(reverse("wagtail_ma_page_labels:index")))
+    alone = label_values(page, points="7")
+    del alone["with_descendants"]
+    admin.post(edit, alone)
+    assert ScoringRule.objects.get(page_key=page.translation_key).is_page_alone
+    admin.post(edit, {**alone, "points": ""})
+    assert not ScoringRule.objects.filter(page_key=page.translation_key).exists()
+
+
+def test_page_editor__rule_about_the_page__is_named_and_another_offered(admin, home):
+    page = child(home, "prices")
+    rule = ScoringRule.objects.create(name="Prices seen", kind="page_view", page_key=page.translation_key)
+    shown = text(admin.get(reverse("wagtailadmin_pages:edit", args=[page.pk])))
+    assert reverse("wagtail_ma_scoring:edit", args=[rule.pk]) in shown
+    add = f"{reverse('wagtail_ma_scoring:add')}?page={page.pk}"
+    assert add in shown
+    form = admin.get(add).context["form"]
+    assert form["page"].value() == page.pk
+    assert "viewed" in form["name"].value()
+    assert admin.get(reverse("wagtail_ma_scoring:add") + "?page=x").status_code == 200

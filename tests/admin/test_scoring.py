@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from wagtail_ma.admin.scoring import sentence
+from tests.scoring.history import a_browser, a_view, a_visit, a_visitor
+from wagtail_ma.people.models import Lead
 from wagtail_ma.scoring import rescore
+from wagtail_ma.scoring.award import award
+from wagtail_ma.scoring.current import current_model
 from wagtail_ma.scoring.models import ScoringRule
+from wagtail_ma.scoring.sentences import sentence
 
 pytestmark = pytest.mark.django_db
 
@@ -21,13 +26,16 @@ VALUES = {
     "max_per_day": "",
     "max_total": "3",
     "is_active": "on",
+    "match": "all",
+    "rule-count": "0",
+    "confirmed": "1",
 }
 
 
 def test_add__page_rule__keeps_the_translation_key_and_scores_anew(admin_client, home):
     response = admin_client.post(reverse("wagtail_ma_scoring:add"), {**VALUES, "page": home.pk})
     assert response.status_code == 302, response.context["form"].errors
-    rule = ScoringRule.objects.get()
+    rule = ScoringRule.objects.get(name="Pricing")
     assert rule.page_key == home.translation_key
     assert rule.max_total == 3
     assert rescore.is_running()
@@ -77,7 +85,15 @@ def test_list__rules__are_sentences(admin_client, home):
     assert "A page is read for 60 seconds" in text
 
 
-def test_list__no_rules__says_what_to_do(admin_client, site):
+def test_list__new_installation__has_the_default_rules(admin_client, site):
+    text = admin_client.get(reverse("wagtail_ma_scoring:index")).content.decode()
+    assert "Prices read, for every 30 seconds" in text
+    assert "contains “部長”" in text
+
+
+def test_list__all_rules_deleted__says_what_to_do(admin_client, site, now):
+    current_model(now)
+    ScoringRule.objects.all().delete()
     text = admin_client.get(reverse("wagtail_ma_scoring:index")).content.decode()
     assert "There are no scoring rules" in text
 
@@ -90,3 +106,79 @@ def test_sentence__deleted_page__is_named_as_such(home):
     rule = ScoringRule(name="A", kind="page_view", page_key=home.translation_key)
     home.delete()
     assert "deleted" in sentence(rule)
+
+
+TITLE_RULE = {
+    **VALUES,
+    "name": "Decides",
+    "kind": "holds",
+    "points": "30",
+    "rule-count": "1",
+    "rule-0-deleted": "",
+    "rule-0-order": "0",
+    "rule-0-type": "lead_attribute",
+    "rule-0-id": "",
+    "rule-0-value-attribute": "title",
+    "rule-0-value-operator": "contains",
+    "rule-0-value-text": "director",
+}
+
+
+def test_add__conditions__fit_points_for_whom_they_hold(admin_client, site, now):
+    response = admin_client.post(reverse("wagtail_ma_scoring:add"), TITLE_RULE)
+    assert response.status_code == 302, response.context["form"].errors
+    rule = ScoringRule.objects.get(kind="holds")
+    visitor = a_visitor(now)
+    Lead.objects.create(visitor=visitor, email="a@example.com", title="Director", created_at=now)
+    award([visitor.pk], now=now)
+    assert visitor.score_entries.filter(rule=rule, model__is_current=True).get().points == 30
+
+
+def test_add__conditions_that_ask_for_scores__is_refused(admin_client, site):
+    values = {**TITLE_RULE, "rule-0-type": "score"}
+    values |= {"rule-0-value-comparison": "at_least", "rule-0-value-number": "5"}
+    response = admin_client.post(reverse("wagtail_ma_scoring:add"), values)
+    assert "cannot ask for scores" in str(response.context["form"].errors["rule"])
+
+
+def test_add__not_confirmed__shows_what_would_change_and_saves_nothing(admin_client, site, now):
+    current_model(now)
+    ScoringRule.objects.all().delete()
+    visitor = a_visitor(now)
+    Lead.objects.create(visitor=visitor, email="ann@example.com", family_name="Ann", created_at=now)
+    a_view(a_visit(a_browser(visitor, now), timezone.now()), timezone.now())
+    award([visitor.pk], now=now)
+    values = {**VALUES, "points": "60"}
+    del values["confirmed"]
+    response = admin_client.post(reverse("wagtail_ma_scoring:add"), values)
+    found = response.context["found"]
+    assert (found.hot, found.cool, found.changed) == (1, 0, 1)
+    text = response.content.decode()
+    assert "Ann" in text
+    assert "60.0" in text
+    assert not ScoringRule.objects.exists()
+    assert not rescore.is_running()
+    again = admin_client.post(reverse("wagtail_ma_scoring:add"), {**values, "again": "1"})
+    assert again.context["form"]["points"].value() == "60"
+    kept = dict(response.context["kept"])
+    assert admin_client.post(reverse("wagtail_ma_scoring:add"), {**kept, "confirmed": "1"}).status_code == 302
+    assert ScoringRule.objects.get().points == 60
+
+
+def test_delete__first_look__says_what_would_change(admin_client, site, now):
+    rule = ScoringRule.objects.create(name="View", kind="page_view", points=70)
+    visitor = a_visitor(now)
+    a_view(a_visit(a_browser(visitor, now), timezone.now()), timezone.now())
+    award([visitor.pk], now=now)
+    response = admin_client.get(reverse("wagtail_ma_scoring:delete", args=[rule.pk]))
+    assert response.context["found"].cool == 1
+    assert ScoringRule.objects.filter(pk=rule.pk).exists()
+
+
+def test_list__all_points_from_reading_time__warns(admin_client, site, now):
+    current_model(now)
+    ScoringRule.objects.all().delete()
+    ScoringRule.objects.create(name="Read", kind="engaged", min_seconds=30, points=5)
+    text = admin_client.get(reverse("wagtail_ma_scoring:index")).content.decode()
+    assert "Time alone misleads" in text
+    assert "can give 100 % of all points" in text

@@ -11,6 +11,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from wagtail.blocks import CharBlock, StreamBlock
 from wagtail.images.blocks import ImageChooserBlock
 
@@ -291,6 +292,18 @@ def test_block__nested_in_another__each_decides(page: Any) -> None:
         {"variants": [], "default": [{"type": "inner", "value": personalised()["value"]}]}
     )
     assert "DEFAULT" in outer.render(value, context={"request": RequestFactory().get("/")})
+
+
+def test_block_picker__personalised_block__has_a_preview(
+    page: Any, admin_client: Any, django_assert_num_queries: Any
+) -> None:
+    block = page.body.stream_block.child_blocks["personalised"]
+    assert block.is_previewable
+    url = reverse("wagtailadmin_block_preview")
+    response = admin_client.get(url, {"id": block.definition_prefix})
+    assert response.status_code == 200
+    assert "For everybody else" in response.content.decode()
+    assert "<script" not in response.content.decode() and "<style" not in response.content.decode()
 
 
 def test_migration__personalised_block__needs_nothing_of_ours(capsys: Any) -> None:

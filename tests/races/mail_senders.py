@@ -1,13 +1,15 @@
-"""A nursery of mail senders that are killed again and again: run by test_mail_storm.py.
+"""A nursery of mail senders that are killed again and again: run by the tests of mail here.
 
-    python mail_senders.py DATABASE_NAME SMTP_PORT SEED
+    python mail_senders.py DATABASE_NAME SMTP_PORT SEED [--senders N] [--most-kills N] [--poison EMAIL]
+                           [--connections N]
 
 Loads Django once, forks senders, and kills one of them with SIGKILL every 50 to 250 ms until the
-queue is empty. Prints how many were killed.
+queue is empty. Prints how many were killed, and how many failed by themselves.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import signal
@@ -16,28 +18,26 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-SENDERS = 4
-GIVE_UP_SECONDS = 100
-# A busy machine may never let anybody finish otherwise.
-MOST_KILLS = 30
+GIVE_UP_SECONDS = 400
 
 
-def prepare(database: str, port: int) -> None:
+def prepare(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     import django
     from django.conf import settings
 
-    settings.DATABASES["default"]["NAME"] = database
+    settings.DATABASES["default"]["NAME"] = options.database
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", options.port
+    settings.WAGTAIL_MA = {**settings.WAGTAIL_MA, "MAIL_CONNECTIONS": options.connections}
     django.setup()
 
     from django.core.mail import get_connection
     from django.core.mail.utils import DNS_NAME
     from django.db import connections
 
-    from wagtail_ma.messaging import claiming, sending
+    from wagtail_ma.messaging import claiming, preparing, sending
 
     # Loaded once, not in every newborn sender (no connection is opened here).
     assert connections["default"].vendor
@@ -46,6 +46,15 @@ def prepare(database: str, port: int) -> None:
     # The dead leave their claims behind; nobody wants to wait ten minutes for them here.
     claiming.CLAIM_LEASE = timedelta(seconds=1)
     sending.BATCH = 20
+    if options.poison:
+        real = preparing.Preparer.message
+
+        def deadly(self, delivery, **more):  # type: ignore[no-untyped-def]
+            if delivery.email == options.poison:
+                os._exit(9)
+            return real(self, delivery, **more)
+
+        preparing.Preparer.message = deadly  # type: ignore[method-assign]
 
 
 def send() -> None:
@@ -72,10 +81,10 @@ def fork() -> int:
         os._exit(code)
 
 
-def main(database: str, port: int, seed: int) -> int:
-    prepare(database, port)
-    dice = random.Random(seed)
-    alive = {fork() for _ in range(SENDERS)}
+def main(options: argparse.Namespace) -> int:
+    prepare(options)
+    dice = random.Random(options.seed)
+    alive = {fork() for _ in range(options.senders)}
     kills, is_done, failures = 0, False, 0
     until = time.monotonic() + GIVE_UP_SECONDS
     while alive and time.monotonic() < until:
@@ -85,16 +94,15 @@ def main(database: str, port: int, seed: int) -> int:
             if found:
                 alive.discard(pid)
                 is_done = is_done or status == 0
-                failures += os.WIFEXITED(status) and status != 0
-        if is_done or kills >= MOST_KILLS:
-            continue
-        if alive:
+                failures += os.WIFEXITED(status) and os.WEXITSTATUS(status) not in (0, 9)
+        # A busy machine may never let anybody finish otherwise.
+        if not is_done and alive and kills < options.most_kills:
             victim = dice.choice(sorted(alive))
             os.kill(victim, signal.SIGKILL)
             os.waitpid(victim, 0)
             alive.discard(victim)
             kills += 1
-        while len(alive) < SENDERS:
+        while not is_done and len(alive) < options.senders:
             alive.add(fork())
     for pid in alive:
         os.kill(pid, signal.SIGKILL)
@@ -103,4 +111,12 @@ def main(database: str, port: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("database")
+    parser.add_argument("port", type=int)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--senders", type=int, default=4)
+    parser.add_argument("--most-kills", type=int, default=30)
+    parser.add_argument("--connections", type=int, default=1)
+    parser.add_argument("--poison", default="")
+    sys.exit(main(parser.parse_args()))

@@ -60,7 +60,11 @@ class Person:
     visits: list[VisitFact] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     activities: list[ActivityFact] = field(default_factory=list)
-    lead: dict[str, str] | None = None
+    lead: dict[str, Any] | None = None
+    # (name, flags) of the company; only of leads.
+    company: str | None = None
+    # Values of the editor's own fields; only of leads.
+    attributes: dict[str, Any] = field(default_factory=dict)
     segments: set[str] = field(default_factory=set)
     # (segment, left_at)
     left: list[tuple[str, datetime]] = field(default_factory=list)
@@ -246,6 +250,59 @@ def lead_attribute(person: Person, values: Any, now: datetime) -> bool:
     else:
         has = person.lead[values["attribute"]].translate(LOWER)
     return has == text if values["operator"] == "equals" else text in has
+
+
+def job_function(person: Person, values: Any, now: datetime) -> bool:
+    return person.lead is not None and person.lead["job_function"] == values["function"]
+
+
+def rank(person: Person, values: Any, now: datetime) -> bool:
+    if person.lead is None or person.lead["rank"] is None:
+        return False
+    has, wanted = person.lead["rank"], int(values["rank"])
+    return has == wanted or (values["comparison"] == "at_least" and has < wanted <= 9)
+
+
+# Name and what it is to us.
+COMPANIES = {
+    "Acme KK": {"customer"},
+    "株式会社ÉCOLE": {"competitor"},
+    "Own": {"own"},
+    "Plain acme": set[str](),
+}
+
+
+def company(person: Person, values: Any, now: datetime) -> bool:
+    if person.lead is None or person.company is None:
+        return False
+    fits = values["is"] == "any" or values["is"] in COMPANIES[person.company]
+    wanted = (values["name"] or "").translate(LOWER)
+    return fits and wanted in person.company.translate(LOWER)
+
+
+FIELD_KINDS = {"budget": "number", "renewal": "date", "remark": "text"}
+
+
+def lead_field(person: Person, values: Any, now: datetime) -> bool:
+    name, operator, text = values["field"], values["operator"], values["text"]
+    if person.lead is None or name not in person.attributes:
+        return False
+    has = person.attributes[name]
+    if operator == "filled":
+        return True
+    if FIELD_KINDS[name] == "number":
+        if isinstance(has, (str, list, bool)):
+            return False
+        wanted: Any = float(text)
+    elif not isinstance(has, str):
+        return False
+    else:
+        has, wanted = has.translate(LOWER), text.translate(LOWER)
+        if FIELD_KINDS[name] == "date" and len(has) != 10:
+            return False
+    if operator == "contains":
+        return wanted in has
+    return bool({"equals": has == wanted, "at_least": has >= wanted, "at_most": has <= wanted}[operator])
 
 
 def first_seen(person: Person, values: Any, now: datetime) -> bool:
@@ -451,6 +508,10 @@ def excluded(person: Person, values: Any, now: datetime) -> bool:
 
 
 CONDITIONS = {
+    "job_function": job_function,
+    "rank": rank,
+    "company": company,
+    "lead_field": lead_field,
     "page_type_viewed": page_type_viewed,
     "referrer": referrer,
     "source": source,

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.rules.reference import (
     CLASSES,
+    COMPANIES,
+    FIELD_KINDS,
     HALF_LIFE_DAYS,
     OFFSETS,
     TOPICS,
@@ -47,6 +49,8 @@ class Site:
     topics: dict[str, int]
     forms: dict[str, int]
     documents: dict[str, int]
+    lead_fields: dict[str, int]
+    companies: dict[str, int]
 
     def ids(self, kind: str) -> dict[str, int]:
         """The ids of all objects of a kind, by their name in the reference."""
@@ -59,6 +63,7 @@ class Site:
             "topic": self.topics,
             "form": self.forms,
             "document": self.documents,
+            "lead_field": self.lead_fields,
         }[kind]
 
 
@@ -105,6 +110,9 @@ POINTS = (-2.0, 0.0, 1.0, 5.0, 8.0, 30.0, 60.0)
 EVIDENCE = tuple(value * 2 ** (30 / HALF_LIFE_DAYS) for value in (0.0, 1.0, 5.0, 16.0, 41.0))
 
 
+own_values = st.sampled_from([0, 5, -2, 7.5, "7", "2026-03-31", "2026-12-31", "2027-1-1", "Acme", "É", ["a"]])
+
+
 @st.composite
 def people(draw: Any) -> Person:
     made = draw(st.lists(visits(), max_size=3, unique_by=lambda v: v.started_at))
@@ -128,6 +136,10 @@ def people(draw: Any) -> Person:
             "department": st.sampled_from(TEXTS),
             "title": st.sampled_from(TEXTS),
             "language": st.sampled_from(["ja", "en"]),
+            "postal_code": st.sampled_from(["", "100-0001"]),
+            "address": st.sampled_from(["", "Acme 1-2", "東京都"]),
+            "job_function": st.sampled_from(["", "sales", "executive"]),
+            "rank": st.none() | st.integers(1, 11),
             "email": st.sampled_from(["ann@example.com", "bob@mail.example.com", "acme@acme.example"]),
         }
     )
@@ -147,6 +159,8 @@ def people(draw: Any) -> Person:
         views=seen,
         activities=draw(st.lists(acts, max_size=4)),
         lead=draw(st.none() | lead),
+        company=draw(st.none() | st.sampled_from(list(COMPANIES))),
+        attributes=draw(st.dictionaries(st.sampled_from(list(FIELD_KINDS)), own_values, max_size=3)),
         segments=draw(st.sets(st.sampled_from(["buyers", "readers"]))),
         left=draw(st.lists(st.tuples(st.sampled_from(["buyers", "readers"]), moments), max_size=2)),
         mails=draw(st.lists(sent, max_size=3)),
@@ -176,6 +190,7 @@ OBJECTS = {
     "topic": ["speed", "price"],
     "form": ["enquiry", "brochure"],
     "document": ["paper"],
+    "lead_field": list(FIELD_KINDS),
 }
 # What activities may be about.
 ACTED_ON = ("mail", "form", "document")
@@ -210,10 +225,28 @@ def leaves(keys: list[str]) -> st.SearchStrategy[Any]:
     def of(key: str) -> st.SearchStrategy[Any]:
         condition = facts.get(key)
         assert condition is not None
+        if key == "lead_field":
+            return own_field()
         values = st.fixed_dictionaries({p.name: values_of(p) for p in condition.parameters})
         return values.map(lambda drawn: (key, drawn))
 
     return st.one_of([of(key) for key in keys])
+
+
+def own_field() -> st.SearchStrategy[Any]:
+    """Conditions on the editor's own fields: what goes together depends on the kind."""
+    wanted = {
+        "budget": (["equals", "at_least", "at_most", "filled"], ["0", "5", "-2", "7.5", "7"]),
+        "renewal": (["equals", "at_least", "at_most", "filled"], ["2026-03-31", "2026-12-31"]),
+        "remark": (["equals", "contains", "filled"], ["acme", "É", "7", "2026"]),
+    }
+    some = [
+        st.fixed_dictionaries(
+            {"field": st.just(name), "operator": st.sampled_from(operators), "text": st.sampled_from(texts)}
+        )
+        for name, (operators, texts) in wanted.items()
+    ]
+    return st.one_of(some).map(lambda drawn: ("lead_field", drawn))
 
 
 def trees(leaf: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -262,6 +295,8 @@ def build_site(home: Any) -> Site:
     from tests.testapp.models import ContentPage, OtherPage
     from wagtail_ma.forms.models import LeadForm
     from wagtail_ma.messaging.models import Mail
+    from wagtail_ma.people.models import LeadField
+    from wagtail_ma.people.models_of_companies import Company
     from wagtail_ma.segments.models import Segment
     from wagtail_ma.tracking.models import PageClass, Topic, TrackedPage
 
@@ -307,6 +342,16 @@ def build_site(home: Any) -> Site:
         documents={
             name: get_document_model().objects.create(title=name, file=f"{name}.pdf").pk
             for name in OBJECTS["document"]
+        },
+        lead_fields={
+            key: LeadField.objects.create(key=key, label=key, kind=kind).pk
+            for key, kind in FIELD_KINDS.items()
+        },
+        companies={
+            name: Company.objects.create(
+                name=name, created_at=NOW, **{f"is_{flag}": True for flag in flags}
+            ).pk
+            for name, flags in COMPANIES.items()
         },
         tracked=tracked,
         pages={name: page.pk for name, page in made.items()},
@@ -356,7 +401,13 @@ def save(person: Person, site: Site) -> int:
         for number, act in enumerate(person.activities)
     )
     if person.lead is not None:
-        Lead.objects.create(visitor=visitor, created_at=NOW, **person.lead)
+        Lead.objects.create(
+            visitor=visitor,
+            created_at=NOW,
+            company_id=site.companies[person.company] if person.company else None,
+            attributes=person.attributes,
+            **person.lead,
+        )
     if person.points is not None:
         _save_score(person, visitor, site)
     _save_heat(person, visitor)

@@ -169,3 +169,28 @@ def test_customer__by_hand__leaves_the_ranking_of_new_business_only(home: Any, n
     person.settle()
     assert person.visitor.is_customer
     assert len(person.hot) == 1
+
+
+def test_company__marked_and_no_longer__its_people_follow_within_a_minute(home: Any, now: datetime) -> None:
+    from wagtail_ma.people.models_of_companies import Company
+
+    exclude(Kind.COMPETITOR)
+    person = Person(now).read(home).named("ann@mihon.example", company_name="見本商事").tick()
+    assert (person.visitor.excluded_reason, person.visitor.is_customer) == ("", False)
+    for mark, excluded, customer in (
+        ({"is_competitor": True}, "competitor", False),
+        ({"is_competitor": False, "is_customer": True}, "", True),
+        ({"is_customer": False}, "", False),
+    ):
+        Company.objects.update(**mark)
+        person.later(minutes=1).tick()
+        assert (person.visitor.excluded_reason, person.visitor.is_customer) == (excluded, customer)
+
+
+def test_customer__exception_by_hand__the_company_does_not_count(home: Any, now: datetime) -> None:
+    from wagtail_ma.people.models_of_companies import Company
+
+    person = Person(now).read(home).named("ann@mihon.example", company_name="見本商事")
+    Company.objects.update(is_customer=True)
+    exclusions.say(Marking.Kind.CUSTOMER, [person.visitor.pk], is_so=False, by=None, now=now)
+    assert not person.tick().visitor.is_customer

@@ -143,6 +143,25 @@ def test_surge__somebody_new__not_hot(home: Any, now: datetime) -> None:
     assert Person(now).read(home).later(days=1).read(home).later(days=1).read(home).hot == []
 
 
+def test_senior__manager_after_staff_of_the_same_company__hot_with_both(home: Any, now: datetime) -> None:
+    define(Kind.SENIOR, days=14)
+    staff = Person(now).read(home).named("ito@mihon.example", company_name="見本商事", title="担当")
+    boss = Person(now + timedelta(days=3)).read(home)
+    boss.named("sato@mihon.example", company_name="見本商事", title="部長")
+    assert staff.hot == []
+    # Their history counts from before they were known.
+    assert boss.reasons == ["部長 at 見本商事 came after 1 colleague, who was here on 03/03/2026."]
+    stranger = Person(boss.now).read(home).named("b@other.example", company_name="他社", title="社長")
+    assert stranger.later(days=1).read(home).hot == []
+
+
+def test_senior__manager_first__not_hot(home: Any, now: datetime) -> None:
+    define(Kind.SENIOR, days=14)
+    boss = Person(now).read(home).named("sato@mihon.example", company_name="見本商事", title="部長")
+    Person(now).later(days=1).read(home).named("ito@mihon.example", company_name="見本商事", title="担当")
+    assert boss.later(days=20).read(home).hot == []
+
+
 def test_score__crosses_the_threshold__hot_until_below_the_lower_one(home: Any, now: datetime) -> None:
     define(Kind.SCORE, score=50, release_score=40, expiry_days=90)
     ScoringRule.objects.create(name="View", kind="page_view", points=10)
@@ -225,4 +244,4 @@ def test_definition__switched_off__nobody_is_hot_by_it(home: Any, now: datetime)
 
 def test_defaults__first_round_of_work__made_once(home: Any, now: datetime) -> None:
     Person(now).tick().tick()
-    assert HotDefinition.objects.count() == 6
+    assert HotDefinition.objects.count() == 7

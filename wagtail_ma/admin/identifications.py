@@ -34,7 +34,16 @@ from wagtail_ma.reports.timeline import METHOD_LABELS
 
 NAMED = Q(identity__kind=Identity.Kind.EMAIL)
 SHARED = Q(evidence__conflict_with__isnull=False)
+FORWARDED = Q(evidence__forwarded_from__isnull=False)
 JOINED = Q(from_visitor__isnull=False)
+
+KINDS = {
+    "named": NAMED,
+    "joined": JOINED,
+    "shared": SHARED,
+    "forwarded": FORWARDED,
+    "conflict": SHARED | FORWARDED,
+}
 
 
 def what_happened(link: IdentityLink) -> str:
@@ -45,6 +54,8 @@ def what_happened(link: IdentityLink) -> str:
         return _("A browser with its history joined this person")
     if "conflict_with" in link.evidence:
         return _("Shared computer: a second person used this browser")
+    if "forwarded_from" in link.evidence:
+        return _("Forwarded: a link of somebody else's mail was opened in this person's browser")
     return _("Named for the first time")
 
 
@@ -57,6 +68,8 @@ class IdentificationFilterSet(WagtailFilterSet):
             ("named", gettext_lazy("Named for the first time")),
             ("joined", gettext_lazy("A browser joined a person")),
             ("shared", gettext_lazy("Shared computer")),
+            ("forwarded", gettext_lazy("Forwarded mail")),
+            ("conflict", gettext_lazy("To be looked at: shared or forwarded")),
         ],
         method="filter_what",
     )
@@ -66,7 +79,7 @@ class IdentificationFilterSet(WagtailFilterSet):
         fields: list[str] = []
 
     def filter_what(self, queryset: QuerySet[IdentityLink], name: str, value: str) -> QuerySet[IdentityLink]:
-        return queryset.filter({"named": NAMED, "joined": JOINED, "shared": SHARED}[value])
+        return queryset.filter(KINDS[value])
 
 
 class UndoColumn(Column):

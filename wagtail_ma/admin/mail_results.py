@@ -37,6 +37,12 @@ class DeliveryFilterSet(WagtailFilterSet):
     clicked = django_filters.BooleanFilter(
         label=gettext_lazy("Clicked a link"), field_name="has_clicked", method="filter_clicked"
     )
+    opened = django_filters.BooleanFilter(
+        label=gettext_lazy("Opened"), field_name="opened_at", lookup_expr="isnull", exclude=True
+    )
+    unsubscribed = django_filters.BooleanFilter(
+        label=gettext_lazy("Unsubscribed by it"), field_name="has_unsubscribed", method="filter_unsubscribed"
+    )
 
     class Meta:
         model = Delivery
@@ -44,6 +50,9 @@ class DeliveryFilterSet(WagtailFilterSet):
 
     def filter_clicked(self, queryset: Any, name: str, value: bool) -> QuerySet[Delivery]:
         return queryset.filter(has_clicked=value)
+
+    def filter_unsubscribed(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        return queryset.filter(has_unsubscribed=value)
 
 
 class PersonColumn(Column):
@@ -116,7 +125,9 @@ class MailResultsView(generic.IndexView):
         return None
 
     def get_base_queryset(self) -> QuerySet[Delivery]:
-        return results.people(self.mail)
+        # Numbers of links and reasons lead here; they are no filters of their own.
+        link, reason = (self.request.GET.get(name, "")[:500] for name in ("link", "reason"))
+        return results.people(self.mail, link=link, reason=reason)
 
     @cached_property
     def is_searchable(self) -> bool:
@@ -134,6 +145,7 @@ class MailResultsView(generic.IndexView):
             PersonColumn("email", label=_("Person")),
             StateColumn("get_state_display", label=_("State")),
             DateColumn("sent_at", label=_("Sent"), sort_key="sent_at"),
+            BooleanColumn("opened_at", label=_("Opened")),
             BooleanColumn("has_clicked", label=_("Clicked")),
         ]
 
@@ -141,6 +153,8 @@ class MailResultsView(generic.IndexView):
         context = super().get_context_data(*args, **kwargs)
         context["mail"] = self.mail
         context["results"] = results.results(self.mail)
+        link, reason = self.request.GET.get("link", ""), self.request.GET.get("reason", "")
+        context["only"] = link or (reasons.label(reason) if reason else "")
         return context
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import BooleanColumn, Column
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 
-from wagtail_ma.messaging import rates
+from wagtail_ma.admin.permissions import may
+from wagtail_ma.messaging import instance, rates
 from wagtail_ma.messaging.models import MailTopic
 from wagtail_ma.messaging.models_of_sending import SendingRules
 
@@ -26,6 +31,24 @@ class SendingRulesEditView(generic.EditView):
 
     def get_delete_url(self) -> None:
         return None
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(
+            is_copy=instance.is_copy(self.object),
+            adopt_url=reverse("wagtail_ma_sending_rules:adopt"),
+            **kwargs,
+        )
+
+
+@require_POST
+def adopt(request: HttpRequest) -> HttpResponse:
+    """Somebody says that mail is sent from this database (it is a copy of another)."""
+    if not may(request, SendingRules, "change"):
+        raise PermissionDenied
+    rules = rates.rules_now()
+    instance.adopt(rules)
+    messages.success(request, _("Mail is sent from here now."))
+    return redirect("wagtail_ma_sending_rules:edit", rules.pk)
 
 
 class SendingRulesViewSet(ModelViewSet):
@@ -41,6 +64,7 @@ class SendingRulesViewSet(ModelViewSet):
     add_to_reference_index = False
     copy_view_enabled = False
     edit_view_class = SendingRulesEditView
+    edit_template_name = "wagtail_ma/admin/mails/rules.html"
     edit_handler = ObjectList(
         [
             HelpPanel(
@@ -89,7 +113,11 @@ class SendingRulesViewSet(ModelViewSet):
     def get_urlpatterns(self) -> list[Any]:
         # There is one: none is added, none is deleted.
         kept = [each for each in super().get_urlpatterns() if each.name not in ("index", "add", "delete")]
-        return [path("", self.index_redirect, name="index"), *kept]
+        return [
+            path("", self.index_redirect, name="index"),
+            path("adopt/", adopt, name="adopt"),
+            *kept,
+        ]
 
 
 class MailTopicViewSet(ModelViewSet):

@@ -21,9 +21,13 @@ from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets import AdminPageChooser
 from wagtail.admin.widgets.button import HeaderButton
+from wagtail.permissions import policy_registry
 
 from wagtail_ma.admin.permissions import may
+from wagtail_ma.admin.scoring import apply_change
 from wagtail_ma.jobs import queue
+from wagtail_ma.scoring import page_points
+from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.tracking import page_classes
 from wagtail_ma.tracking.models import PageClass, PageLabel, Topic
 
@@ -45,6 +49,16 @@ class PageLabelForm(WagtailAdminModelForm):
         help_text=gettext_lazy("In every language."),
     )
 
+    points = forms.FloatField(
+        label=gettext_lazy("Points for viewing it"),
+        required=False,
+        min_value=-1000,
+        max_value=1000,
+        help_text=gettext_lazy(
+            "Once a day, for each visitor; a scoring rule is kept for it. Empty: no points of its own."
+        ),
+    )
+
     class Meta:
         widgets = {"topics": forms.CheckboxSelectMultiple}
 
@@ -56,12 +70,38 @@ class PageLabelForm(WagtailAdminModelForm):
         if self.instance.pk:
             key = self.instance.translation_key
             self.fields["page"].initial = _pages().filter(translation_key=key).order_by("pk").first()
+            rule = page_points.rule_of(key, is_alone=not self.instance.with_descendants)
+            self.fields["points"].initial = rule.points if rule and rule.is_active else None
+        policy = policy_registry.get_by_type(ScoringRule)
+        if self.for_user is None or not policy.user_has_permission(self.for_user, "change"):
+            self.fields["points"].disabled = True
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
         if not self.errors and not cleaned.get("page_class") and not cleaned.get("topics"):
             raise forms.ValidationError(_("Choose a class, or topics, or both."))
         return cleaned
+
+    def set_points(self) -> bool:
+        """Bring the scoring rule of the page in step; whether anything changed."""
+        if "points" not in self.changed_data and "with_descendants" not in self.changed_data:
+            return False
+        if self.fields["points"].disabled:
+            return False
+        label, page = self.instance, self.cleaned_data["page"]
+        points = self.cleaned_data["points"]
+        changed = False
+        if self.initial.get("with_descendants", label.with_descendants) != label.with_descendants:
+            # The rule of the wider (or narrower) label does not stay behind.
+            changed = page_points.set_points(
+                label.translation_key, None, is_alone=label.with_descendants, title=page.title
+            )
+        return (
+            page_points.set_points(
+                label.translation_key, points, is_alone=not label.with_descendants, title=page.title
+            )
+            or changed
+        )
 
     def _post_clean(self) -> None:
         page = self.cleaned_data.get("page")
@@ -80,6 +120,8 @@ class ResolveMixin:
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        if isinstance(form, PageLabelForm) and form.set_points():
+            apply_change(self.request)  # type: ignore[attr-defined]
         page_classes.mark()
         page_classes.resolve_due(now=timezone.now(), limit=RESOLVE_AT_ONCE)
         queue.wake()
@@ -142,6 +184,7 @@ class PageLabelIndexView(generic.IndexView):
             ScopeColumn("scope", label=_("Applies to")),
             Column("page_class", label=_("Class"), accessor=lambda label: label.page_class or "–"),
             TopicsColumn("topics", label=_("Topics")),
+            Column("points", label=_("Points"), accessor="points_shown"),
         ]
 
     def order_queryset(self, queryset: QuerySet[PageLabel]) -> QuerySet[PageLabel]:
@@ -172,8 +215,11 @@ def placed(labels: Any) -> list[Any]:
         _pages().filter(translation_key__in=[label.translation_key for label in listed]).order_by("-pk")
     ):
         found[page.translation_key] = page
+    points = page_points.points_of(found)
     for label in listed:
         page = found.get(label.translation_key)
+        worth = points.get((label.translation_key, not label.with_descendants))
+        label.points_shown = "–" if worth is None else f"{worth:+g}"
         label.page_title = page.get_admin_display_title() if page else _("a page that was deleted")
         label.page_path = page.url_path if page else ""
         label.order = (page.path if page else "~", not label.with_descendants)
@@ -213,6 +259,7 @@ class PageLabelViewSet(ModelViewSet):
                 "topics",
                 help_text=gettext_lazy("They take the place of those of the pages above. None: as above."),
             ),
+            FieldPanel("points"),
         ],
         base_form_class=PageLabelForm,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -23,6 +24,8 @@ from wagtail_ma.admin.permissions import may
 from wagtail_ma.conf import conf
 from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import pages as reports
+from wagtail_ma.scoring import page_points
+from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.tracking.models import TrackedPage
 
 logger = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class VisitorsSidePanel(BaseSidePanel):
 
     def get_context_data(self, parent_context: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(parent_context)
+        context.update(self._points())
         page_ids = list(TrackedPage.objects.filter(page_id=self.object.pk).values_list("pk", flat=True))
         context["is_recorded"] = bool(page_ids)
         if not page_ids:
@@ -61,6 +65,14 @@ class VisitorsSidePanel(BaseSidePanel):
             context["readers"] = reports.readers(page_ids, now=now, limit=READERS, with_leads=with_leads)
             context["url"] = report_url(page_ids[0])
         return context
+
+    def _points(self) -> dict[str, Any]:
+        """The rules about this page, and where to add one, for whoever may."""
+        if not may(self.request, ScoringRule, "change"):
+            return {}
+        rules = list(page_points.rules_of(self.object.translation_key))
+        add_url = f"{reverse('wagtail_ma_scoring:add')}?page={self.object.pk}"
+        return {"rules": rules, "add_rule_url": add_url if may(self.request, ScoringRule, "add") else ""}
 
     def render_html(self, parent_context: Any = None) -> str:
         try:

@@ -16,8 +16,11 @@ CODENAMES = [
     "view_lead",
     "change_lead",
     "export_lead",
+    "erase_lead",
     "view_delivery",
     "view_enrolment",
+    "view_task",
+    "change_task",
 ]
 
 

@@ -1,114 +1,137 @@
-"""Scoring rules in the admin."""
+"""Scoring rules in the admin: the list, and what a change would do before it is applied."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import swapper
-from django import forms
+from django.db.models import Min
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from wagtail.admin import messages
-from wagtail.admin.forms import WagtailAdminModelForm
-from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import BooleanColumn, Column, NumberColumn, TitleColumn
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
-from wagtail.admin.widgets import AdminPageChooser
 
-from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
+from wagtail_ma.admin.permissions import may
+from wagtail_ma.admin.scoring_form import EDIT_HANDLER
 from wagtail_ma.jobs import queue
-from wagtail_ma.scoring import rescore
+from wagtail_ma.people.models import Lead, Visitor
+from wagtail_ma.sales.models import HotDefinition
+from wagtail_ma.scoring import current, lint, rescore, what_if
 from wagtail_ma.scoring.models import ScoringRule
-from wagtail_ma.tracking.facts import ACTIVITY_KINDS
+from wagtail_ma.scoring.sentences import caps, sentence
+
+# Where no definition of a hot lead says otherwise.
+HOT_SCORE = 50
+# What the form sends with the second of its two steps.
+CONFIRMED, AGAIN = "confirmed", "again"
 
 
-class ScoringRuleForm(WagtailAdminModelForm):
-    """A rule, with the page it is for chosen in the page tree."""
+def hot_score() -> int:
+    """From which score on somebody counts as hot: the lowest of the active definitions."""
+    active = HotDefinition.objects.filter(kind=HotDefinition.Kind.SCORE, is_active=True)
+    return active.aggregate(lowest=Min("score"))["lowest"] or HOT_SCORE
 
-    page: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
-        label=gettext_lazy("Page"),
-        queryset=None,
-        required=False,
-        widget=AdminPageChooser(),
-        help_text=gettext_lazy(
-            "Only this page, its translations and the pages below them count. Empty: any page."
-        ),
+
+def apply_change(request: HttpRequest) -> None:
+    """Have all scores computed again, in the background."""
+    rescore.request(now=timezone.now())
+    queue.wake()
+    messages.info(
+        request,
+        _("All scores are being computed again. Lists show the old ones until that is done."),
     )
 
-    class Meta:
-        widgets = {"activity_kind": ActivityKindInput()}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["page"].queryset = swapper.load_model("wagtailcore", "Page").objects.all()
-        self.fields["page"].initial = _page_of(self.instance)
-        self.fields["min_seconds"].required = False
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        kind = cleaned.get("kind")
-        if kind == ScoringRule.Kind.ACTIVITY and not cleaned.get("activity_kind"):
-            self.add_error("activity_kind", _("Say which activity earns the points."))
-        if kind == ScoringRule.Kind.ENGAGED and not cleaned.get("min_seconds"):
-            self.add_error("min_seconds", _("Say how many seconds the page must be read."))
-        cleaned["min_seconds"] = cleaned.get("min_seconds") or 0
-        for name in ("max_per_day", "max_total"):
-            if cleaned.get(name) == 0:
-                self.add_error(name, _("Leave empty for no limit; to switch the rule off, untick “Active”."))
-        return cleaned
-
-    def save(self, commit: bool = True) -> ScoringRule:
-        page = self.cleaned_data.get("page")
-        self.instance.page_key = page.translation_key if page else None
-        # What the kind does not ask for is not kept: it would come back when the kind changes.
-        if self.instance.kind != ScoringRule.Kind.ACTIVITY:
-            self.instance.activity_kind = ""
-        if self.instance.kind != ScoringRule.Kind.ENGAGED:
-            self.instance.min_seconds = 0
-        return super().save(commit=commit)
+def effect(request: HttpRequest, rules: list[ScoringRule]) -> dict[str, Any]:
+    """What is shown of a change: the numbers, and people only to whom may see them."""
+    found = what_if.compare(rules, now=timezone.now(), threshold=hot_score())
+    return {
+        "found": found,
+        "may_see_people": may(request, Visitor, "view"),
+        "may_see_names": may(request, Lead, "view"),
+    }
 
 
-def _page_of(rule: ScoringRule) -> Any | None:
-    """The page of a rule in the tree: the original before its translations."""
-    if not rule.page_key:
-        return None
-    pages = swapper.load_model("wagtailcore", "Page").objects
-    return pages.filter(translation_key=rule.page_key).order_by("pk").first()
-
-
-class RescoreMixin:
-    """After a change of the rules all scores are computed again, in the background."""
+class PreviewMixin:
+    """A rule is saved in two steps: first what would change is shown, then it is applied."""
 
     request: HttpRequest
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)  # type: ignore[misc]
-        rescore.request(now=timezone.now())
-        queue.wake()
-        messages.info(
-            self.request,
-            _("All scores are being computed again. Lists show the old ones until that is done."),
-        )
+        if AGAIN in self.request.POST:
+            return self.render_to_response(self.get_context_data(form=form))  # type: ignore[attr-defined]
+        if CONFIRMED in self.request.POST or not form.has_changed():
+            response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+            if form.has_changed():
+                apply_change(self.request)
+            return response
+        return self.preview(form)
+
+    def preview(self, form: Any) -> HttpResponse:
+        """What the change would do, with all that was entered kept in the page."""
+        rule = form.complete()
+        names = (CONFIRMED, "csrfmiddlewaretoken")
+        kept = [
+            (key, value) for key, values in self.request.POST.lists() if key not in names for value in values
+        ]
+        context = {
+            "page_title": rule.name,
+            "header_icon": "wagtail-ma-score",
+            "rule": rule,
+            "sentence": sentence(rule),
+            "kept": kept,
+            **effect(self.request, what_if.rules_with(rule)),
+        }
+        return TemplateResponse(self.request, "wagtail_ma/admin/scoring/preview.html", context)
+
+
+class ScoringRuleCreateView(PreviewMixin, generic.CreateView):
+    """A new rule; from the editor of a page (``?page=12``) one for its views."""
+
+    def get_initial(self) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_initial()
+        page_id = self.request.GET.get("page", "")
+        if page_id.isascii() and page_id.isdigit() and len(page_id) < 10:
+            page = swapper.load_model("wagtailcore", "Page").objects.filter(pk=int(page_id)).first()
+            if page is not None:
+                initial |= {
+                    "name": (_("“%(page)s” viewed") % {"page": page.title})[:120],
+                    "kind": ScoringRule.Kind.PAGE_VIEW,
+                    "page": page.pk,
+                    "is_page_alone": True,
+                    "points": 5,
+                    "max_per_day": 1,
+                }
+        return initial
+
+
+class ScoringRuleCopyView(PreviewMixin, generic.CopyView):
+    """A rule like another."""
+
+
+class ScoringRuleEditView(PreviewMixin, generic.EditView):
+    """An existing rule."""
+
+
+class ScoringRuleDeleteView(generic.DeleteView):
+    """Says what would change, too."""
+
+    template_name = "wagtail_ma/admin/scoring/delete.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        context.update(effect(self.request, what_if.rules_without(self.object)))
+        return context
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        apply_change(self.request)
         return response
-
-
-class ScoringRuleCreateView(RescoreMixin, generic.CreateView):
-    pass
-
-
-class ScoringRuleCopyView(RescoreMixin, generic.CopyView):
-    pass
-
-
-class ScoringRuleEditView(RescoreMixin, generic.EditView):
-    pass
-
-
-class ScoringRuleDeleteView(RescoreMixin, generic.DeleteView):
-    pass
 
 
 class RuleColumn(Column):
@@ -122,35 +145,15 @@ class CapColumn(Column):
     """How often at most."""
 
     def get_value(self, instance: ScoringRule) -> str:
-        caps = []
-        if instance.max_per_day is not None:
-            caps.append(_("%(n)d per day") % {"n": instance.max_per_day})
-        if instance.max_total is not None:
-            caps.append(_("%(n)d in all") % {"n": instance.max_total})
-        return ", ".join(caps) or _("no limit")
+        return caps(instance)
 
 
-def sentence(rule: ScoringRule) -> str:
-    """What a rule pays for, in words."""
-    page = _page_of(rule)
-    title = page.title if page else ""
-    if rule.page_key and page is None:
-        title = _("a page that was deleted")
-    if rule.kind == ScoringRule.Kind.ACTIVITY:
-        label = dict(ACTIVITY_KINDS).get(rule.activity_kind, rule.activity_kind)
-        text = _("Somebody: %(activity)s") % {"activity": label}
-        return _("%(what)s, on “%(page)s” or below") % {"what": text, "page": title} if title else text
-    if rule.kind == ScoringRule.Kind.VISIT:
-        return _("A visit begins on “%(page)s” or below") % {"page": title} if title else _("A visit begins")
-    if rule.kind == ScoringRule.Kind.ENGAGED:
-        seconds = ngettext("%(n)d second", "%(n)d seconds", rule.min_seconds) % {"n": rule.min_seconds}
-        if title:
-            return _("“%(page)s” or a page below is read for %(seconds)s") % {
-                "page": title,
-                "seconds": seconds,
-            }
-        return _("A page is read for %(seconds)s") % {"seconds": seconds}
-    return _("“%(page)s” or a page below is viewed") % {"page": title} if title else _("Any page is viewed")
+class PointsColumn(NumberColumn):
+    """With its sign; fit points are marked."""
+
+    def get_value(self, instance: ScoringRule) -> str:
+        points = f"{instance.points:+g}"
+        return _("%(points)s fit") % {"points": points} if instance.is_fit else points
 
 
 class ScoringRuleIndexView(generic.IndexView):
@@ -159,9 +162,17 @@ class ScoringRuleIndexView(generic.IndexView):
     template_name = "wagtail_ma/admin/scoring/index.html"
     results_template_name = "wagtail_ma/admin/scoring/index_results.html"
 
+    def get_base_queryset(self) -> Any:
+        # The first look at a new installation comes before the first visitor.
+        current.current_model(timezone.now())
+        return super().get_base_queryset().select_related("page_class", "topic")
+
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(*args, **kwargs)
+        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
         context["is_rescoring"] = rescore.is_running()
+        context["rescored_percent"] = rescore.percent()
+        context["warnings"] = lint.warnings()
+        context["half_life"] = current.half_life_days()
         return context
 
 
@@ -180,6 +191,7 @@ class ScoringRuleViewSet(ModelViewSet):
     edit_view_class = ScoringRuleEditView
     copy_view_class = ScoringRuleCopyView
     delete_view_class = ScoringRuleDeleteView
+    list_per_page = 100
     list_display = [
         TitleColumn(
             "name",
@@ -188,49 +200,11 @@ class ScoringRuleViewSet(ModelViewSet):
             url_name="wagtail_ma_scoring:edit",
         ),
         RuleColumn("sentence", label=gettext_lazy("Points for")),
-        NumberColumn("points", label=gettext_lazy("Points"), sort_key="points"),
+        PointsColumn("points", label=gettext_lazy("Points"), sort_key="points"),
         CapColumn("caps", label=gettext_lazy("At most")),
         BooleanColumn("is_active", label=gettext_lazy("Active"), sort_key="is_active"),
     ]
     list_filter = ["kind", "is_active"]
     search_fields = ["name", "activity_kind"]
     search_backend_name = None
-    edit_handler = ObjectList(
-        [
-            HelpPanel(
-                content=gettext_lazy(
-                    "Each time something happens, its points go to the visitor who did it. Engagement "
-                    "points fade: after the half-life they are worth half. A change here applies to "
-                    "everything already recorded."
-                )
-            ),
-            FieldPanel("name"),
-            MultiFieldPanel(
-                [
-                    FieldPanel("kind"),
-                    FieldPanel("page"),
-                    FieldPanel(
-                        "activity_kind",
-                        help_text=gettext_lazy("Its name, for example download."),
-                        attrs=shown_if("kind", ScoringRule.Kind.ACTIVITY),
-                    ),
-                    FieldPanel(
-                        "min_seconds",
-                        help_text=gettext_lazy("How long the page must be visible and in use."),
-                        attrs=shown_if("kind", ScoringRule.Kind.ENGAGED),
-                    ),
-                ],
-                heading=gettext_lazy("What earns points"),
-            ),
-            MultiFieldPanel(
-                [
-                    FieldPanel("points", help_text=gettext_lazy("Negative points lower the score.")),
-                    FieldRowPanel([FieldPanel("max_per_day"), FieldPanel("max_total")]),
-                    FieldPanel("is_active"),
-                ],
-                heading=gettext_lazy("Points"),
-            ),
-        ],
-        attrs=CONDITIONAL,
-        base_form_class=ScoringRuleForm,
-    )
+    edit_handler = EDIT_HANDLER

@@ -18,6 +18,17 @@ Role = Literal["fact", "derived", "decision", "root"]
 
 
 @dataclass(frozen=True)
+class Person:
+    """Somebody with all rows that stand for them: the visitor and everybody merged into it."""
+
+    visitor_ids: tuple[int, ...]
+    identity_ids: tuple[int, ...]
+    lead_ids: tuple[int, ...]
+    emails: tuple[str, ...]
+    now: datetime
+
+
+@dataclass(frozen=True)
 class Belonging:
     """How the rows of one table follow a person.
 
@@ -29,12 +40,18 @@ class Belonging:
     :param before_merge: called as ``before_merge(loser_id, winner_id, now)`` before decisions
         move, to give way where a unique constraint allows one row per visitor.
     :param fields: the foreign keys that this entry answers for.
+    :param erase: called as ``erase(person)`` when a person is erased, instead of deleting the rows:
+        for what must stay without saying who it was.
+    :param is_told: rows are in the export that people get of themselves. Facts are; what we thought
+        of them is for staff.
     """
 
     model: str
     role: Role
     fields: tuple[str, ...] = ("visitor",)
     before_merge: Callable[[int, int, datetime], Any] | None = None
+    erase: Callable[[Person], Any] | None = None
+    is_told: bool | None = None
 
 
 belongings: Registry[Belonging] = Registry("belongings")

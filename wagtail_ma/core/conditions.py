@@ -109,6 +109,12 @@ class Condition:
         """The database test for these parameter values."""
         raise NotImplementedError
 
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Whether the values go together; each of them alone is good.
+
+        :raises wagtail_ma.core.parameters.BadValue: they do not; the rule is broken.
+        """
+
     def window(self, values: Mapping[str, Any]) -> timedelta | None:
         """The shortest time after which the verdict on somebody who does nothing may change; zero: any
         moment; None: never. Default: the smallest number of days that the condition asks for."""

@@ -19,7 +19,7 @@ class RequestFacts:
     :param query: the parameters of the page's address; a repeated one has several values.
     :param referrer: address of the page before, "" when it is not told.
     :param language: the code that the browser asks for first, such as ``ja`` or ``en-gb``; "" if none.
-    :param country: two letters in capitals as the host's proxy tells them, "" if it does not.
+    :param country: two letters in capitals as the proxy or a local database tells them, "" if neither does.
     :param is_logged_in: a function, because asking reads the session.
     """
 

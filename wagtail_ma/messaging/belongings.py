@@ -1,8 +1,70 @@
-"""How the tables of this domain follow a person."""
+"""How the tables of this domain follow a person, and what stays when the person is erased."""
 
 from __future__ import annotations
 
-from wagtail_ma.core.belongings import Belonging, declare
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast, Concat
 
-declare(Belonging("wagtail_ma.Delivery", "decision", fields=("lead", "visitor", "born_visitor")))
-declare(Belonging("wagtail_ma.Consent", "decision", fields=("visitor", "born_visitor")))
+from wagtail_ma.core.belongings import Belonging, Person, declare
+from wagtail_ma.messaging import suppressions
+from wagtail_ma.messaging.models import Consent, Delivery
+
+State = Delivery.State
+UNSENT = (State.PLANNED, State.READY, State.CLAIMED)
+# Not empty: two of one sending must differ.
+ERASED = "erased:"
+
+
+def scrub_deliveries(person: Person) -> None:
+    """A mail's numbers stay right; to whom it went is forgotten, what waits is not sent."""
+    rows = Delivery.objects.filter(
+        Q(lead__in=person.lead_ids)
+        | Q(visitor__in=person.visitor_ids)
+        | Q(born_visitor__in=person.visitor_ids)
+        | Q(email__in=person.emails)
+    )
+    ids = list(rows.values_list("pk", flat=True))
+    found = Delivery.objects.filter(pk__in=ids)
+    found.filter(state__in=UNSENT).update(state=State.CANCELLED, lease_until=None, reason="")
+    text = Delivery._meta.get_field("email")
+    found.update(
+        email=Concat(Value(ERASED), Cast(F("pk"), text)),
+        lead=None,
+        visitor=None,
+        born_visitor=None,
+        extra={},
+        reason="",
+    )
+
+
+def forget_consents(person: Person) -> None:
+    """Consents go; whoever had refused mail stays refused, by keyed hash."""
+    for email in person.emails:
+        latest = Consent.objects.filter(email=email).order_by("-at", "-pk").first()
+        if latest is not None and not latest.is_granted:
+            suppressions.add(email, reason=suppressions.UNSUBSCRIBED, now=person.now)
+    Consent.objects.filter(
+        Q(visitor__in=person.visitor_ids)
+        | Q(born_visitor__in=person.visitor_ids)
+        | Q(email__in=person.emails)
+    ).delete()
+
+
+declare(
+    Belonging(
+        "wagtail_ma.Delivery",
+        "decision",
+        fields=("lead", "visitor", "born_visitor"),
+        erase=scrub_deliveries,
+        is_told=True,
+    )
+)
+declare(
+    Belonging(
+        "wagtail_ma.Consent",
+        "decision",
+        fields=("visitor", "born_visitor"),
+        erase=forget_consents,
+        is_told=True,
+    )
+)

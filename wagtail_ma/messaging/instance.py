@@ -39,6 +39,11 @@ def is_ours(rules: SendingRules) -> bool:
     return SendingRules.objects.filter(pk=rules.pk, fingerprint=present).exists()
 
 
+def is_copy(rules: SendingRules) -> bool:
+    """Whether mail was sent from another place before: nothing leaves from here."""
+    return bool(rules.fingerprint) and rules.fingerprint != fingerprint()
+
+
 def adopt(rules: SendingRules) -> None:
     """Somebody has said that mail is sent from here."""
     SendingRules.objects.filter(pk=rules.pk).update(fingerprint=fingerprint())

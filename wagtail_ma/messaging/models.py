@@ -362,7 +362,10 @@ class Delivery(models.Model):
     public_id = models.BigIntegerField(unique=True, default=draw_public_id, editable=False)
     version = models.ForeignKey(MailVersion, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     mail = models.ForeignKey(Mail, null=True, on_delete=models.SET_NULL, related_name="deliveries")
-    lead = models.ForeignKey(Lead, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    # (Its index is the one with the time of sending.)
+    lead = models.ForeignKey(
+        Lead, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
+    )
     visitor = models.ForeignKey(Visitor, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     born_visitor = models.ForeignKey(Visitor, null=True, on_delete=models.SET_NULL, related_name="+")
     email = models.CharField(max_length=254)

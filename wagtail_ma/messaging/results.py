@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from wagtail_ma.messaging import clicks, reasons
 from wagtail_ma.messaging.models import Consent, Delivery, Mail
+from wagtail_ma.messaging.models_of_sending import MailCount
 from wagtail_ma.tracking.models import Activity
 
 
@@ -26,12 +27,25 @@ class StateCount:
 
 @dataclass(frozen=True)
 class LinkCount:
-    """How many people, and how many scanners' looks, a link has had."""
+    """How many people, and how many scanners' looks, a link has had.
+
+    :param counted: clicks that were only counted, where nobody is told from the others.
+    """
 
     url: str
     label: str
     people: int
     machine: int
+    counted: int = 0
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """How many did not get it for a reason; ``reason`` as it is stored, ``label`` in words."""
+
+    reason: str
+    label: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -40,10 +54,13 @@ class Results:
 
     total: int
     states: list[StateCount]
-    why_not: list[tuple[str, int]]
+    why_not: list[WhyNot]
     people_clicked: int
+    opened: int
+    machine_opened: int
     unsubscribed: int
     links: list[LinkCount]
+    is_aggregate: bool
 
 
 def results(mail: Mail) -> Results:
@@ -56,23 +73,39 @@ def results(mail: Mail) -> Results:
         if counts.get(state)
     ]
     human = _clicks(mail).filter(kind=clicks.HUMAN)
+    counted = _counted(mail)
+    opened = _deliveries(mail).aggregate(people=Count("opened_at"), machine=Count("machine_opened_at"))
     return Results(
         total=sum(counts.values()),
         states=states,
         why_not=_why_not(mail),
         people_clicked=human.aggregate(count=Count("visitor", distinct=True))["count"],
+        opened=opened["people"] + counted.get(("", False), 0),
+        machine_opened=opened["machine"] + counted.get(("", True), 0),
         unsubscribed=_unsubscribed(mail).count(),
-        links=_links(mail),
+        links=_links(mail, counted),
+        is_aggregate=bool(counted),
     )
 
 
-def people(mail: Mail) -> QuerySet[Delivery]:
-    """The deliveries of a mail with ``has_clicked``, newest first."""
+def people(mail: Mail, *, link: str = "", reason: str = "") -> QuerySet[Delivery]:
+    """The deliveries of a mail with ``has_clicked`` and ``has_unsubscribed``, newest first.
+
+    :param link: only those who followed the link to this address.
+    :param reason: only those with this stored reason.
+    """
     clicked = _clicks(mail).filter(kind=clicks.HUMAN, visitor=OuterRef("visitor"))
-    return _deliveries(mail).select_related("lead").annotate(has_clicked=Exists(clicked)).order_by("-pk")
+    key = Concat(Value("delivery:"), Cast(OuterRef("pk"), CharField()), output_field=CharField())
+    left = Consent.objects.filter(source_kind="mail", is_granted=False, source_key=key)
+    found = _deliveries(mail).select_related("lead")
+    if reason:
+        found = found.filter(reason=reason)
+    if link:
+        found = found.filter(Exists(clicked.filter(data__url=link)))
+    return found.annotate(has_clicked=Exists(clicked), has_unsubscribed=Exists(left)).order_by("-pk")
 
 
-def _why_not(mail: Mail) -> list[tuple[str, int]]:
+def _why_not(mail: Mail) -> list[WhyNot]:
     """Reasons of what did not go out, in words, most frequent first (what a server said is summed
     up by its first words)."""
     rows = (
@@ -83,10 +116,26 @@ def _why_not(mail: Mail) -> list[tuple[str, int]]:
         .annotate(count=Count("pk"))
         .order_by("-count", "reason")[:50]
     )
-    return [(reasons.label(reason), count) for reason, count in rows]
+    return [WhyNot(reason, reasons.label(reason), count) for reason, count in rows]
 
 
-def _links(mail: Mail) -> list[LinkCount]:
+def _counted(mail: Mail) -> dict[tuple[str, bool], int]:
+    """What was only counted, by (address of the link, whether by a machine); "" stands for opening."""
+    rows = MailCount.objects.filter(version__mail=mail).select_related("version").defer("version__compiled")
+    found: dict[tuple[str, bool], int] = {}
+    for row in rows:
+        links = row.version.links
+        if row.link == MailCount.OPENED:
+            url = ""
+        elif row.link < len(links):
+            url = links[row.link]["url"]
+        else:
+            continue
+        found[url, row.is_machine] = found.get((url, row.is_machine), 0) + row.count
+    return found
+
+
+def _links(mail: Mail, counted: dict[tuple[str, bool], int]) -> list[LinkCount]:
     labels: dict[str, str] = {}
     for links in mail.versions.order_by("-pk").values_list("links", flat=True)[:20]:
         for link in links:
@@ -103,11 +152,15 @@ def _links(mail: Mail) -> list[LinkCount]:
         rows.setdefault(row["url"] or "", {})[row["kind"]] = number
     found = [
         LinkCount(
-            url, labels.get(url) or _("(no text)"), row.get(clicks.HUMAN, 0), row.get(clicks.MACHINE, 0)
+            url,
+            labels.get(url) or _("(no text)"),
+            row.get(clicks.HUMAN, 0),
+            row.get(clicks.MACHINE, 0) + counted.get((url, True), 0),
+            counted.get((url, False), 0),
         )
         for url, row in rows.items()
     ]
-    return sorted(found, key=lambda link: -link.people)
+    return sorted(found, key=lambda link: -(link.people + link.counted))
 
 
 def _deliveries(mail: Mail) -> QuerySet[Delivery]:

@@ -107,9 +107,13 @@ class _Round:
     def run(self) -> int:
         """Until nothing is due, the time is up, or we are told to stop."""
         try:
+            # First of all: whoever dies while connecting holds nothing.
+            self.pool.open()
             self._work()
         except NoConnection as error:
             logger.warning("the mail server cannot be reached: %s", error)
+            if not self.waiting and not self.pool.in_flight:
+                self._claim()
             settling.pause_all(self.waiting, self.owner, str(error), now=self.began_at)
             self.waiting.clear()
             self._collect(GRACE_SECONDS)

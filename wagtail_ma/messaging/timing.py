@@ -28,7 +28,7 @@ def zone_of(lead: Lead | None) -> ZoneInfo:
         return site
     try:
         return ZoneInfo(lead.time_zone)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return site
 
 

@@ -46,7 +46,7 @@ def look_up(token: str) -> Subscribed:
     :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
     """
     delivery = _delivery_of(token)
-    if delivery is None or not delivery.email:
+    if delivery is None or "@" not in delivery.email:
         return Subscribed("", "", is_active=False)
     return Subscribed(
         masked_email=_mask(delivery.email),
@@ -63,7 +63,7 @@ def choose(token: str, topic_ids: Collection[int], *, now: datetime) -> Subscrib
     :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
     """
     delivery = _delivery_of(token)
-    if delivery is None or not delivery.email:
+    if delivery is None or "@" not in delivery.email:
         return Subscribed("", "", is_active=False)
     newest, *older = suppressions.hashes(delivery.email)
     unwanted = []
@@ -90,7 +90,7 @@ def unsubscribe(token: str, *, now: datetime) -> Subscribed:
     :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
     """
     delivery = _delivery_of(token)
-    if delivery is None or not delivery.email:
+    if delivery is None or "@" not in delivery.email:
         return Subscribed("", "", is_active=False)
     with transaction.atomic():
         suppressions.add(delivery.email, reason=suppressions.UNSUBSCRIBED, now=now)

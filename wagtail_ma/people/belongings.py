@@ -10,4 +10,5 @@ declare(Belonging("wagtail_ma.IdentityLink", "root", fields=("identity", "from_v
 declare(Belonging("wagtail_ma.Lead", "root"))
 declare(Belonging("wagtail_ma.News", "derived"))
 declare(Belonging("wagtail_ma.Affiliation", "root", fields=("lead",)))
-declare(Belonging("wagtail_ma.MergeProposal", "root", fields=("kept", "other")))
+# Who may be whom is our guess.
+declare(Belonging("wagtail_ma.MergeProposal", "root", fields=("kept", "other"), is_told=False))

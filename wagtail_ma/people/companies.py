@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from wagtail_ma.people import company_names, mail_domains
 from wagtail_ma.people.models import Lead
@@ -35,14 +36,14 @@ def registrable(domain: str) -> str:
     "" for what is a suffix itself (``example.kawasaki.jp``)."""
     labels = domain.lower().rstrip(".").split(".")
     count = 2
-    if len(labels[-1]) == 2 and len(labels) > 2:
+    if len(labels[-1]) == 2 and len(labels) > 1:
         second = labels[-2]
         if second in _SECOND_LEVEL:
             count = 3
         elif labels[-1] == "jp" and second in _WILD_CITIES:
-            count = 3 if labels[-3] == "city" else 4
+            count = 3 if labels[-3:-2] == ["city"] else 4
         elif labels[-1] == "jp" and second in _PREFECTURES:
-            count = 3 if labels[-3] in ("metro", "pref") else 4
+            count = 3 if labels[-3:-2] in (["metro"], ["pref"]) else 4
     return ".".join(labels[-count:]) if len(labels) >= count else ""
 
 
@@ -132,3 +133,20 @@ def _take_name(company: Company, domain: str, name: str) -> None:
     if name and domain and company.name == domain:
         company.name = name
         company.save()
+
+
+def take_in(company: Company, domain: str, *, now: datetime) -> int:
+    """A domain was given to a company by hand: whoever has such an address and no company joins it.
+
+    :returns: how many did.
+    """
+    found = Lead.objects.filter(company__isnull=True).filter(
+        Q(email__endswith=f"@{domain}") | Q(email__endswith=f".{domain}")
+    )
+    count = 0
+    for lead in found.iterator(chunk_size=500):
+        lead.company = company
+        lead.save(update_fields=["company"])
+        join(lead, now=now, source="manual")
+        count += 1
+    return count

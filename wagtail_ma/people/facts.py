@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, Where, register
 from wagtail_ma.core.folding import AsciiLower, ascii_lower
 from wagtail_ma.core.parameters import Choice, Number, Text
+from wagtail_ma.people import lead_facts as _lead_facts  # noqa: F401  (registers its conditions)
 from wagtail_ma.people.models import BUCKETS, Lead
 
 PERSON = gettext_lazy("Person")
@@ -45,6 +46,8 @@ ATTRIBUTES = (
     ("department", gettext_lazy("department")),
     ("title", gettext_lazy("job title")),
     ("language", gettext_lazy("language")),
+    ("postal_code", gettext_lazy("postal code")),
+    ("address", gettext_lazy("address")),
     ("email_domain", gettext_lazy("domain of the e-mail address")),
 )
 

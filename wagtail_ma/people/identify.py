@@ -138,6 +138,7 @@ def _bind(
     if browser is None:
         return _result(owner, owner, occasion), link
     if browser.visitor_id == owner.visitor_id:
+        _note_proof(browser, owner, occasion)
         return _result(owner, browser, occasion), link
     if is_anonymous:
         evidence = dict(occasion.evidence)
@@ -158,10 +159,25 @@ def _bind(
         )
         return _result(owner, browser, occasion), link
     if occasion.method == "mail_link":
+        # Listed as a conflict for people to look at, once; nothing moves.
+        if not IdentityLink.objects.filter(identity=browser, evidence__forwarded_from=owner.pk).exists():
+            occasion.log(browser, forwarded_from=owner.pk)
         return _result(owner, owner, occasion), link
     fresh = browsers.new_browser(owner.visitor, now=occasion.now)
     occasion.log(fresh, conflict_with=browser.pk)
     return _result(owner, fresh, occasion, is_new_browser=True), link
+
+
+def _note_proof(browser: Identity, owner: Identity, occasion: _Occasion) -> None:
+    """Note, once, that the person at this browser has proven to own the address."""
+    proof = IdentityLink.Strength.VERIFIED
+    if occasion.strength != proof:
+        return
+    proven = IdentityLink.objects.filter(
+        identity=browser, strength=proof, to_visitor_id=owner.visitor_id, undone_at=None
+    )
+    if not proven.exists():
+        occasion.log(browser, address=owner.pk)
 
 
 def _person(

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from wagtail_ma.core.text import clean_line, normalise
+from wagtail_ma.core.typed_text import date_of, number_of
 from wagtail_ma.people import companies, positions
 from wagtail_ma.people.models import IdentityLink, Lead, LeadField
 
@@ -62,7 +63,7 @@ def fill(
     for name, value in values.items():
         if name.startswith(ATTRIBUTE) and name not in known:
             continue
-        old, new = read(lead, name), _clean(name, value)
+        old, new = read(lead, name), _typed(_clean(name, value), known.get(name, ""))
         if not _is_news(old, new) or (by in WEAK and old and sources.get(name, {}).get("by") not in WEAK):
             continue
         changes[name] = [old, new]
@@ -126,13 +127,24 @@ def write(lead: Lead, name: str, value: Any) -> None:
     lead.attributes = rest if value in ("", None) else {**rest, name.removeprefix(ATTRIBUTE): value}
 
 
-def _known_attributes(values: Mapping[str, Any]) -> set[str]:
+def _known_attributes(values: Mapping[str, Any]) -> dict[str, str]:
+    """The kinds of the editor's own fields among these, by name."""
     asked = [name.removeprefix(ATTRIBUTE) for name in values if name.startswith(ATTRIBUTE)]
     if not asked:
-        return set()
-    return {
-        f"{ATTRIBUTE}{key}" for key in LeadField.objects.filter(key__in=asked).values_list("key", flat=True)
-    }
+        return {}
+    rows = LeadField.objects.filter(key__in=asked).values_list("key", "kind")
+    return {f"{ATTRIBUTE}{key}": kind for key, kind in rows}
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """A number as a number, a date as YYYY-MM-DD: conditions compare them. What is neither stays."""
+    if not isinstance(value, str):
+        return value
+    if kind == LeadField.Kind.NUMBER:
+        number = number_of(value)
+        return value if number is None else number
+    day = date_of(value) if kind == LeadField.Kind.DATE else None
+    return value if day is None else day.isoformat()
 
 
 def _clean(name: str, value: Any) -> Any:

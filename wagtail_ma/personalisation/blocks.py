@@ -153,6 +153,7 @@ class PersonalisedBlock(blocks.StructBlock):
         icon = "group"
         label = _("Personalised")
         description = _("Different content for people in different segments")
+        preview_template = "wagtail_ma/blocks/personalised_preview.html"
 
 
 def _has_variants(value: Any) -> bool:

@@ -292,6 +292,6 @@ class CountryNow(LiveCondition):
         return _("is in one of these countries: %(countries)s") % {"countries": values["countries"]}
 
 
-if conf.COUNTRY_HEADER:
-    # Offered only where somebody tells the country; without the header its segments are broken.
+if conf.COUNTRY_HEADER or conf.GEOIP_DATABASE:
+    # Offered only where somebody tells the country; else its segments are broken.
     register(CountryNow)

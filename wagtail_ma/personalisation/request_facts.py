@@ -7,20 +7,19 @@ from datetime import datetime
 
 from django.http import HttpRequest
 
-from wagtail_ma.conf import conf
 from wagtail_ma.core.request_facts import RequestFacts
+from wagtail_ma.tracking import places
 
 
 def facts_of(request: HttpRequest, *, now: datetime) -> RequestFacts:
     """The facts that live conditions ask for; never raises for what a visitor may send."""
-    country = request.headers.get(conf.COUNTRY_HEADER, "") if conf.COUNTRY_HEADER else ""
     return RequestFacts(
         now=now,
         query=dict(request.GET.lists()),
         referrer=request.headers.get("Referer", ""),
         user_agent=request.headers.get("User-Agent", ""),
         language=_language(request.headers.get("Accept-Language", "")),
-        country=country.strip().upper(),
+        country=places.country_of_request(request.META),
         is_logged_in=_log_in_of(request),
     )
 

@@ -79,26 +79,27 @@ def interested_in(rows: QuerySet[Standing], topic_id: int) -> QuerySet[Standing]
     return rows.annotate(interest=Subquery(mine.values("evidence_sum")[:1])).filter(interest__isnull=False)
 
 
-def searched(rows: QuerySet[Standing], text: str) -> QuerySet[Standing]:
-    """Those with all words in name, company or address; ``#A1B2`` is the number of an anonymous one."""
+def searched(rows: QuerySet[Any], text: str, *, path: str = "visitor") -> QuerySet[Any]:
+    """Those with all words in name, company or address; ``#A1B2`` is the number of an anonymous one.
+
+    :param path: from the rows to the visitor; empty for visitors themselves.
+    """
     for word in text.split():
-        rows = rows.filter(_matches(word))
+        rows = rows.filter(_matches(word, f"{path}__" if path else ""))
     return rows
 
 
-def _matches(word: str) -> Q:
+def _matches(word: str, to: str) -> Q:
     if word.startswith("#"):
         try:
             number = int(word[1:], 16)
         except ValueError:
             return Q(pk__isnull=True)
-        return Q(visitor_id=number) if 0 < number <= LARGEST_ID else Q(pk__isnull=True)
-    return (
-        Q(visitor__lead__family_name__icontains=word)
-        | Q(visitor__lead__given_name__icontains=word)
-        | Q(visitor__lead__company_name__icontains=word)
-        | Q(visitor__lead__email__icontains=word)
-    )
+        return Q(**{f"{to}pk": number}) if 0 < number <= LARGEST_ID else Q(pk__isnull=True)
+    found = Q()
+    for name in ("family_name", "given_name", "company_name", "email"):
+        found |= Q(**{f"{to}lead__{name}__icontains": word})
+    return found
 
 
 def read_ids(texts: Iterable[str]) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from wagtail_ma.people.models import IdentityLink, Visitor
+from wagtail_ma.people.models import IdentityLink, Lead, LeadField, Visitor
 from wagtail_ma.reports.ranked import decorate
 from wagtail_ma.reports.timeline import ACTIVITY_LABELS
 from wagtail_ma.scenarios.models import Enrolment
@@ -36,8 +36,17 @@ def details(visitor: Visitor, *, now: datetime) -> dict[str, Any]:
         "enrolments": Enrolment.objects.filter(visitor=visitor)
         .select_related("scenario")
         .order_by("-entered_at"),
+        "attributes": _attributes(getattr(visitor, "lead", None)),
         "links": IdentityLink.objects.filter(to_visitor=visitor).select_related("identity").order_by("at"),
     }
+
+
+def _attributes(lead: Lead | None) -> list[tuple[str, Any]]:
+    """Label and value of the editor's own lead fields that have one."""
+    if lead is None or not lead.attributes:
+        return []
+    fields = LeadField.objects.filter(key__in=lead.attributes)
+    return [(field.label, lead.attributes[field.key]) for field in fields]
 
 
 def _entry(row: scores.Row, names: dict[tuple[str, int], str]) -> dict[str, Any]:

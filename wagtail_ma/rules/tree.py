@@ -103,6 +103,10 @@ class _Reader:
                         % {"condition": condition.label, "label": parameter.label}
                     )
             values[parameter.name] = value
+        try:
+            condition.check(values)
+        except BadValue as error:
+            raise _CannotRead(f"{condition.label}: {error}") from error
         return values
 
 

@@ -17,6 +17,7 @@ def default_definitions() -> list[dict[str, Any]]:
         {"name": _("High score"), "kind": Kind.SCORE, "score": 50, "release_score": 40},
         {"name": _("Long look at the prices"), "kind": Kind.PRICING_READ, "days": 7},
         {"name": _("Form left unfinished"), "kind": Kind.FORM_LEFT, "days": 7, "expiry_days": 7},
+        {"name": _("Manager after staff"), "kind": Kind.SENIOR, "days": 14},
         {
             "name": _("Looks for certainty"),
             "kind": Kind.REASSURANCE,

@@ -17,7 +17,8 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from wagtail_ma.people import news
-from wagtail_ma.people.models import Identity, Lead, Visitor
+from wagtail_ma.people.models import Identity, Lead, Rank, Visitor
+from wagtail_ma.people.models_of_companies import Affiliation
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.tree import Broken
 from wagtail_ma.sales.models import ExclusionRule, Marking
@@ -45,11 +46,12 @@ def decide(visitor_ids: Sequence[int], *, now: datetime) -> list[int]:
     }
     said = _said(list(before))
     by_rule = _by_rule(list(before), now=now)
+    customers = set(_of_companies("is_customer").filter(pk__in=before).values_list("pk", flat=True))
     after: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for pk, (reason, is_customer) in before.items():
         wanted = (
             _reason(reason, said.get((Marking.Kind.EXCLUDED, pk)), by_rule.get(pk, "")),
-            said.get((Marking.Kind.CUSTOMER, pk), False),
+            said.get((Marking.Kind.CUSTOMER, pk), pk in customers),
         )
         if wanted != (reason, is_customer):
             after[wanted].append(pk)
@@ -117,7 +119,7 @@ def _job_seekers(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> 
 
 def _students(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[int]:
     """Who gave "student" as job title."""
-    is_student = Q()
+    is_student = Q(rank=Rank.STUDENT)
     for word in STUDENT_TITLES:
         is_student |= Q(title__icontains=word)
     leads = Lead.objects.filter(is_student, visitor_id__in=visitor_ids)
@@ -143,15 +145,33 @@ def _by_tree(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[
     return {pk for pk, holds in statement.rows(now=now, ids=visitor_ids) if holds}
 
 
-def _nobody(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[int]:
-    """Only by e-mail domain."""
-    return set()
+def _competitors(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[int]:
+    """Who belongs to a company that is marked as a competitor."""
+    return set(_of_companies("is_competitor").filter(pk__in=visitor_ids).values_list("pk", flat=True))
 
 
+def _staff(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[int]:
+    """Who belongs to a company that is marked as our own."""
+    return set(_of_companies("is_own").filter(pk__in=visitor_ids).values_list("pk", flat=True))
+
+
+def _of_companies(flag: str) -> QuerySet[Visitor]:
+    """Everybody who belongs to a company with this mark now."""
+    return Visitor.objects.filter(
+        Exists(
+            Affiliation.objects.filter(
+                lead__visitor=OuterRef("pk"), until__isnull=True, **{f"company__{flag}": True}
+            )
+        )
+    )
+
+
+# The mark of a company that each of these kinds asks for.
+_MARKS = {ExclusionRule.Kind.COMPETITOR: "is_competitor", ExclusionRule.Kind.STAFF: "is_own"}
 _TESTS: dict[str, Callable[[ExclusionRule, list[int], datetime], set[int]]] = {
     ExclusionRule.Kind.JOB_SEEKER: _job_seekers,
-    ExclusionRule.Kind.COMPETITOR: _nobody,
-    ExclusionRule.Kind.STAFF: _nobody,
+    ExclusionRule.Kind.COMPETITOR: _competitors,
+    ExclusionRule.Kind.STAFF: _staff,
     ExclusionRule.Kind.STUDENT: _students,
     ExclusionRule.Kind.BOT: _bots,
     ExclusionRule.Kind.RULE: _by_tree,
@@ -258,6 +278,35 @@ def review(*, now: datetime, limit: int = REVIEWED_PER_CALL) -> int:
         changed.filter(checked_to_id__range=(begin, ids[-1])).update(checked_to_id=ids[-1])
         begin, done = ids[-1], done + len(ids)
     return done
+
+
+def follow_companies(*, now: datetime, limit: int = REVIEWED_PER_CALL) -> int:
+    """Find people whose company was marked, or is marked no longer (customer, competitor, our own).
+
+    They get news; react does the rest. A few statements per mark, over few people each.
+
+    :returns: how many were found.
+    """
+    found: set[int] = set()
+    for rule in ExclusionRule.objects.filter(is_active=True, kind__in=_MARKS):
+        belongs = _of_companies(_MARKS[ExclusionRule.Kind(rule.kind)])
+        found.update(_unsaid(Marking.Kind.EXCLUDED, belongs.filter(excluded_reason="")))
+        others = population().filter(excluded_reason=rule.reason).exclude(pk__in=belongs.values("pk"))
+        left = list(_unsaid(Marking.Kind.EXCLUDED, others)[:limit])
+        found.update(set(left) - _at_domains(rule, _domains(left)))
+    belongs = _of_companies("is_customer")
+    found.update(_unsaid(Marking.Kind.CUSTOMER, belongs.filter(is_customer=False)))
+    marked = population().filter(is_customer=True)
+    found.update(_unsaid(Marking.Kind.CUSTOMER, marked.exclude(pk__in=belongs.values("pk"))))
+    chosen = sorted(found)[:limit]
+    news.mark(chosen, now=now)
+    return len(chosen)
+
+
+def _unsaid(kind: str, visitors: QuerySet[Visitor]) -> QuerySet[Any]:
+    """The ids of those of whom nothing was said by hand."""
+    said = Marking.objects.filter(kind=kind, visitor=OuterRef("pk"))
+    return visitors.filter(~Exists(said), merged_into__isnull=True).values_list("pk", flat=True)
 
 
 def excluded() -> QuerySet[Visitor]:

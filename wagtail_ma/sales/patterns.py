@@ -100,6 +100,20 @@ def reason_of(entry: HotEntry) -> str:
     return pattern_of(entry.definition).reason(entry.data)
 
 
+def reasons(entries: Iterable[HotEntry]) -> dict[int, str]:
+    """:func:`reason_of` for many, by entry; conditions are put into words once per definition."""
+    found: dict[int, str] = {}
+    by_rule: dict[int, str] = {}
+    for entry in entries:
+        if entry.definition.kind != HotDefinition.Kind.RULE:
+            found[entry.pk] = reason_of(entry)
+            continue
+        if entry.definition_id not in by_rule:
+            by_rule[entry.definition_id] = reason_of(entry)
+        found[entry.pk] = by_rule[entry.definition_id]
+    return found
+
+
 def among(rows: QuerySet[Any], ids: Ids, field: str = "visitor_id") -> QuerySet[Any]:
     """The rows of these visitors; all rows for None."""
     return rows if ids is None else rows.filter(**{f"{field}__in": ids})
@@ -179,7 +193,7 @@ class RuleHolds(Pattern):
         return ""
 
 
-def rule_sentence(definition: HotDefinition) -> str:
+def rule_sentence(definition: HotDefinition | ExclusionRule) -> str:
     """The conditions of a definition in words, or what is wrong with them."""
     return sentence(read_rule(definition))
 

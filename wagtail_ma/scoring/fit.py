@@ -75,18 +75,21 @@ def _tree(rule: ScoringRule, raw: list[dict[str, Any]], referents: Any) -> Group
 
 
 def holding(
-    rules: Sequence[ScoringRule], visitor_ids: Sequence[int], *, now: datetime
+    rules: Sequence[ScoringRule], visitor_ids: Sequence[int], *, now: datetime, note: bool = True
 ) -> dict[int, list[int]]:
     """Rule id → those of the visitors for whom its conditions hold now.
 
     One statement for all rules; compiled once per version of them. A rule that cannot be decided
     has no entry, is noted as broken, and leaves the points as they are.
+
+    :param note: False: store nothing, not even what is broken.
     """
     whole = {}
     for pk, tree in trees(rules).items():
         if isinstance(tree, Group):
             whole[pk] = tree
-        note_broken(next(rule for rule in rules if rule.pk == pk), tree)
+        if note:
+            note_broken(next(rule for rule in rules if rule.pk == pk), tree)
     found: dict[int, list[int]] = {pk: [] for pk in whole}
     if not whole or not visitor_ids:
         return found

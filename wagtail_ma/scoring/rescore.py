@@ -41,6 +41,16 @@ def is_running() -> bool:
     return _filling_models().exists()
 
 
+def percent() -> int:
+    """How far computing the scores again has come, 0–100; 100 when nothing is being computed."""
+    model = _filling_models().first()
+    if model is None:
+        return 100
+    last = Visitor.objects.order_by("-pk").values_list("pk", flat=True).first()
+    # By number rather than by count, which would read the whole table.
+    return min(99, 100 * model.filled_to_id // last) if last else 99
+
+
 def rescore_due(*, now: datetime, limit: int = 2_000) -> int:
     """One bounded portion of the work that is waiting, if any: what ``flow.run_due`` calls.
 

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from wagtail_ma.people import browsers, drawn_keys, log_identities
 from wagtail_ma.people.models import Identity
-from wagtail_ma.tracking import pages
+from wagtail_ma.tracking import networks, pages
 from wagtail_ma.tracking.batch_facts import Facts
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.writing import Busy, write_facts
@@ -46,8 +46,9 @@ def write_all(batch: Sequence[Heard]) -> None:
         except Busy:
             raise
         except Exception:
-            # A page that this process remembered may have been deleted meanwhile.
+            # A page or a network that this process remembered may have been deleted meanwhile.
             pages.forget()
+            networks.forget()
             if attempt == 2:
                 logger.warning("a batch of hits could not be written; one by one", exc_info=True)
     for heard in batch:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import MutableMapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
-from weakref import WeakKeyDictionary
 
-from django.db import DEFAULT_DB_ALIAS, connections
-
+from wagtail_ma.core.remembered import Remembered
 from wagtail_ma.tracking.channels import Channel, parse
 from wagtail_ma.tracking.models import ChannelRule
 
@@ -26,16 +22,6 @@ class _Rule(NamedTuple):
     source: str
 
 
-class _Remembered(NamedTuple):
-    rules: tuple[_Rule, ...]
-    read_at: float
-
-
-_committed: dict[str, _Remembered] = {}
-# What is read inside of somebody's transaction may be undone with it.
-_uncommitted: WeakKeyDictionary[Any, dict[str, _Remembered]] = WeakKeyDictionary()
-
-
 def apply(channel: Channel, url: str, referrer: str) -> Channel:
     """The channel of a visit, changed by the first rule that fits.
 
@@ -45,7 +31,7 @@ def apply(channel: Channel, url: str, referrer: str) -> Channel:
     :param url: address of the landing page.
     :param referrer: "" for none.
     """
-    rules = _current()
+    rules = _remembered.get()
     if not rules:
         return channel
     facts = _facts(url, referrer)
@@ -57,20 +43,7 @@ def apply(channel: Channel, url: str, referrer: str) -> Channel:
 
 def forget() -> None:
     """Read the rules again: an editor has changed them. Other processes follow within a minute."""
-    _committed.clear()
-    _uncommitted.clear()
-
-
-def _current() -> tuple[_Rule, ...]:
-    blocks = connections[DEFAULT_DB_ALIAS].atomic_blocks
-    # A block of our own, which writes facts and no rules, undoes nothing that matters here.
-    memory: MutableMapping[str, _Remembered] = (
-        _uncommitted.setdefault(blocks[0], {}) if len(blocks) > 1 else _committed
-    )
-    known = memory.get("rules")
-    if known is None or time.monotonic() - known.read_at > REMEMBER_SECONDS:
-        known = memory["rules"] = _Remembered(_read(), time.monotonic())
-    return known.rules
+    _remembered.forget()
 
 
 def _read() -> tuple[_Rule, ...]:
@@ -84,6 +57,9 @@ def _read() -> tuple[_Rule, ...]:
         )
         for rule in ChannelRule.objects.order_by("sort_order", "pk")
     )
+
+
+_remembered = Remembered(_read, seconds=REMEMBER_SECONDS)
 
 
 def _facts(url: str, referrer: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.tracking import page_token
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.page_token import PageRef
+from wagtail_ma.tracking.places import NOWHERE, Place
 
 MAX_BYTES = 8192
 MAX_URL_LENGTH = 2000
@@ -94,6 +95,10 @@ class Hit:
     source: str = "script"
     # In place of a cookie, where there can be none (people/log_identities.py).
     log_key: str = ""
+    # Guessed from the sender's address, which goes no further than this (places.py).
+    country: str = ""
+    region: str = ""
+    network_id: int | None = None
 
     @property
     def is_engagement(self) -> bool:
@@ -133,6 +138,7 @@ class Sender:
     hosts: frozenset[str] = frozenset()
     is_anonymous: bool = False
     is_key_fresh: bool = False
+    place: Place = NOWHERE
 
 
 def parse(body: bytes, *, sender: Sender) -> Hit:
@@ -189,6 +195,9 @@ def from_message(message: Mapping[str, Any], *, sender: Sender) -> Hit:
         user_agent=sender.user_agent,
         is_bot=bool(message.get("w")) or is_bot(sender.user_agent),
         is_anonymous=sender.is_anonymous or bool(message.get("g")),
+        country=sender.place.country,
+        region=sender.place.region,
+        network_id=sender.place.network_id,
         **(_engagement(message) if kind == ENGAGEMENT else {}),
         **(_activity(message) if kind == ACTIVITY else {}),
     )

@@ -63,6 +63,34 @@ class TrackedPage(models.Model):
         return self.title or self.url
 
 
+class Network(models.Model):
+    """Addresses that editors know: a company's, a competitor's, our own, an internet provider's.
+
+    Whoever comes from there is guessed to belong there; people at home, on their phones or behind a
+    provider's shared addresses are not. The visit keeps the guess, never the address.
+    """
+
+    class Kind(models.TextChoices):
+        COMPANY = "company", _("Company")
+        COMPETITOR = "competitor", _("Competitor")
+        OWN = "own", _("Our own")
+        PROVIDER = "provider", _("Internet provider")
+
+    name = models.CharField(_("name"), max_length=120)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.COMPANY)
+    # One CIDR per line, as networks.normalised() writes them.
+    ranges = models.TextField(_("addresses"))
+    is_excluded = models.BooleanField(_("do not record visits from here"), default=False)
+
+    class Meta:
+        verbose_name = _("network")
+        verbose_name_plural = _("networks")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Visit(models.Model):
     """A row of page views with less than 30 idle minutes between them."""
 
@@ -77,6 +105,13 @@ class Visit(models.Model):
     campaign = models.CharField(max_length=100, blank=True)
     device = models.CharField(max_length=10, blank=True)
     language = models.CharField(max_length=12, blank=True)
+    # Guesses from the address, which itself is not kept (places.py). ISO 3166: "JP", "JP-13"; a region
+    # without a known code by its name.
+    country = models.CharField(max_length=2, blank=True)
+    region = models.CharField(max_length=60, blank=True)
+    network = models.ForeignKey(
+        Network, null=True, on_delete=models.SET_NULL, related_name="visits", db_index=False
+    )
     is_bot = models.BooleanField(default=False)
 
     class Meta:
@@ -89,6 +124,12 @@ class Visit(models.Model):
             models.Index(fields=["visitor", "started_at"], name="ma_visit_visitor"),
             # overview: the people of a period, read from the index alone.
             models.Index(fields=["started_at", "is_bot", "visitor"], name="ma_visit_started"),
+            # segments and lists by network, and deleting one; few visits have any.
+            models.Index(
+                fields=["network", "started_at"],
+                condition=models.Q(network__isnull=False),
+                name="ma_visit_network",
+            ),
             # page reports leave these out; they are few.
             models.Index(fields=["id"], condition=models.Q(is_bot=True), name="ma_visit_bot"),
         ]

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django import forms
 from django.db.models import Case, Count, F, Model, Q, QuerySet, Sum, When
-from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from wagtail.blocks import ChooserBlock
 
 from wagtail_ma.core.conditions import (
     Condition,
@@ -24,39 +21,20 @@ from wagtail_ma.core.conditions import (
     register,
 )
 from wagtail_ma.core.parameters import Choice, Number, Reference
+from wagtail_ma.people.blocks import SelectBlock
 from wagtail_ma.rules.phrases import comparison, days, times, visits, within
 from wagtail_ma.tracking.models import PageClass, PageView, Topic
 
 PAGES = gettext_lazy("Pages")
 
 
-class _SelectBlock(ChooserBlock):
-    """One of a short list of objects, in a drop-down."""
-
-    model: type[Model]
-
-    @cached_property
-    def target_model(self) -> type[Model]:
-        return self.model
-
-    @cached_property
-    def widget(self) -> forms.Select:
-        return forms.Select()
-
-    def value_from_form(self, value: Any) -> Any:
-        return super().value_from_form(value) if value else None
-
-    def get_form_state(self, value: Any) -> Any:
-        return self.widget.format_value(getattr(value, "pk", value))
-
-
-class PageClassBlock(_SelectBlock):
+class PageClassBlock(SelectBlock):
     """One class of pages."""
 
     model = PageClass
 
 
-class TopicBlock(_SelectBlock):
+class TopicBlock(SelectBlock):
     """One topic."""
 
     model = Topic

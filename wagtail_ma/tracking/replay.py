@@ -21,7 +21,7 @@ from wagtail.models import Site
 from wagtail_ma.core import tokens
 from wagtail_ma.people import log_identities, news
 from wagtail_ma.people.models import Identity
-from wagtail_ma.tracking import access_log, addresses, estimates, pages, rollups
+from wagtail_ma.tracking import access_log, addresses, estimates, networks, pages, places, rollups
 from wagtail_ma.tracking.access_log import LogLine
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import MAX_URL_LENGTH, VIEW, Hit
@@ -43,7 +43,8 @@ MAX_REMEMBERED_PATHS = 50_000
 # Why a line is no view; in the order of the questions.
 MALFORMED, FOREIGN, METHOD, STATUS = "malformed", "other host", "not GET", "not 200 or 304"
 FILE, FEED, OWN, BOT, LATER = "file", "feed", "admin or our own address", "bot", "dated in the future"
-REASONS = (MALFORMED, FOREIGN, METHOD, STATUS, OWN, FILE, FEED, LATER, BOT)
+EXCLUDED = "network that is not recorded"
+REASONS = (MALFORMED, FOREIGN, METHOD, STATUS, OWN, FILE, FEED, LATER, BOT, EXCLUDED)
 
 Progress = Callable[[int, int], None]
 
@@ -157,8 +158,10 @@ class _Replay:
                 self._tally += self._store(seen, batch, log, tally)
                 return
             except IntegrityError:
-                # Another log with the same lines is being read, or a page has been deleted: now we know.
+                # Another log with the same lines is being read, or something that we remembered has
+                # been deleted: now we know.
                 pages.forget()
+                networks.forget()
                 if attempt == ATTEMPTS - 1:
                     raise
 
@@ -241,6 +244,7 @@ class _Replay:
             (FEED, lambda: addresses.is_feed(decoded, query)),
             (LATER, lambda: line.at > self._now + FUTURE),
             (BOT, lambda: is_bot(line.user_agent)),
+            (EXCLUDED, lambda: networks.is_excluded(networks.find(networks.parsed(line.address)))),
         )
         return next((reason for reason, holds in questions if holds()), "")
 
@@ -257,6 +261,7 @@ class _Replay:
         key = log_identities.key_of(f"site {site.pk}", line.address, line.user_agent)
         content = "\0".join((key, line.at.isoformat(), line.target, line.referrer))
         digest = tokens.keyed_hash("log view", content.encode("utf-8", "replace"))
+        place = places.of_address(networks.parsed(line.address))
         hit = Hit(
             kind=VIEW,
             # Version 5 says "made from a hash".
@@ -267,6 +272,9 @@ class _Replay:
             user_agent=line.user_agent,
             source=PageView.Source.LOG,
             log_key=key,
+            country=place.country,
+            region=place.region,
+            network_id=place.network_id,
         )
         return _Seen(line.at, key, hit)
 

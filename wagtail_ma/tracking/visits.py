@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from wagtail_ma.conf import conf
 from wagtail_ma.core.prepared import Insert, Select, Slot, Update
 from wagtail_ma.people.models import Identity
-from wagtail_ma.tracking import channel_rules, sites
+from wagtail_ma.tracking import channel_rules, networks, sites
 from wagtail_ma.tracking.channels import classify
 from wagtail_ma.tracking.devices import device
 from wagtail_ma.tracking.hits import Hit
@@ -94,6 +94,9 @@ def begun(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> 
         landing=page,
         device=device(hit.user_agent),
         language=hit.language[:12],
+        country=hit.country,
+        region=hit.region,
+        network_id=networks.existing(hit.network_id),
         is_bot=hit.is_bot,
         **origin(hit),
     )

@@ -17,7 +17,7 @@ from wagtail_ma import flow
 from wagtail_ma.conf import conf
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import browsers, cookies
-from wagtail_ma.tracking import page_token, sites
+from wagtail_ma.tracking import networks, page_token, places, sites
 from wagtail_ma.tracking.hits import CONSENT, MAX_BYTES, BadHit, Sender, from_message, read
 from wagtail_ma.tracking.writing import Busy, write_facts
 from wagtail_ma.web.limits import PerMinute
@@ -66,11 +66,12 @@ def _answer(request: HttpRequest) -> HttpResponse:
         hosts=hosts,
         is_anonymous=refuses,
         is_key_fresh=is_fresh,
+        place=places.of_request(request.META),
     )
     found = from_message(message, sender=sender)
     if found.page is not None and sites.is_of_another(found.page.site_id, found.url):
         raise BadHit("page token of another site", 204)
-    if _is_over_limit(sender) or is_staff(request):
+    if _is_over_limit(sender) or networks.is_excluded(sender.place.network_id) or is_staff(request):
         return _empty(204)
     recorded = flow.receive(found, now=timezone.now())
     queue.wake()

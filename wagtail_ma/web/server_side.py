@@ -20,6 +20,7 @@ from wagtail_ma import flow
 from wagtail_ma.conf import conf
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import cookies, log_identities
+from wagtail_ma.tracking import networks, places
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import MAX_URL_LENGTH, VIEW, Hit
 from wagtail_ma.tracking.models import PageView
@@ -71,6 +72,8 @@ def _record(page: Any, request: HttpRequest, response: Any) -> Any:
 
 def _write(page: Any, request: HttpRequest, response: Any) -> None:
     hit = _hit(page, request)
+    if networks.is_excluded(hit.network_id):
+        return
     if not hit.is_bot:
         # What a shared cache answers never comes here. Also where no cookie is set.
         patch_cache_control(response, private=True)
@@ -85,6 +88,7 @@ def _hit(page: Any, request: HttpRequest) -> Hit:
     refuses = cookies.refuses_identifier(request)
     bot = is_bot(user_agent)
     site = Site.find_for_request(request)
+    place = places.of_request(request.META)
     return Hit(
         kind=VIEW,
         view_id=uuid.uuid4(),
@@ -98,6 +102,9 @@ def _hit(page: Any, request: HttpRequest) -> Hit:
         is_bot=bot,
         is_anonymous=refuses,
         source=PageView.Source.SERVER,
+        country=place.country,
+        region=place.region,
+        network_id=place.network_id,
         # A programme keeps no cookie: all with one name are one, or each request would be a visitor.
         log_key=log_identities.key_of("bots", "", user_agent) if bot else "",
     )

@@ -12,6 +12,34 @@ SENDER = {
     "contact": "https://sample-software.example/contact/",
 }
 
+# Products, and what people worry about before they buy.
+TOPICS = {
+    "Sample Cabinet": "product",
+    "Sample Flow": "product",
+    "料金": "concern",
+    "導入事例": "concern",
+    "サポート": "concern",
+    "セキュリティ": "concern",
+}
+
+# Path → (class, topics); what is below inherits it.
+LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "products/sample-cabinet": ("product", ("Sample Cabinet",)),
+    "products/sample-flow": ("product", ("Sample Flow",)),
+    "pricing": ("pricing", ("料金",)),
+    "case-studies": ("case", ("導入事例",)),
+    "case-studies/fictional-works": ("case", ("導入事例", "Sample Flow")),
+    "case-studies/example-logistics": ("case", ("導入事例", "Sample Cabinet")),
+    "whitepaper": ("download", ()),
+    "blog": ("article", ()),
+    "blog/approval-bottlenecks": ("article", ("Sample Flow",)),
+    "blog/electronic-bookkeeping": ("article", ("Sample Cabinet",)),
+    "blog/who-may-see-what": ("article", ("Sample Cabinet", "セキュリティ")),
+    "faq": ("faq", ("サポート",)),
+    "careers": ("careers", ()),
+    "contact": ("contact", ()),
+}
+
 QUESTIONS = ("email", "company_name", "family_name", "given_name", "title")
 
 FORMS: dict[tuple[str, str], dict[str, str]] = {

@@ -1,0 +1,182 @@
+"""The screens of leads and companies: editing, exporting, erasing, and who may."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+from wagtail.models import ModelLogEntry
+
+from tests import factories
+from wagtail_ma.people.identify import identify
+from wagtail_ma.people.models import Lead, LeadField, Visitor
+from wagtail_ma.people.models_of_companies import Affiliation, Company
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann(site, now):
+    return identify(
+        factories.browser(now),
+        email="ann@acme.example",
+        now=now,
+        method="form",
+        company_name="ACME",
+        phone="1",
+    )
+
+
+@pytest.fixture
+def member(client, django_user_model):
+    """Logs somebody in who may enter the admin and has these permissions besides."""
+
+    def log_in(*codenames):
+        user = django_user_model.objects.create_user("member", password="x")
+        wanted = Permission.objects.filter(codename__in=["access_admin", *codenames])
+        user.user_permissions.set(wanted)
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+def values(lead, **changes):
+    names = [
+        "family_name", "given_name", "family_name_kana", "given_name_kana", "company_name", "company",
+        "department", "job_function", "title", "rank", "buying_role", "phone", "mobile_phone", "other_phone",
+        "postal_code", "address", "language", "time_zone", "owner",
+    ]  # fmt: skip
+    data = {name: getattr(lead, f"{name}_id" if name in ("company", "owner") else name) for name in names}
+    return {name: "" if value is None else value for name, value in {**data, **changes}.items()}
+
+
+def test_index__linked_and_not__counts_and_filters(admin_client, ann, now):
+    identify(None, email="bob@acme.example", now=now, method="import")
+    response = admin_client.get(reverse("wagtail_ma_leads:index"))
+    assert (response.context["lead_count"], response.context["unlinked_count"]) == (2, 1)
+    response = admin_client.get(reverse("wagtail_ma_leads:index") + "?linked=no")
+    assert [lead.email for lead in response.context["object_list"]] == ["bob@acme.example"]
+
+
+def test_edit__changes__are_kept_with_their_source_and_their_history(admin_client, ann):
+    LeadField.objects.create(key="budget", label="Budget")
+    url = reverse("wagtail_ma_leads:edit", args=[ann.pk])
+    assert "Budget" in admin_client.get(url).content.decode()
+    data = values(ann, title="部長", department="営業部", buying_role="decides", attribute_budget="5 M")
+    response = admin_client.post(url, data)
+    assert response.status_code == 302, response.context["form"].errors
+    ann.refresh_from_db()
+    assert (ann.rank, ann.job_function, ann.buying_role) == (4, "sales", "decides")
+    assert ann.attributes == {"budget": "5 M"}
+    assert ann.sources["title"]["by"] == "manual"
+    assert ann.sources["phone"]["by"] == "form"
+    assert Affiliation.objects.get(lead=ann, until=None).title == "部長"
+    page = admin_client.get(reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id])).content.decode()
+    assert "5 M" in page
+
+
+def test_edit__another_company_by_hand__the_old_affiliation_ends(admin_client, ann, now):
+    other = Company.objects.create(name="Other", created_at=now)
+    admin_client.post(reverse("wagtail_ma_leads:edit", args=[ann.pk]), values(ann, company=other.pk))
+    ann.refresh_from_db()
+    assert ann.company == other
+    assert Affiliation.objects.filter(lead=ann).count() == 2
+    assert Affiliation.objects.get(lead=ann, until__isnull=False).company.name == "ACME"
+
+
+def test_add__known_address__is_the_known_person(admin_client, ann):
+    data = values(ann, email="ANN@acme.example", given_name="Ann")
+    response = admin_client.post(reverse("wagtail_ma_leads:add"), data)
+    assert response.status_code == 302, response.context["form"].errors
+    lead = Lead.objects.get()
+    assert (lead.pk, lead.given_name, lead.phone) == (ann.pk, "Ann", "1")
+
+
+def test_add__no_address__says_so(admin_client, ann):
+    response = admin_client.post(reverse("wagtail_ma_leads:add"), values(ann, email="ann"))
+    assert "email" in response.context["form"].errors
+
+
+def test_data__with_permission__is_a_file_and_is_logged(admin_client, ann):
+    response = admin_client.get(reverse("wagtail_ma_leads:json", args=[ann.pk]))
+    assert json.loads(response.content)["Lead"][0]["email"] == "ann@acme.example"
+    assert "attachment" in response["Content-Disposition"]
+    assert (
+        "ann@acme.example"
+        in admin_client.get(reverse("wagtail_ma_leads:csv", args=[ann.pk])).content.decode()
+    )
+    assert ModelLogEntry.objects.filter(action="wagtail_ma.export").count() == 2
+
+
+def test_erase__confirmed__person_is_gone_and_the_log_knows_who_did_it(admin_client, ann):
+    url = reverse("wagtail_ma_leads:delete", args=[ann.pk])
+    assert "cannot be undone" in admin_client.get(url).content.decode()
+    assert Lead.objects.exists()
+    admin_client.post(url)
+    assert not Lead.objects.exists()
+    assert not Visitor.objects.exists()
+    entry = ModelLogEntry.objects.get(action="wagtail_ma.erase")
+    assert "ann" not in entry.label.lower()
+    assert entry.user is not None
+
+
+RIGHTS = [
+    ("wagtail_ma_leads:index", "view_lead"),
+    ("wagtail_ma_leads:edit", "change_lead"),
+    ("wagtail_ma_leads:json", "export_lead"),
+    ("wagtail_ma_leads:csv", "export_lead"),
+    ("wagtail_ma_leads:delete", "erase_lead"),
+]
+
+
+@pytest.mark.parametrize(("name", "needed"), RIGHTS)
+def test_screens__each_other_permission__is_not_enough(member, ann, name, needed):
+    others = {"view_lead", "change_lead", "delete_lead", "export_lead", "erase_lead", "view_visitor"} - {
+        needed
+    }
+    if name.endswith("index"):
+        others -= {"change_lead", "delete_lead"}
+    client = member(*others)
+    url = reverse(name, args=[] if name.endswith("index") else [ann.pk])
+    for response in (client.get(url), client.post(url)):
+        assert response.status_code in (302, 403, 405)
+        assert b"ann@acme.example" not in response.content
+    assert Lead.objects.filter(pk=ann.pk).exists()
+
+
+@pytest.mark.parametrize(("name", "needed"), RIGHTS)
+def test_screens__their_permission__is_enough(member, ann, name, needed):
+    client = member(needed)
+    assert client.get(reverse(name, args=[] if name.endswith("index") else [ann.pk])).status_code == 200
+
+
+def test_company__its_people_and_visits__only_for_whoever_may_see_leads(member, ann, now):
+    url = reverse("wagtail_ma_companies:company", args=[ann.company_id])
+    client = member("view_company")
+    page = client.get(url).content.decode()
+    assert "ACME" in page
+    assert "ann@acme.example" not in page
+    client.get(reverse("wagtail_ma_companies:index"))
+    client.logout()
+    assert client.get(url).status_code == 302
+
+
+def test_company__people__are_listed(admin_client, ann):
+    page = admin_client.get(reverse("wagtail_ma_companies:company", args=[ann.company_id])).content.decode()
+    assert reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id]) in page
+    assert "ACME" in admin_client.get(reverse("wagtail_ma_companies:index")).content.decode()
+
+
+def test_company__domains_by_hand__no_free_mail_and_no_foreign_one(admin_client, ann, now):
+    other = Company.objects.create(name="Other", created_at=now)
+    url = reverse("wagtail_ma_companies:edit", args=[other.pk])
+    for wrong in ("gmail.com", "sales.example.co.jp", "acme.example", "co.jp"):
+        response = admin_client.post(url, {"name": "Other", "domain_lines": wrong})
+        assert "domain_lines" in response.context["form"].errors, wrong
+    lead = factories.make_lead("eve@sub.other.example", now=now)
+    assert admin_client.post(url, {"name": "Other", "domain_lines": "@Other.example"}).status_code == 302
+    lead.refresh_from_db()
+    assert lead.company == other

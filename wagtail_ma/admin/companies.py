@@ -1,0 +1,200 @@
+"""Companies: list, editing, and a page with their people and their visits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Count, Max, QuerySet
+from django.forms import CharField, Textarea
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.generic import TemplateView
+from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.panels import FieldPanel, HelpPanel, MultiFieldPanel, ObjectList
+from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, NumberColumn, TitleColumn
+from wagtail.admin.views import generic
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+from wagtail.admin.viewsets.chooser import ChooserViewSet
+from wagtail.admin.viewsets.model import ModelViewSet
+from wagtail.log_actions import log
+
+from wagtail_ma.admin.permissions import may
+from wagtail_ma.core.text import split_lines
+from wagtail_ma.people import companies, mail_domains
+from wagtail_ma.people.models import Lead
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.tracking.models import Visit
+
+SHOWN = 50
+
+
+class CompanyForm(WagtailAdminModelForm):
+    """With the mail domains, one per line."""
+
+    domain_lines: CharField = CharField(
+        label=gettext_lazy("Mail domains"),
+        required=False,
+        widget=Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("One per line, e.g. example.com. Whoever has such an address belongs here."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            kept = self.instance.domains.values_list("domain", flat=True)
+            self.fields["domain_lines"].initial = "\n".join(kept)
+
+    def clean_domain_lines(self) -> list[str]:
+        domains = [line.lower().lstrip("@") for line in split_lines(self.cleaned_data["domain_lines"])]
+        taken = CompanyDomain.objects.exclude(company=self.instance.pk)
+        for domain in domains:
+            if companies.registrable(domain) != domain:
+                raise ValidationError(_("“%(text)s” is not a domain of a company.") % {"text": domain})
+            if not mail_domains.is_company(domain):
+                raise ValidationError(
+                    _("“%(text)s” belongs to a mail provider; its users are not one company.")
+                    % {"text": domain}
+                )
+            if owner := taken.select_related("company").filter(domain=domain).first():
+                raise ValidationError(
+                    _("“%(text)s” belongs to %(company)s.") % {"text": domain, "company": owner.company}
+                )
+        return domains
+
+    def save(self, commit: bool = True) -> Any:
+        now = timezone.now()
+        with transaction.atomic():
+            if not self.instance.pk:
+                self.instance.created_at = now
+            company = super().save(commit)
+            domains = self.cleaned_data["domain_lines"]
+            company.domains.exclude(domain__in=domains).delete()
+            for domain in set(domains) - set(company.domains.values_list("domain", flat=True)):
+                CompanyDomain.objects.create(company=company, domain=domain)
+                companies.take_in(company, domain, now=now)
+        return company
+
+
+class CompanyIndexView(generic.IndexView):
+    """All companies, and how many people of each are known."""
+
+    results_template_name = "wagtail_ma/admin/companies/index_results.html"
+    default_ordering = "-person_count"
+    list_filter = ["is_customer", "is_competitor", "is_own"]
+    search_fields = ["name", "domains__domain"]
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        return [
+            TitleColumn("name", label=_("Name"), get_url=self.get_company_url, sort_key="name"),
+            NumberColumn("person_count", label=_("People"), sort_key="person_count"),
+            BooleanColumn("is_customer", label=_("Customer"), sort_key="is_customer"),
+            BooleanColumn("is_competitor", label=_("Competitor"), sort_key="is_competitor"),
+            DateColumn("created_at", label=_("First seen"), sort_key="created_at"),
+        ]
+
+    def get_company_url(self, instance: Company) -> str:
+        return reverse("wagtail_ma_companies:company", args=[instance.pk])
+
+    def get_base_queryset(self) -> QuerySet[Company]:
+        return Company.objects.annotate(person_count=Count("leads", distinct=True))
+
+
+class CompanyView(WagtailAdminTemplateMixin, TemplateView):
+    """One company: its people, who was there before, recent visits."""
+
+    template_name = "wagtail_ma/admin/companies/company.html"
+    header_icon = "group"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may(request, Company):
+            raise PermissionDenied
+        found = Company.objects.filter(pk=kwargs["pk"]).first()
+        if found is None:
+            raise Http404
+        self.company = found
+        # Names are another right than companies.
+        self.may_see_people = may(request, Lead, "view")
+        if self.may_see_people:
+            log(found, "wagtail_ma.view_company", user=request.user)
+        return super().get(request, *args, **kwargs)
+
+    def get_page_title(self) -> str:
+        return self.company.name
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [
+            *self.breadcrumbs_items,
+            {"url": reverse("wagtail_ma_companies:index"), "label": _("Companies")},
+            {"url": "", "label": self.company.name},
+        ]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context |= {"company": self.company, "may_see_people": self.may_see_people}
+        if self.may_see_people:
+            living = Lead.objects.filter(company=self.company, visitor__merged_into__isnull=True)
+            people = living.annotate(last_seen_at=Max("visitor__visits__last_at")).order_by(
+                "rank", "family_name"
+            )
+            visits = Visit.objects.filter(visitor__lead__company=self.company).select_related("visitor__lead")
+            context |= {
+                "people": people[:SHOWN],
+                "person_count": living.count(),
+                "visits": visits.order_by("-started_at")[:SHOWN],
+                "former": Affiliation.objects.filter(company=self.company, until__isnull=False)
+                .exclude(lead__company=self.company)
+                .select_related("lead")[:SHOWN],
+            }
+        return context
+
+
+class CompanyViewSet(ModelViewSet):
+    """Companies in the Marketing menu."""
+
+    model = Company
+    name = "wagtail_ma_companies"
+    url_prefix = "marketing/companies"
+    icon = "group"
+    menu_label = gettext_lazy("Companies")
+    menu_name = "wagtail-ma-companies"
+    index_view_class = CompanyIndexView
+    copy_view_enabled = False
+    inspect_view_enabled = False
+    edit_handler = ObjectList(
+        [
+            HelpPanel(
+                content=gettext_lazy(
+                    "People join a company by the domain of their address, else by the name they type."
+                )
+            ),
+            FieldPanel("name"),
+            FieldPanel("domain_lines"),
+            FieldPanel("website"),
+            FieldPanel("corporate_number"),
+            MultiFieldPanel(
+                [FieldPanel("is_customer"), FieldPanel("is_competitor"), FieldPanel("is_own")],
+                heading=gettext_lazy("What it is to us"),
+            ),
+        ],
+        base_form_class=CompanyForm,
+    )
+
+    def get_urlpatterns(self) -> list[Any]:
+        return [*super().get_urlpatterns(), path("<int:pk>/people/", CompanyView.as_view(), name="company")]
+
+
+class CompanyChooserViewSet(ChooserViewSet):
+    """The pop-up in which a lead's company is chosen."""
+
+    model = Company
+    icon = "group"
+    choose_one_text = gettext_lazy("Choose a company")
+    choose_another_text = gettext_lazy("Choose another company")
+    edit_item_text = gettext_lazy("Edit this company")

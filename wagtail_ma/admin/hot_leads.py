@@ -1,0 +1,198 @@
+"""Hot leads: the lists, "handled", and sending what may take a worry away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.generic import TemplateView, View
+from wagtail.admin import messages
+from wagtail.admin.menu import MenuItem
+from wagtail.admin.utils import get_valid_next_url_from_request
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
+from wagtail.admin.viewsets.base import ViewSet
+from wagtail.admin.widgets.button import HeaderButton
+from wagtail.permissions import policy_registry
+
+from wagtail_ma.admin.permissions import may, permission_menu_item
+from wagtail_ma.jobs import queue
+from wagtail_ma.messaging import consents
+from wagtail_ma.messaging.models import Delivery, Mail
+from wagtail_ma.people.models import Lead, Visitor
+from wagtail_ma.reports import ranked
+from wagtail_ma.sales import hot, queries, suggestions
+from wagtail_ma.sales.models import HotDefinition, HotEntry
+from wagtail_ma.sales.patterns import reasons
+
+PAGE_SIZE = 30
+LISTS = {
+    **dict(HotDefinition.List.choices),
+    queries.COOLING: gettext_lazy("Cooling"),
+}
+EXPLANATIONS = {
+    "hot": gettext_lazy("Call them while it is fresh: what they did says that they may buy."),
+    "hidden": gettext_lazy(
+        "Their score need not be high, but something keeps them from asking. Send them what takes the worry "
+        "away."
+    ),
+    "surging": gettext_lazy(
+        "They were away for long and suddenly come often: something has changed for them."
+    ),
+    "cooling": gettext_lazy("They were hot and will not be much longer, or ceased to be in the last 7 days."),
+}
+
+
+class _VisitorsMixin(PermissionCheckedMixin):
+    any_permission_required = ["view"]
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Visitor)
+
+
+def visible_to(request: HttpRequest, entries: Any) -> Any:
+    """Names are another right than numbers."""
+    return entries if may(request, Lead, "view") else entries.filter(visitor__lead__isnull=True)
+
+
+def cards(entries: list[HotEntry], *, now: Any) -> list[dict[str, Any]]:
+    """What the lists show of each: who, where they stand, why, until when, what helps."""
+    standings = queries.standings({entry.visitor_id for entry in entries})
+    ranked.decorate_page(list(standings.values()), now=now)
+    hidden = [
+        e.visitor_id for e in entries if e.definition.list == HotDefinition.List.HIDDEN and not e.closed_at
+    ]
+    helps = suggestions.for_visitors(hidden, now=now)
+    because = reasons(entries)
+    return [
+        {
+            "entry": entry,
+            "reason": because[entry.pk],
+            "standing": standings.get(entry.visitor_id),
+            "lead": getattr(entry.visitor, "lead", None),
+            "help": helps.get(entry.visitor_id) if not entry.closed_at else None,
+        }
+        for entry in entries
+    ]
+
+
+class HotLeadsView(_VisitorsMixin, WagtailAdminTemplateMixin, TemplateView):
+    """One of the lists, those most likely to buy first."""
+
+    template_name = "wagtail_ma/admin/hot/leads.html"
+    page_title = gettext_lazy("Hot leads")
+    header_icon = "wagtail-ma-hot"
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [*self.breadcrumbs_items, {"url": "", "label": self.page_title}]
+
+    @cached_property
+    def header_buttons(self) -> list[Any]:
+        if not may(self.request, HotDefinition):
+            return []
+        url = reverse("wagtail_ma_hot_definitions:index")
+        return [HeaderButton(label=_("Definitions"), url=url, icon_name="cog")]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        now = timezone.now()
+        which = self.request.GET.get("list", "")
+        which = which if which in LISTS else HotDefinition.List.HOT
+        counts = queries.counts(now=now)
+        entries = visible_to(self.request, queries.on_list(which, now=now))
+        page = Paginator(entries, PAGE_SIZE).get_page(self.request.GET.get("p"))
+        return {
+            **context,
+            "which": which,
+            "tabs": [
+                {"label": label, "url": f"?list={key}", "count": counts[key], "is_current": key == which}
+                for key, label in LISTS.items()
+            ],
+            "explanation": EXPLANATIONS[which],
+            "page": page,
+            "cards": cards(list(page.object_list), now=now),
+            "may_change": may(self.request, Lead, "change"),
+            "anything_defined": HotDefinition.objects.filter(is_active=True).exists(),
+        }
+
+
+class _EntryAction(_VisitorsMixin, View):
+    """Something done about one hot lead."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may(request, Lead, "change"):
+            raise PermissionDenied
+        entries = visible_to(request, HotEntry.objects.select_related("visitor__lead", "definition"))
+        self.act(request, get_object_or_404(entries, pk=kwargs["entry_id"]))
+        return redirect(get_valid_next_url_from_request(request) or reverse("wagtail_ma_hot:index"))
+
+    def act(self, request: HttpRequest, entry: HotEntry) -> None:
+        """Do it and say so."""
+        raise NotImplementedError
+
+
+class HandledView(_EntryAction):
+    """Somebody took care of it: no longer hot."""
+
+    def act(self, request: HttpRequest, entry: HotEntry) -> None:
+        if hot.handle([entry.pk], by=request.user, now=timezone.now()):
+            queue.wake()
+            messages.success(
+                request,
+                _("“%(definition)s” is handled for %(person)s.")
+                % {"definition": entry.definition, "person": getattr(entry.visitor, "lead", entry.visitor)},
+            )
+
+
+class SendView(_EntryAction):
+    """Send a suggested mail."""
+
+    def act(self, request: HttpRequest, entry: HotEntry) -> None:
+        lead: Lead | None = getattr(entry.visitor, "lead", None)
+        asked = request.POST.get("mail", "")
+        mail = Mail.objects.filter(pk=int(asked), live=True).first() if asked.isdigit() else None
+        if lead is None or mail is None:
+            raise Http404
+        if mail.is_marketing and not consents.may_mail(lead.email):
+            messages.error(request, _("%(person)s has not agreed to marketing mail.") % {"person": lead})
+            return
+        delivery = suggestions.send(entry, mail, lead, now=timezone.now())
+        if delivery is None or delivery.state == Delivery.State.SKIPPED:
+            messages.error(request, _("“%(mail)s” cannot be sent as it is.") % {"mail": mail})
+            return
+        queue.wake()
+        messages.success(
+            request, _("“%(mail)s” is on its way to %(person)s.") % {"mail": mail, "person": lead}
+        )
+
+
+class HotLeadsViewSet(ViewSet):
+    """The screens of hot leads."""
+
+    name = "wagtail_ma_hot"
+    url_prefix = "marketing/hot"
+    icon = "wagtail-ma-hot"
+    menu_label = gettext_lazy("Hot leads")
+    menu_name = "wagtail-ma-hot"
+
+    @cached_property
+    def menu_item_class(self) -> type[MenuItem]:
+        return permission_menu_item(Visitor)
+
+    def get_urlpatterns(self) -> list[Any]:
+        return [
+            path("", HotLeadsView.as_view(), name="index"),
+            path("<int:entry_id>/handled/", HandledView.as_view(), name="handled"),
+            path("<int:entry_id>/send/", SendView.as_view(), name="send"),
+        ]
