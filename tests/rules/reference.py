@@ -31,6 +31,9 @@ class VisitFact:
     is_bot: bool
     referrer_host: str = ""
     source: str = ""
+    country: str = ""
+    region: str = ""
+    network: str | None = None
 
 
 @dataclass
@@ -229,6 +232,28 @@ def language(person: Person, values: Any, now: datetime) -> bool:
     wanted = values["language"].translate(LOWER)
     spoken = [v.language.translate(LOWER) for v in chosen_visits(person, values["visit"])]
     return any(code == wanted or code.startswith(f"{wanted}-") for code in spoken)
+
+
+def country(person: Person, values: Any, now: datetime) -> bool:
+    wanted = [code.strip().upper() for code in values["countries"].split(",")]
+    return any(v.country != "" and v.country in wanted for v in chosen_visits(person, values["visit"]))
+
+
+def region(person: Person, values: Any, now: datetime) -> bool:
+    wanted = values["region"].translate(LOWER)
+    return any(v.region.translate(LOWER) == wanted for v in chosen_visits(person, values["visit"]))
+
+
+NETWORKS = {"Acme": "company", "Rival": "competitor", "Provider": "provider"}
+
+
+def network(person: Person, values: Any, now: datetime) -> bool:
+    return any(
+        v.network is not None
+        and values["kind"] in ("any", NETWORKS[v.network])
+        and values["network"] in (None, v.network)
+        for v in chosen_visits(person, values["visit"])
+    )
 
 
 def activity(person: Person, values: Any, now: datetime) -> bool:
@@ -508,6 +533,9 @@ def excluded(person: Person, values: Any, now: datetime) -> bool:
 
 
 CONDITIONS = {
+    "country": country,
+    "region": region,
+    "network": network,
     "job_function": job_function,
     "rank": rank,
     "company": company,

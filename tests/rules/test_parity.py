@@ -17,6 +17,7 @@ from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.sentences import sentence
 from wagtail_ma.rules.tree import Group, is_live, parse
 from wagtail_ma.segments.queries import buried, population
+from wagtail_ma.tracking.models import TrackedPage
 
 BUILT_IN = sorted(reference.CONDITIONS)
 LIVE = sorted(fact.key for fact in facts if fact.is_live)
@@ -132,3 +133,25 @@ def test_one__random_rules_and_nobody_known__same_as_the_reference(company: worl
     # Nor does a visitor that was erased meanwhile make a difference.
     erased = statement.rows(now=world.NOW, visitor_id=10**9, facts=world.facts_of(nobody, world.NOW))
     assert erased == rows
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("match", ["all", "none"])
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_in_order__page_nobody_has_seen__in_all_shapes(company: world.Site, match: str, which: str) -> None:
+    unseen = {"first": "product", "second": "pricing"}[which]
+    TrackedPage.objects.filter(page_id=company.pages[unseen]).delete()
+    if unseen == "product":
+        TrackedPage.objects.filter(page_id=company.pages["product-ja"]).delete()
+    values = {"first": company.pages["product"], "second": company.pages["pricing"]}
+    tree = parse(match, [{"type": "viewed_in_order", "value": values}])
+    assert isinstance(tree, Group)
+    someone = Visitor.objects.create(first_seen_at=world.NOW)
+    expected = match == "none"
+    for outside in (None, buried()):
+        found = compiler.everyone(tree, population(), now=world.NOW, outside=outside)
+        assert Visitor.objects.filter(pk__in=found).exists() is expected
+    rows = compiler.these([tree], population()).rows(now=world.NOW, ids=[someone.pk])
+    assert rows == [(someone.pk, int(expected))]
+    statement = compiler.one([tree], Visitor.objects.all())
+    assert statement.rows(now=world.NOW, visitor_id=None, facts=None) == [(int(expected),)]

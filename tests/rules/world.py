@@ -14,6 +14,7 @@ from tests.rules.reference import (
     COMPANIES,
     FIELD_KINDS,
     HALF_LIFE_DAYS,
+    NETWORKS,
     OFFSETS,
     TOPICS,
     ActivityFact,
@@ -51,6 +52,7 @@ class Site:
     documents: dict[str, int]
     lead_fields: dict[str, int]
     companies: dict[str, int]
+    networks: dict[str, int]
 
     def ids(self, kind: str) -> dict[str, int]:
         """The ids of all objects of a kind, by their name in the reference."""
@@ -64,6 +66,7 @@ class Site:
             "form": self.forms,
             "document": self.documents,
             "lead_field": self.lead_fields,
+            "network": self.networks,
         }[kind]
 
 
@@ -80,6 +83,9 @@ def visits(draw: Any) -> VisitFact:
         is_bot=draw(st.booleans()),
         referrer_host=draw(st.sampled_from(["", "example.com", "WWW.Example.com", "notexample.com", "acme"])),
         source=draw(st.sampled_from(TEXTS)),
+        country=draw(st.sampled_from(["", "JP", "TW"])),
+        region=draw(st.sampled_from(["", "JP-13", "Acme", "É"])),
+        network=draw(st.none() | st.sampled_from(list(NETWORKS))),
     )
 
 
@@ -191,6 +197,7 @@ OBJECTS = {
     "form": ["enquiry", "brochure"],
     "document": ["paper"],
     "lead_field": list(FIELD_KINDS),
+    "network": list(NETWORKS),
 }
 # What activities may be about.
 ACTED_ON = ("mail", "form", "document")
@@ -298,7 +305,7 @@ def build_site(home: Any) -> Site:
     from wagtail_ma.people.models import LeadField
     from wagtail_ma.people.models_of_companies import Company
     from wagtail_ma.segments.models import Segment
-    from wagtail_ma.tracking.models import PageClass, Topic, TrackedPage
+    from wagtail_ma.tracking.models import Network, PageClass, Topic, TrackedPage
 
     if not Collection.objects.exists():
         Collection.add_root(name="Root")
@@ -343,6 +350,10 @@ def build_site(home: Any) -> Site:
             name: get_document_model().objects.create(title=name, file=f"{name}.pdf").pk
             for name in OBJECTS["document"]
         },
+        networks={
+            name: Network.objects.create(name=name, kind=kind, ranges="192.0.2.0/24").pk
+            for name, kind in NETWORKS.items()
+        },
         lead_fields={
             key: LeadField.objects.create(key=key, label=key, kind=kind).pk
             for key, kind in FIELD_KINDS.items()
@@ -377,7 +388,12 @@ def save(person: Person, site: Site) -> int:
         kind="browser", key=uuid.uuid4().hex, visitor=visitor, created_at=person.first_seen_at
     )
     both = {"identity": identity, "visitor": visitor}
-    made = Visit.objects.bulk_create([Visit(**both, **vars(visit)) for visit in person.visits])
+    made = Visit.objects.bulk_create(
+        Visit(**both, **{**vars(visit), "network": None}) for visit in person.visits
+    )
+    for visit, row in zip(person.visits, made, strict=True):
+        if visit.network is not None:
+            Visit.objects.filter(pk=row.pk).update(network_id=site.networks[visit.network])
     PageView.objects.bulk_create(
         PageView(
             **both,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.generic import TemplateView, View
 from wagtail.admin import messages
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
@@ -80,7 +80,7 @@ class _SegmentMixin(WagtailAdminTemplateMixin):
 class PeopleView(_SegmentMixin, TemplateView):
     """Size over time, and people put in or out by hand."""
 
-    page_title = gettext_lazy("People")
+    page_title = pgettext_lazy("members of a segment", "People")
     template_name = "wagtail_ma/admin/segments/people.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.generic import View
 from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
@@ -217,7 +217,7 @@ class SegmentEditView(RefreshAfterSaveMixin, generic.EditView):
     @cached_property
     def header_buttons(self) -> list[Any]:
         people = HeaderButton(
-            label=_("People"),
+            label=pgettext("members of a segment", "People"),
             url=reverse("wagtail_ma_segments:people", args=[self.object.pk]),
             icon_name="wagtail-ma-people",
         )

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import swapper
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from wagtail.blocks import PageChooserBlock
@@ -28,6 +28,7 @@ from wagtail_ma.core.parameters import Choice, Flag, Number, Reference, Text
 from wagtail_ma.rules.phrases import comparison, days, times, visits, within
 from wagtail_ma.tracking import page_class_facts as _page_class_facts  # noqa: F401  (registers its conditions)
 from wagtail_ma.tracking import page_type_facts as _page_type_facts  # noqa: F401  (registers its condition)
+from wagtail_ma.tracking import place_facts as _place_facts  # noqa: F401  (registers its conditions)
 from wagtail_ma.tracking import visit_facts as _visit_facts  # noqa: F401  (registers its conditions)
 from wagtail_ma.tracking.models import Activity, PageView, TrackedPage
 from wagtail_ma.tracking.pages import tracked_pages
@@ -77,17 +78,24 @@ def find_pages(pks: Iterable[int]) -> dict[int, Referent]:
 reference_kinds.register("page", ReferenceKind(find=find_pages, make_block=PageChooserBlock))
 
 
+def pages_of(page: Referent, *, with_descendants: bool) -> tuple[int, ...] | QuerySet[Any]:
+    """The tracked pages that a condition means, for ``tracked_page__in``.
+
+    The ids themselves and no sub-query where that is possible: only so the database knows how popular the
+    page is, and does not go through the views of 100,000 visitors one by one.
+    """
+    if not with_descendants:
+        ids: tuple[int, ...] = page.data.tracked_ids
+        return ids
+    return tracked_pages(page.data.translation_key, with_descendants=True).values("pk")
+
+
 def views_of(page: Referent | None, *, with_descendants: bool) -> QuerySet[PageView]:
     """The views of a page in any language, or of all pages when None."""
     views = PageView.objects.all()
     if page is None:
         return views
-    if with_descendants:
-        below = tracked_pages(page.data.translation_key, with_descendants=True)
-        return views.filter(tracked_page__in=below.values("pk"))
-    # The ids themselves and no sub-query: only so the database knows how popular the page is, and
-    # does not go through the views of 100,000 visitors one by one.
-    return views.filter(tracked_page__in=page.data.tracked_ids)
+    return views.filter(tracked_page__in=pages_of(page, with_descendants=with_descendants))
 
 
 def page_name(values: Mapping[str, Any], name: str = "page", flag: str = "subtree") -> str:
@@ -232,18 +240,41 @@ class ViewedInOrder(Condition):
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        if values["without"] is None:
+            return self._anything_between(values, scope)
         first = views_of(values["first"], with_descendants=values["first_subtree"])
         second = views_of(values["second"], with_descendants=values["second_subtree"])
         if values["days"] is not None:
             first = first.filter(at__gte=scope.ago(days=values["days"]))
             second = second.filter(at__gte=scope.ago(days=values["days"]))
         earlier = first.filter(visitor=OuterRef("visitor"), at__lt=OuterRef("at"))
-        if values["without"] is not None:
-            between = views_of(values["without"], with_descendants=values["without_subtree"]).filter(
-                visitor=OuterRef("visitor"), at__gt=OuterRef("at"), at__lt=OuterRef(OuterRef("at"))
-            )
-            earlier = earlier.filter(~Exists(between))
-        return Rows(second.filter(Exists(earlier)))
+        between = views_of(values["without"], with_descendants=values["without_subtree"]).filter(
+            visitor=OuterRef("visitor"), at__gt=OuterRef("at"), at__lt=OuterRef(OuterRef("at"))
+        )
+        return Rows(second.filter(Exists(earlier.filter(~Exists(between)))))
+
+    def _anything_between(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        """Some view of the first page is before some of the second if the earliest is before the latest:
+        one pass over the views of both."""
+        first, second = (
+            pages_of(values[name], with_descendants=values[f"{name}_subtree"]) for name in ("first", "second")
+        )
+        either: Any = (
+            [*first, *second]
+            if isinstance(first, tuple) and isinstance(second, tuple)
+            else TrackedPage.objects.filter(Q(pk__in=first) | Q(pk__in=second)).values("pk")
+        )
+        views = PageView.objects.filter(tracked_page__in=either)
+        if values["days"] is not None:
+            views = views.filter(at__gte=scope.ago(days=values["days"]))
+        return Rows(
+            views,
+            aggregates={
+                "earliest": Min("at", filter=Q(tracked_page__in=first)),
+                "latest": Max("at", filter=Q(tracked_page__in=second)),
+            },
+            having=Q(earliest__lt=F("latest")),
+        )
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {
