@@ -93,9 +93,9 @@ class TaskIndexView(generic.IndexView):
     def get_base_queryset(self) -> QuerySet[Task]:
         return Task.objects.select_related("visitor", "visitor__lead", "assignee").order_by("due_at", "pk")
 
-    def get_add_url(self) -> str:
+    def get_add_url(self) -> str | None:
         """None: scenarios make them."""
-        return ""
+        return None
 
     @cached_property
     def columns(self) -> list[Any]:
