@@ -5,5 +5,6 @@ from __future__ import annotations
 from wagtail_ma.forms.blocks import LeadFormBlock
 from wagtail_ma.messaging.blocks import NewsletterListBlock
 from wagtail_ma.personalisation.blocks import PersonalisedBlock, personalised_block
+from wagtail_ma.tracking.blocks import RecordedBlock
 
-__all__ = ["LeadFormBlock", "NewsletterListBlock", "PersonalisedBlock", "personalised_block"]
+__all__ = ["LeadFormBlock", "NewsletterListBlock", "PersonalisedBlock", "RecordedBlock", "personalised_block"]

@@ -39,8 +39,8 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def _check_values() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if conf.CONSENT not in ("off", "opt-in"):
-        found.append(Error("WAGTAIL_MA['CONSENT'] must be 'off' or 'opt-in'.", id="wagtail_ma.E004"))
+    if conf.CONSENT not in ("opt_out", "opt_in"):
+        found.append(Error("WAGTAIL_MA['CONSENT'] must be 'opt_out' or 'opt_in'.", id="wagtail_ma.E004"))
     if conf.TRACKING not in ("script", "server"):
         found.append(Error("WAGTAIL_MA['TRACKING'] must be 'script' or 'server'.", id="wagtail_ma.E006"))
     if conf.RECORDING not in ("direct", "buffered", "redis"):

@@ -34,9 +34,9 @@ class Conf:
 
     @property
     def CONSENT(self) -> str:
-        """When visitors are recorded with an identifier: ``"off"`` (always, the default) or
-        ``"opt-in"`` (only after ``ma.consent(true)``; before that nothing is sent)."""
-        return self._get("CONSENT", "off")
+        """When visitors are recorded with an identifier: ``"opt_out"`` (unless they refuse, the default)
+        or ``"opt_in"`` (only after ``ma.consent(true)``; before that nothing is sent)."""
+        return self._get("CONSENT", "opt_out")
 
     @property
     def TRACKING(self) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from wagtail_ma.web import confirmations, downloads, forms, hits, mail, mail_archive, privacy, slots
+from wagtail_ma.web import confirmations, downloads, forms, hits, mail, mail_archive, privacy, recorded, slots
 
 app_name = "wagtail_ma"
 
 urlpatterns = [
     # What the tracker posts.
     path("e/", hits.hit, name="hit"),
+    # What is recorded here, and the visitor's choice.
+    path("recorded/", recorded.recorded, name="recorded"),
     # What a visitor sees in the personalised blocks of a page that caches keep.
     path("v/", slots.slots, name="slots"),
     # A form as a page of its own (also the gate of documents), and where it is posted.

@@ -37,7 +37,12 @@ def page(request: Any, path: str) -> Any:
     tag = Template("{% load wagtail_ma_tags %}{% wagtail_ma %}").render(RequestContext(request))
     # Settings of the script that the tag leaves at their defaults.
     tag = tag.replace(" defer ", f" defer {found['attributes']} ")
-    return HttpResponse(found["source"].replace(MARK, tag))
+    source = found["source"].replace(MARK, tag)
+    for name in ("wagtail_ma_consent", "wagtail_ma_recorded"):
+        if f"<!--{name}-->" in source:
+            html = Template(f"{{% load wagtail_ma_tags %}}{{% {name} %}}").render(RequestContext(request))
+            source = source.replace(f"<!--{name}-->", html)
+    return HttpResponse(source)
 
 
 def control(request: Any, order: str) -> Any:

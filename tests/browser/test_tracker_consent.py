@@ -46,7 +46,7 @@ def test_recorded_browser__any__has_one_cookie_that_scripts_cannot_see(
 def test_opt_in__without_consent__sends_and_keeps_nothing(
     site: Site, browser: Browser, tab: Tab
 ) -> None:  # D37
-    site.configure(CONSENT="opt-in")
+    site.configure(CONSENT="opt_in")
     tab.go(site.url + "/a")
     tab.wheel(1000)
     tab.run("ma.track('seen')")
@@ -63,7 +63,7 @@ def test_opt_in__without_consent__sends_and_keeps_nothing(
 
 
 def test_opt_in__consent_after_a_time__view_begins_there(site: Site, tab: Tab) -> None:  # D38
-    site.configure(CONSENT="opt-in")
+    site.configure(CONSENT="opt_in")
     tab.go(site.url + "/a")
     tab.run("ma('event', 'before')")
     time.sleep(2)
@@ -84,7 +84,7 @@ def test_opt_in__consent_after_a_time__view_begins_there(site: Site, tab: Tab) -
 def test_opt_in__consent_on_an_earlier_page__next_page_asks_again_but_keeps_the_visitor(
     site: Site, tab: Tab
 ) -> None:
-    site.configure(CONSENT="opt-in")
+    site.configure(CONSENT="opt_in")
     for page in ("/a", "/b"):
         tab.go(site.url + page)
         tab.run("ma.consent(true)")

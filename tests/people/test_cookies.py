@@ -55,13 +55,13 @@ def test_cookie__signed_with_an_older_secret__still_read(settings):
 @pytest.mark.parametrize(
     ("consent", "headers", "has_cookie", "refuses"),
     [
-        ("off", {}, False, False),
-        ("off", {"DNT": "1"}, True, True),
-        ("off", {"Sec-GPC": "1"}, True, True),
-        ("off", {"DNT": "0"}, False, False),
-        ("opt-in", {}, False, True),
-        ("opt-in", {}, True, False),
-        ("opt-in", {"Sec-GPC": "1"}, True, True),
+        ("opt_out", {}, False, False),
+        ("opt_out", {"DNT": "1"}, True, True),
+        ("opt_out", {"Sec-GPC": "1"}, True, True),
+        ("opt_out", {"DNT": "0"}, False, False),
+        ("opt_in", {}, False, True),
+        ("opt_in", {}, True, False),
+        ("opt_in", {"Sec-GPC": "1"}, True, True),
     ],
 )
 def test_refuses_identifier__consent_and_headers__honoured(settings, consent, headers, has_cookie, refuses):
@@ -72,12 +72,12 @@ def test_refuses_identifier__consent_and_headers__honoured(settings, consent, he
 
 def test_cookie__from_before_consent_was_asked_for__counts_no_more(settings):
     before = answered("abc").value
-    settings.WAGTAIL_MA = {"CONSENT": "opt-in"}
+    settings.WAGTAIL_MA = {"CONSENT": "opt_in"}
     assert cookies.browser_key(asking(before)) is None
     assert cookies.refuses_identifier(asking(before))
     given = answered("abc").value
     assert cookies.browser_key(asking(given)) == "abc"
-    settings.WAGTAIL_MA = {"CONSENT": "off"}
+    settings.WAGTAIL_MA = {"CONSENT": "opt_out"}
     assert cookies.browser_key(asking(given)) == "abc"
 
 

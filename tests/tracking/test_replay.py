@@ -390,7 +390,7 @@ def test_command__file__says_what_it_did(home: Any, site: Any, now: datetime, tm
     [
         ({"site": 999}, {}),
         ({"host": "https://example.com/"}, {}),
-        ({}, {"CONSENT": "opt-in"}),
+        ({}, {"CONSENT": "opt_in"}),
     ],
 )
 def test_command__impossible__refused(

@@ -184,7 +184,7 @@ def test_hit__privacy_signal__counted_without_identity_or_cookie(
 
 
 def test_hit__opt_in__only_counted_until_consent(home: Any, client: Client) -> None:
-    with override_settings(WAGTAIL_MA={"CONSENT": "opt-in"}):
+    with override_settings(WAGTAIL_MA={"CONSENT": "opt_in"}):
         post(client, message(home))
         assert (Visitor.objects.count(), PageCount.objects.get().views) == (0, 1)
         assert post(client, yes(home)).cookies[conf.COOKIE_NAME].value

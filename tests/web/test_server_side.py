@@ -118,7 +118,7 @@ def test_page__privacy_signal__counted_without_cookie(
 
 
 def test_page__opt_in_without_consent__counted_only(home: Any, client: Client) -> None:
-    with override_settings(WAGTAIL_MA={"TRACKING": "server", "CONSENT": "opt-in"}):
+    with override_settings(WAGTAIL_MA={"TRACKING": "server", "CONSENT": "opt_in"}):
         assert not get(client).cookies
     assert (Visitor.objects.count(), PageCount.objects.get().views) == (0, 1)
 

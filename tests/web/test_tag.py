@@ -81,7 +81,7 @@ def test_tag__no_request__nothing() -> None:
 
 
 def test_tag__opt_in__told_to_the_script(home: Any, rf: RequestFactory) -> None:
-    with override_settings(WAGTAIL_MA={"CONSENT": "opt-in"}):
+    with override_settings(WAGTAIL_MA={"CONSENT": "opt_in"}):
         assert 'data-consent="opt-in"' in render(request=rf.get("/"), page=home)
 
 

@@ -101,4 +101,4 @@ def refuses_identifier(request: HttpRequest) -> bool:
 
 
 def _asks_for_consent() -> bool:
-    return conf.CONSENT == "opt-in"
+    return conf.CONSENT == "opt_in"

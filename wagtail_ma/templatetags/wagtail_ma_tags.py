@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,7 +18,7 @@ from wagtail.models import Site
 from wagtail_ma.conf import conf
 from wagtail_ma.core.current_request import current_request
 from wagtail_ma.personalisation.choose import in_named_segment
-from wagtail_ma.tracking import page_token
+from wagtail_ma.tracking import disclosure, page_token
 from wagtail_ma.tracking.page_token import PageRef
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def _script(context: template.Context) -> SafeString:
     match = getattr(request, "resolver_match", None)
     if match is not None and match.view_name in SECRET_VIEWS:
         return SafeString("")
-    consent = format_html(' data-consent="{}"', conf.CONSENT) if conf.CONSENT == "opt-in" else ""
+    consent = SafeString(' data-consent="opt-in"') if conf.CONSENT == "opt_in" else ""
     return format_html(
         '<script src="{}" defer data-url="{}" data-p="{}"{}></script>',
         static(SCRIPT),
@@ -59,6 +60,38 @@ def _script(context: template.Context) -> SafeString:
         page_token.make(_page_ref(context, request)),
         consent,
     )
+
+
+@register.simple_tag(takes_context=True, name="wagtail_ma_consent")
+def consent_banner(context: template.Context) -> SafeString:
+    """``{% wagtail_ma_consent %}``: tells visitors that they are recorded, or asks them whether they may
+    be (setting ``CONSENT``).
+
+    The same for everybody, hidden until the script has seen that this browser has not answered yet: pages
+    stay cacheable. A site gives it its own look with a template ``wagtail_ma/consent_banner.html``.
+    It renders nothing in previews and never raises.
+    """
+    return _about_recording(context, "wagtail_ma/consent_banner.html")
+
+
+@register.simple_tag(takes_context=True, name="wagtail_ma_recorded")
+def recorded(context: template.Context) -> SafeString:
+    """``{% wagtail_ma_recorded %}``: what is recorded here, as the settings have it, with the visitor's
+    choice. For a page on data protection; it never raises."""
+    return _about_recording(context, "wagtail_ma/recorded.html", sections=disclosure.sections())
+
+
+def _about_recording(context: template.Context, name: str, **values: Any) -> SafeString:
+    try:
+        request = context.get("request") or current_request()
+        if request is None or getattr(request, "is_preview", False):
+            return SafeString("")
+        values |= {"is_opt_in": conf.CONSENT == "opt_in", "is_server_side": conf.TRACKING == "server"}
+        values |= {"page_token": page_token.make(_page_ref(context, request))}
+        return SafeString(render_to_string(name, values))
+    except Exception:
+        logger.exception("what is recorded could not be rendered")
+        return SafeString("")
 
 
 def _page_ref(context: template.Context, request: Any) -> PageRef:

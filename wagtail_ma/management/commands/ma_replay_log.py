@@ -48,9 +48,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if conf.CONSENT == "opt-in":
+        if conf.CONSENT == "opt_in":
             raise CommandError(
-                "CONSENT is “opt-in”, and nobody in a log has consented to being recognised: not replayed."
+                "CONSENT is “opt_in”, and nobody in a log has consented to being recognised: not replayed."
             )
         now = timezone.now()
         origin = _origin(options["host"], options["site"])
