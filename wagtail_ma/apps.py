@@ -42,6 +42,7 @@ class WagtailMAConfig(AppConfig):
                 "waiting_steps",
                 "flow_steps",
                 "people_steps",
+                "offer_steps",
             ):
                 _import_if_there(f"wagtail_ma.{domain}.{part}")
         autodiscover_modules("wagtail_ma_plugins")

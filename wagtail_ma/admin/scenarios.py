@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.generic import View
+from django.views.generic import TemplateView, View
 from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import (
@@ -26,18 +26,24 @@ from wagtail.admin.panels import (
     PublishingPanel,
 )
 from wagtail.admin.ui.tables import Column, NumberColumn, StatusTagColumn, TitleColumn
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import HeaderButton
+from wagtail.coreutils import get_content_languages
 from wagtail.permissions import policy_registry
-from wagtail.snippets.views.snippets import EditView, InspectView, SnippetViewSet
+from wagtail.snippets.views.snippets import EditView, IndexView, InspectView, SnippetViewSet
 
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
+from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.scenarios import queries, reasons, switch
+from wagtail_ma.personalisation.models import Goal
+from wagtail_ma.scenarios import queries, reasons, starters, switch
 from wagtail_ma.scenarios.diagram import draw
 from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario
 from wagtail_ma.scenarios.publish import problems, walk
+from wagtail_ma.segments.models import Segment
 from wagtail_ma.tracking.facts import ACTIVITY_KINDS
 
 PEOPLE_PER_PAGE = 50
@@ -97,6 +103,13 @@ class StartColumn(Column):
 class StateColumn(StatusTagColumn):
     def get_value(self, instance: Scenario) -> str:
         return state_of(instance)
+
+
+class ScenarioIndexView(IndexView):
+    """All scenarios; a new one begins with a starter, or empty."""
+
+    def get_add_url(self) -> str | None:
+        return reverse("wagtail_ma_scenarios:starters") if super().get_add_url() else None
 
 
 class ScenarioEditView(EditView):
@@ -221,6 +234,61 @@ class ScenarioSwitchView(View):
         return redirect(ScenarioViewSet.result_url(scenario))
 
 
+class StartersView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
+    """What a new scenario may begin with: a POST makes a draft of it, with its mails and segments."""
+
+    template_name = "wagtail_ma/admin/scenarios/starters.html"
+    page_title = gettext_lazy("New scenario")
+    header_icon = "wagtail-ma-scenario"
+    permission_required = "add"
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Scenario)
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [
+            *self.breadcrumbs_items,
+            {"url": reverse("wagtail_ma_scenarios:list"), "label": _("Scenarios")},
+            {"url": "", "label": self.get_page_title()},
+        ]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        mine = get_language()
+        languages = sorted(get_content_languages().items(), key=lambda item: item[0] != mine)
+        may_all = _may_make_all(self.request)
+        return super().get_context_data(**kwargs) | {
+            "starters": starters.STARTERS if may_all else [],
+            "languages": languages,
+            "empty_url": reverse("wagtail_ma_scenarios:add"),
+            "may_all": may_all,
+            "has_sender": SenderProfile.objects.exists(),
+        }
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        starter = starters.find(request.POST.get("from"))
+        language = request.POST.get("language", "")
+        if not _may_make_all(request):
+            raise PermissionDenied
+        if starter is None or language not in get_content_languages():
+            return redirect(request.path)
+        scenario = starters.make(starter, language=language)
+        messages.success(
+            request,
+            _(
+                "“%(scenario)s” is made as a draft, with its mails and segments. "
+                "Look through them, then publish."
+            )
+            % {"scenario": scenario},
+        )
+        return redirect(reverse("wagtail_ma_scenarios:edit", args=[scenario.pk]))
+
+
+def _may_make_all(request: HttpRequest) -> bool:
+    """Whether this person may add all that a starter makes."""
+    return all(may(request, model, "add") for model in (Scenario, Mail, Segment, Goal))
+
+
 class ScenarioViewSet(SnippetViewSet):
     """List, edit, publish and watch scenarios."""
 
@@ -232,6 +300,7 @@ class ScenarioViewSet(SnippetViewSet):
     menu_hook = "register_wagtail_ma_menu_item"
     base_url_path = "marketing/scenarios"
     url_namespace = "wagtail_ma_scenarios"
+    index_view_class = ScenarioIndexView
     edit_view_class = ScenarioEditView
     inspect_view_class = ScenarioResultView
     inspect_view_enabled = True
@@ -311,7 +380,8 @@ class ScenarioViewSet(SnippetViewSet):
 
     def get_urlpatterns(self) -> list[Any]:
         switch_path = path("switch/<int:pk>/", ScenarioSwitchView.as_view(), name="switch")
-        return [*super().get_urlpatterns(), switch_path]
+        starters_path = path("starters/", StartersView.as_view(), name="starters")
+        return [*super().get_urlpatterns(), switch_path, starters_path]
 
     @classmethod
     def result_url(cls, scenario: Scenario) -> str:

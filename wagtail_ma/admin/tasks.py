@@ -99,11 +99,11 @@ class TaskIndexView(generic.IndexView):
 
     @cached_property
     def columns(self) -> list[Any]:
-        visitor_url = (
-            (lambda task: reverse("wagtail_ma_visitors:visitor", args=[task.visitor_id]))
-            if may(self.request, Visitor)
-            else (lambda task: None)
-        )
+        is_linked = may(self.request, Visitor)
+
+        def visitor_url(task: Task) -> str | None:
+            return reverse("wagtail_ma_visitors:visitor", args=[task.visitor_id]) if is_linked else None
+
         return [
             TitleColumn("text", label=_("What to do"), get_url=visitor_url),
             PersonColumn("person", label=_("For whom")),

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from wagtail_ma.personalisation import goals
+from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import Enrolment
+from wagtail_ma.scenarios.plan import Flow
 from wagtail_ma.segments.models import Membership
 
 
@@ -39,6 +41,14 @@ def leave(enrolments: Sequence[Enrolment], *, now: datetime) -> None:
                 _out(enrolment, "goal", now)
             elif enrolment.visitor_id in ended:
                 _out(enrolment, "exit_segment", now)
+
+
+def abandon(enrolment: Enrolment, flow: Flow, *, now: datetime) -> None:
+    """End what lasts while somebody is at their step (an offer on the site)."""
+    step = flow.steps.get(enrolment.step_id)
+    kind = step_kinds.get(step.kind) if step else None
+    if step is not None and kind is not None:
+        kind.abandon(enrolment, step.params, now=now)
 
 
 def _out(enrolment: Enrolment, reason: str, now: datetime) -> None:

@@ -121,6 +121,14 @@ class StepKind:
         """When a step of the role WAIT is over, for somebody who came to it at ``entered_at``."""
         return entered_at + self.duration(params)
 
+    def ask_again_at(self, context: Context) -> datetime | None:
+        """When a step that had no answer yet has to be asked again, though nothing happens before; None:
+        when its duration is over."""
+        return None
+
+    def abandon(self, enrolment: Enrolment, params: Mapping[str, Any], *, now: datetime) -> None:
+        """Undo what lasts while somebody is at this step: they leave the scenario here."""
+
     def perform(self, context: Context) -> str:
         """Do the step and return its outcome (a short word, kept in the step run).
 

@@ -17,8 +17,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.scenarios.exits import leave
-from wagtail_ma.scenarios.kinds import Context, step_kinds
+from wagtail_ma.scenarios.exits import abandon, leave
+from wagtail_ma.scenarios.kinds import NOT_YET, Context, step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scenarios.plan import BrokenStep, Finish, Flow, Go, Perform, Wait, flow_of, next_move
 
@@ -140,6 +140,9 @@ def _advance(ids: Sequence[int], flows: dict[int, Flow], *, now: datetime) -> in
         _load_flows(enrolments, flows)
         shared: dict[Any, Any] = {}
         leave(enrolments, now=now)
+        for enrolment in enrolments:
+            if enrolment.status != Enrolment.Status.ACTIVE:
+                abandon(enrolment, flows[enrolment.version_id], now=now)
         staying = [each for each in enrolments if each.status == Enrolment.Status.ACTIVE]
         runs = [run for enrolment in staying for run in _walk(enrolment, flows, shared, now=now)]
         StepRun.objects.bulk_create(runs)
@@ -177,17 +180,20 @@ def _walk(
     enrolment.is_listening = False
     while len(runs) < MAX_STEPS:
         answer: str | None = None
+        again_at: datetime | None = None
         move = next_move(flow, enrolment.step_id, entered_at=enrolment.step_entered_at, now=now)
         if isinstance(move, Perform):
             kind = step_kinds.get(move.step.kind)
             if kind is None:
                 raise BrokenStep(f"unknown kind {move.step.kind!r}")
-            answer = kind.perform(Context(enrolment, move.step, flow, now, runs, shared))
+            context = Context(enrolment, move.step, flow, now, runs, shared)
+            answer = kind.perform(context)
+            again_at = kind.ask_again_at(context) if answer == NOT_YET else None
             move = next_move(
                 flow, enrolment.step_id, entered_at=enrolment.step_entered_at, now=now, answer=answer
             )
         if isinstance(move, Wait):
-            enrolment.due_at = move.until
+            enrolment.due_at = min(move.until, again_at) if again_at else move.until
             enrolment.is_listening = move.is_listening
             break
         if isinstance(move, Perform):

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
+from wagtail_ma.scenarios.exits import abandon
 from wagtail_ma.scenarios.models import Enrolment, Scenario
+from wagtail_ma.scenarios.plan import Flow, flow_of
 
 
 def pause(scenario: Scenario) -> None:
@@ -47,7 +49,13 @@ def stop(scenario: Scenario, *, now: datetime, reason: str) -> int:
 
 
 def _leave(enrolments: QuerySet[Enrolment], *, reason: str, now: datetime) -> int:
-    return enrolments.filter(status=Enrolment.Status.ACTIVE).update(
+    inside = enrolments.filter(status=Enrolment.Status.ACTIVE)
+    flows: dict[int, Flow] = {}
+    for enrolment in inside.select_related("version"):
+        if enrolment.version_id not in flows:
+            flows[enrolment.version_id] = flow_of(enrolment.version.definition)
+        abandon(enrolment, flows[enrolment.version_id], now=now)
+    return inside.update(
         status=Enrolment.Status.EXITED,
         left_at=now,
         left_reason=reason[:120],
