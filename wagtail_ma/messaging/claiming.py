@@ -46,7 +46,7 @@ def claim(owner: str, *, now: datetime, limit: int) -> list[Delivery]:
             state=State.CLAIMED, owner=owner, lease_until=now + CLAIM_LEASE, claims=F("claims") + 1
         )
     mine = Delivery.objects.filter(pk__in=ids, state=State.CLAIMED, owner=owner)
-    return list(mine.select_related("lead").order_by("priority", "send_after", "id"))
+    return list(mine.select_related("lead__owner").order_by("priority", "send_after", "id"))
 
 
 def within_domains(
