@@ -133,7 +133,7 @@ class TaskViewSet(ModelViewSet):
     model = Task
     name = "wagtail_ma_tasks"
     url_prefix = "marketing/tasks"
-    icon = "tick"
+    icon = "check"
     menu_label = gettext_lazy("Tasks")
     menu_name = "wagtail-ma-tasks"
     menu_order = 150

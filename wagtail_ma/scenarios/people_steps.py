@@ -108,7 +108,7 @@ class TaskStep(_UserStep):
 
     key = "task"
     label = gettext_lazy("Task for a person")
-    icon = "tick"
+    icon = "check"
     outcomes = {"created": gettext_lazy("created")}
 
     def fields(self) -> list[tuple[str, Block]]:
