@@ -21,6 +21,7 @@ from wagtail_ma.admin.networks import NetworkViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
 from wagtail_ma.admin.page_classes import PageLabelViewSet
 from wagtail_ma.admin.page_report import PageReportViewSet
+from wagtail_ma.admin.proposals import ProposalViewSet
 from wagtail_ma.admin.scoring import ScoringRuleViewSet
 from wagtail_ma.admin.segments import SegmentViewSet
 from wagtail_ma.admin.tasks import TaskViewSet
@@ -44,6 +45,7 @@ class MarketingGroup(ViewSetGroup):
         CompanyViewSet,
         ExcludedViewSet,
         IdentificationViewSet,
+        ProposalViewSet,
         PageReportViewSet,
         SegmentViewSet,
         PageLabelViewSet,
