@@ -10,6 +10,7 @@ from wagtail_ma.admin.companies import CompanyViewSet
 from wagtail_ma.admin.exclusions import ExcludedViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
+from wagtail_ma.admin.goals import GoalViewSet
 from wagtail_ma.admin.hot_leads import HotLeadsViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.interests import InterestsViewSet
@@ -23,6 +24,7 @@ from wagtail_ma.admin.page_report import PageReportViewSet
 from wagtail_ma.admin.proposals import ProposalViewSet
 from wagtail_ma.admin.scoring import ScoringRuleViewSet
 from wagtail_ma.admin.segments import SegmentViewSet
+from wagtail_ma.admin.tasks import TaskViewSet
 from wagtail_ma.admin.visitors import VisitorViewSet
 
 
@@ -50,6 +52,8 @@ class MarketingGroup(ViewSetGroup):
         ChannelRuleViewSet,
         NetworkViewSet,
         ScoringRuleViewSet,
+        TaskViewSet,
+        GoalViewSet,
         LeadFormViewSet,
         LeadFieldViewSet,
         GatedDocumentViewSet,
