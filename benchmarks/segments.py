@@ -40,7 +40,6 @@ FILL = [
     "{first} + floor(random() ^ 3 * {pages})::int, gen_random_uuid(), '', t.started_at + g * interval '30 "
     "seconds', 'script', random() * 60, 60, 50 FROM wagtail_ma_visit t, "
     "generate_series(1, 3 + (t.id %% 3 = 0)::int) g",
-    "ANALYZE",
 ]
 
 
@@ -109,13 +108,39 @@ def fill(visitors: int) -> dict[str, int]:
         row = TrackedPage.objects.filter(pk=tracked[number].pk)
         row.update(page_id=page.pk, translation_key=page.translation_key)
     _set_defaults()
-    for statement in FILL:
-        print(f"  {statement.split('(')[0].strip()} ...", flush=True)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                statement.format(n=visitors, pages=PAGES, first=tracked[0].pk).replace("%%", "%"), None
-            )
+    with connection.cursor() as cursor:
+        # Indexes are made afterwards, and what we make ourselves needs no check of its references.
+        cursor.execute("SET session_replication_role = replica")
+        again = [sql for table in ("wagtail_ma_visit", "wagtail_ma_pageview") for sql in _drop(table, cursor)]
+        for statement in [*FILL, *again, "SET session_replication_role = DEFAULT", "VACUUM ANALYZE"]:
+            print(f"  {statement.split('(')[0].strip()} ...", flush=True)
+            filled = statement.format(n=visitors, pages=PAGES, first=tracked[0].pk)
+            cursor.execute(filled.replace("%%", "%"), None)
     return {name: page.pk for name, page in made.items()}
+
+
+def _drop(table: str, cursor: Any) -> list[str]:
+    """Drop the indexes of a table but for its primary key; the statements that make them again."""
+    cursor.execute(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE conrelid = %s::regclass AND contype = 'u'",
+        [table],
+    )
+    unique = cursor.fetchall()
+    cursor.execute(
+        "SELECT i.indexname, i.indexdef FROM pg_indexes i WHERE tablename = %s AND NOT EXISTS "
+        "(SELECT 1 FROM pg_constraint c WHERE c.conname = i.indexname)",
+        [table],
+    )
+    plain = cursor.fetchall()
+    for name, _definition in unique:
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    for name, _definition in plain:
+        cursor.execute(f"DROP INDEX {name}")
+    return [
+        *(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}" for name, definition in unique),
+        *(definition for _name, definition in plain),
+    ]
 
 
 def _set_defaults() -> None:

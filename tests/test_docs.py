@@ -30,3 +30,16 @@ def test_tracking_tests_page__every_case__has_a_test_that_there_is() -> None:
     }
     named = {name for _case, names in rows for name in re.findall(r"`(\w+)`", names)}
     assert named - written == set()
+
+
+def test_mail_tests_page__every_case__has_a_test_that_there_is() -> None:
+    text = (DOCS / "mail-tests.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|.*\| (.*) \|$", text, re.M)
+    assert [int(case) for case, _names in rows] == [*range(1, 42), *range(46, 52)]
+    written = {
+        name
+        for path in Path(__file__).resolve().parent.rglob("test_*.py")
+        for name in re.findall(r"^ *def (test_\w+)\(", path.read_text(), re.M)
+    }
+    named = {name for _case, names in rows for name in re.findall(r"`(test_\w+)`", names)}
+    assert named - written == set()

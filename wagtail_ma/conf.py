@@ -83,6 +83,12 @@ class Conf:
         return self._get("VISIT_TIMEOUT_SECONDS", 1800)
 
     @property
+    def NEW_VISIT_BY_ORIGIN(self) -> bool:
+        """Whether somebody who comes back by another campaign or from another site begins a new visit
+        before ``VISIT_TIMEOUT_SECONDS`` have passed."""
+        return self._get("NEW_VISIT_BY_ORIGIN", False)
+
+    @property
     def ENGAGED_CAP_SECONDS(self) -> int:
         """The most engaged seconds that one page view can be credited with."""
         return self._get("ENGAGED_CAP_SECONDS", 1800)
@@ -250,6 +256,7 @@ KEYS: dict[str, type] = {
     "COOKIE_NAME": str,
     "COOKIE_DAYS": int,
     "VISIT_TIMEOUT_SECONDS": int,
+    "NEW_VISIT_BY_ORIGIN": bool,
     "ENGAGED_CAP_SECONDS": int,
     "TRACK_STAFF": bool,
     "HALF_LIFE_DAYS": int,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.snippets.models import register_snippet
 
-from wagtail_ma.admin import page_panel, userbar
+from wagtail_ma.admin import home, page_panel, userbar
 from wagtail_ma.admin.companies import CompanyChooserViewSet
 from wagtail_ma.admin.exclusions import ExclusionRuleViewSet
 from wagtail_ma.admin.hot_definitions import HotDefinitionViewSet
@@ -58,6 +58,11 @@ def add_visitors_panel() -> list[Any]:
 @hooks.register("after_move_page")
 def label_moved_pages(request: HttpRequest, page: Any) -> None:
     page_classes.mark(page)
+
+
+@hooks.register("construct_homepage_panels")
+def add_home_panels(request: HttpRequest, panels: list[Any]) -> None:
+    home.add_panels(request, panels)
 
 
 @hooks.register("construct_wagtail_userbar")

@@ -223,3 +223,73 @@ def test_classes__of_suggestions__are_built_in() -> None:
     from wagtail_ma.sales.suggestions import CLASSES
 
     assert set(CLASSES) <= set(PageClass.BuiltIn.values)
+
+
+def test_home__panel__names_who_became_hot(admin_client: Client, home: Any) -> None:
+    worried(home)
+    page = admin_client.get("/admin/").content.decode()
+    assert "Read case studies and answers 2 times" in page
+
+
+def test_home__somebody_who_may_not_see_visitors__no_panel(client: Client, home: Any) -> None:
+    worried(home)
+    signed_in(client)
+    assert "Read case studies" not in client.get("/admin/").content.decode()
+
+
+def test_visitor__page__tells_why_what_and_when(admin_client: Client, home: Any) -> None:
+    person, _read, _unread = worried(home)
+    page = admin_client.get(f"/admin/marketing/visitors/{person.visitor.pk}/").content.decode()
+    for words in ("Read case studies and answers 2 times", "Security", "Case A", "Place in the ranking"):
+        assert words in page
+
+
+def test_visitor__open_page__sent_again_only_when_something_happened(admin_client: Client, home: Any) -> None:
+    person, read, _unread = worried(home)
+    url = f"/admin/marketing/visitors/{person.visitor.pk}/"
+    stamp = admin_client.get(url).context["stamp"]
+    assert admin_client.get(f"{url}now/", {"stamp": stamp}).status_code == 204
+    from wagtail.models import ModelLogEntry
+
+    looks = ModelLogEntry.objects.count()
+    person.read(read)
+    answer = admin_client.get(f"{url}now/", {"stamp": stamp})
+    assert answer.status_code == 200
+    assert "<html" not in answer.content.decode()
+    assert answer.context["stamp"] != stamp
+    assert ModelLogEntry.objects.count() == looks
+
+
+def test_visitor__open_page_of_a_lead__needs_its_right(client: Client, home: Any) -> None:
+    person, _read, _unread = worried(home)
+    signed_in(client, "view_visitor")
+    url = f"/admin/marketing/visitors/{person.visitor.pk}/now/"
+    assert client.get(url).status_code == 302
+
+
+def test_visitor__ledger__leads_to_the_fact_however_long_ago(admin_client: Client, home: Any) -> None:
+    from wagtail_ma.scoring.models import ScoringRule
+
+    ScoringRule.objects.create(name="View", kind="page_view", points=1)
+    person = Person(timezone.now() - timedelta(hours=20))
+    for _view in range(60):
+        person.read(home)
+    url = f"/admin/marketing/visitors/{person.visitor.pk}/"
+    oldest = admin_client.get(url).context["entries"][-1]
+    assert oldest["anchor"] not in {row.anchor for row in admin_client.get(url).context["timeline"].rows}
+    page = admin_client.get(url, {"before": oldest["cursor"]}).content.decode()
+    assert f'id="{oldest["anchor"]}"' in page
+
+
+def test_visitor__long_history__within_the_budget_of_statements(
+    admin_client: Client, home: Any, django_assert_max_num_queries: Any
+) -> None:
+    person, read, _unread = worried(home)
+    person.act("form_start", read)
+    for _day in range(30):
+        person.read(read).read(home)
+    url = f"/admin/marketing/visitors/{person.visitor.pk}/"
+    admin_client.get(url)
+    # Of these some nine are Wagtail's own: who is signed in, the log of looks, the page explorer.
+    with django_assert_max_num_queries(30):
+        admin_client.get(url)

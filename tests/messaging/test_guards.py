@@ -270,3 +270,30 @@ def test_plans__queues__use_their_indexes(now, what):
     query, index = queries[what]
     # (The literal lets SQLite prove that the partial index fits.)
     assert index in query.explain() or "ma_delivery_due" in query.explain()
+
+
+# --- who it is from -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("email", "is_active", "expected"),
+    [
+        ("taro@example.com", True, '"Taro Yamada" <taro@example.com>'),
+        # Another domain would not be authenticated: the name alone.
+        ("taro@elsewhere.example", True, '"Taro Yamada" <news@example.com>'),
+        ("taro@example.com", False, '"Example Inc." <news@example.com>'),
+    ],
+)
+def test_drain__from_the_person_in_charge__their_name(
+    now, mailoutbox, django_user_model, email, is_active, expected
+):
+    owner = django_user_model.objects.create_user(
+        "taro", email, first_name="Taro", last_name="Yamada", is_active=is_active
+    )
+    lead = make_lead(now)
+    lead.owner = owner
+    lead.save()
+    planned(now, lead, is_from_owner=True)
+    sending.drain(now=now)
+    sent = mailoutbox[0].message()["From"]
+    assert sent.replace('"', "") == expected.replace('"', "")

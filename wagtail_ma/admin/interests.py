@@ -7,7 +7,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -51,6 +51,9 @@ class _PeopleView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
     @property
     def permission_policy(self) -> Any:
         return policy_registry.get_by_type(Visitor)
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [*self.breadcrumbs_items, {"url": "", "label": self.get_page_title()}]
 
     @property
     def may_see_names(self) -> bool:
@@ -104,6 +107,17 @@ class CausesView(_PeopleView):
 
     template_name = "wagtail_ma/admin/interests/causes.html"
 
+    def get_page_title(self) -> str:
+        return str(_("The pages behind it"))
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        first, *_others = super().get_breadcrumbs_items()
+        return [
+            first,
+            {"url": reverse("wagtail_ma_interests:index"), "label": _("Interests")},
+            {"url": "", "label": self.get_page_title()},
+        ]
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         now = timezone.now()
@@ -119,7 +133,6 @@ class CausesView(_PeopleView):
             topic=topic,
             interest=next((each for each in listed if each.topic == topic), None),
             causes=reports.causes(visitor.pk, topic, now=now),
-            page_title=_("%(person)s: %(topic)s") % {"person": self.label(visitor), "topic": topic},
         )
         return context
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin import messages
-from wagtail.admin.ui.tables import BooleanColumn, Column, NumberColumn, TitleColumn
+from wagtail.admin.ui.tables import BooleanColumn, Column, TitleColumn
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 
@@ -148,7 +148,7 @@ class CapColumn(Column):
         return caps(instance)
 
 
-class PointsColumn(NumberColumn):
+class PointsColumn(Column):
     """With its sign; fit points are marked."""
 
     def get_value(self, instance: ScoringRule) -> str:

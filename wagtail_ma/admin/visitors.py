@@ -42,16 +42,22 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
         if lead := getattr(self.visitor, "lead", None):
             if not may(request, Lead, "view"):
                 raise PermissionDenied
-            log(lead, "wagtail_ma.view_lead", user=request.user)
+            self.note(lead)
         return super().get(request, *args, **kwargs)
+
+    def note(self, lead: Lead) -> None:
+        """Remember who looked at personal data."""
+        log(lead, "wagtail_ma.view_lead", user=self.request.user)
 
     def _visitor(self, visitor_id: int) -> Visitor:
         """The visitor; whoever was merged away leads to the person they became."""
-        visitor = Visitor.objects.select_related("lead").filter(pk=visitor_id).first()
+        visitor = Visitor.objects.select_related("lead__company", "lead__owner").filter(pk=visitor_id).first()
         seen: set[int] = set()
         while visitor is not None and visitor.merged_into_id and visitor.pk not in seen:
             seen.add(visitor.pk)
-            visitor = Visitor.objects.select_related("lead").get(pk=visitor.merged_into_id)
+            visitor = Visitor.objects.select_related("lead__company", "lead__owner").get(
+                pk=visitor.merged_into_id
+            )
         if visitor is None:
             raise Http404
         return visitor
@@ -70,16 +76,37 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         kinds = {kind for kind in self.request.GET.getlist("kind") if kind in timelines.KINDS}
-        context.update(visitor_page.details(self.visitor, now=timezone.now()))
+        is_first_page = not self.request.GET.get("before")
+        if is_first_page:
+            context.update(visitor_page.details(self.visitor, now=timezone.now()))
+        context["visitor"] = self.visitor
+        context["stamp"] = visitor_page.stamp(self.visitor.pk)
+        context["may_change"] = may(self.request, Lead, "change")
+        context["is_on_page"] = True
         context["timeline"] = timelines.timeline(
             self.visitor.pk, cursor=self.request.GET.get("before", ""), kinds=kinds or None
         )
-        context["is_first_page"] = not self.request.GET.get("before")
+        context["is_first_page"] = is_first_page
         context["kinds"] = [
             {"key": key, "label": label, "checked": key in kinds} for key, label in timelines.KINDS.items()
         ]
         context["chosen_kinds"] = sorted(kinds)
         return context
+
+
+class VisitorNowView(VisitorView):
+    """The same for a page that is open already: nothing if nothing has happened since. Not noted as
+    one more look; the opened page was."""
+
+    template_name = "wagtail_ma/admin/visitors/live.html"
+
+    def note(self, lead: Lead) -> None:
+        """Noted when the page was opened."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("stamp") == visitor_page.stamp(kwargs["visitor_id"]):
+            return HttpResponse(status=204)
+        return super().get(request, *args, **kwargs)
 
 
 class VisitorViewSet(ViewSet):
@@ -102,6 +129,7 @@ class VisitorViewSet(ViewSet):
             path("", VisitorIndexView.as_view(**index), name="index"),
             path("results/", VisitorIndexView.as_view(results_only=True, **index), name="index_results"),
             path("<int:visitor_id>/", VisitorView.as_view(), name="visitor"),
+            path("<int:visitor_id>/now/", VisitorNowView.as_view(), name="now"),
         ]
 
 

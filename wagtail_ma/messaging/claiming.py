@@ -26,6 +26,12 @@ def is_any_due(*, now: datetime) -> bool:
     return _due(now=now).exists()
 
 
+def peek(*, now: datetime, limit: int) -> list[Delivery]:
+    """What will be taken next, most likely, without taking it: only which mails and versions."""
+    due = _due(now=now).order_by("priority", "send_after", "id")
+    return list(due.only("mail_id", "version_id")[:limit])
+
+
 def claim(owner: str, *, now: datetime, limit: int) -> list[Delivery]:
     """Take some due rows by guarded update: whoever updates a row first has it."""
     due = _due(now=now).order_by("priority", "send_after", "id")
@@ -40,7 +46,7 @@ def claim(owner: str, *, now: datetime, limit: int) -> list[Delivery]:
             state=State.CLAIMED, owner=owner, lease_until=now + CLAIM_LEASE, claims=F("claims") + 1
         )
     mine = Delivery.objects.filter(pk__in=ids, state=State.CLAIMED, owner=owner)
-    return list(mine.select_related("lead").order_by("priority", "send_after", "id"))
+    return list(mine.select_related("lead__owner").order_by("priority", "send_after", "id"))
 
 
 def within_domains(

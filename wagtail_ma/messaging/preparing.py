@@ -91,8 +91,8 @@ def _owner(mail: Mail | None, lead: Lead) -> tuple[str, str] | None:
     Their address only within the sender's own domain: another one would not be authenticated, and
     refused (DMARC). Then the name alone is theirs.
     """
-    owner = getattr(lead, "owner", None)
-    if mail is None or not mail.is_from_owner or owner is None or not owner.is_active:
+    owner = lead.owner if mail is not None and mail.is_from_owner else None
+    if mail is None or owner is None or not owner.is_active:
         return None
     sender = mail.sender
     is_own_domain = owner.email.rpartition("@")[2].lower() == sender.email.rpartition("@")[2].lower()

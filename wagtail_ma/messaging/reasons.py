@@ -43,7 +43,7 @@ LABELS = {
     NOT_SUBSCRIBED: _("The person does not subscribe to this topic."),
     ENOUGH: _("The person got as many mails as anybody may get in these days."),
     GOAL: _("The person is in the segment that does not get this mail."),
-    POISON: _("Sending it failed three times in a way that stopped the sender."),
+    POISON: _("Sending it stopped the sender again and again."),
     NOT_ALLOWED: _("This installation may only mail the addresses on its list (MAIL_ALLOWLIST)."),
     TOO_MANY_FAILED: _("Paused by itself: too many of the last mails failed."),
     TOO_MANY_DEAD: _("Paused by itself: too many addresses do not exist."),

@@ -107,8 +107,9 @@ class _Round:
     def run(self) -> int:
         """Until nothing is due, the time is up, or we are told to stop."""
         try:
-            # First of all: whoever dies while connecting holds nothing.
+            # First of all: whoever dies while connecting or compiling holds nothing.
             self.pool.open()
+            self.preparer.load(claiming.peek(now=self.began_at, limit=BATCH))
             self._work()
         except NoConnection as error:
             logger.warning("the mail server cannot be reached: %s", error)

@@ -185,14 +185,26 @@ def score_lines(
     clock: dict[str, Any] = {"epoch": model.epoch, "half_life_days": model.half_life_days}
     for visitor_id, at, points in entries.order_by("-at").values_list("visitor_id", "at", "points"):
         earned[visitor_id].append((at, points * 2.0 ** decay.exponent(at, **clock)))
-    found: dict[int, list[float]] = {}
-    for standing in standings:
-        forward, line = standing.engagement_sum, []
-        waiting = list(reversed(earned.get(standing.visitor_id, [])))
-        for day in range(days + 1):
-            moment = now - timedelta(days=day)
-            while waiting and waiting[-1][0] > moment:
-                forward -= waiting.pop()[1]
-            line.append(round(max(0.0, decay.value_at(forward, now=moment, **clock)), 2))
-        found[standing.visitor_id] = line[::-1]
-    return found
+    return {
+        standing.visitor_id: score_line(standing, earned.get(standing.visitor_id, []), now=now, days=days)
+        for standing in standings
+    }
+
+
+def score_line(
+    standing: Standing, newest: Sequence[tuple[datetime, float]], *, now: datetime, days: int
+) -> list[float]:
+    """The score on each of the last days, oldest first.
+
+    :param newest: what was earned since, as (moment, forward-decayed points), the newest first.
+    """
+    model = standing.model
+    forward, line = standing.engagement_sum, []
+    waiting = list(reversed(newest))
+    for day in range(days + 1):
+        moment = now - timedelta(days=day)
+        while waiting and waiting[-1][0] > moment:
+            forward -= waiting.pop()[1]
+        score = decay.value_at(forward, now=moment, epoch=model.epoch, half_life_days=model.half_life_days)
+        line.append(round(max(0.0, score), 2))
+    return line[::-1]

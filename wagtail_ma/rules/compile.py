@@ -227,7 +227,7 @@ def _leaf_exists(test: Rows | Where | Asks) -> Q:
     # hash of everybody's rows (1.3 s for 500 visitors and a popular page; so it takes 30 ms).
     aggregates, having = test.aggregates, test.having
     if having is None:
-        aggregates, having = {"n": Count("pk")}, Q(n__gte=1)
+        aggregates, having = {"n": Count("*")}, Q(n__gte=1)
     rows = test.queryset.order_by().filter(**{test.visitor: OuterRef("pk")}).values(test.visitor)
     rows = rows.annotate(**aggregates).filter(having).values(test.visitor)
     found = Q(Exists(rows))

@@ -14,7 +14,7 @@ Kind, List = HotDefinition.Kind, HotDefinition.List
 def default_definitions() -> list[dict[str, Any]]:
     """The values of the default hot lead definitions (requirements S1-15, 16, 21, S3-18, 28)."""
     return [
-        {"name": _("High score"), "kind": Kind.SCORE, "score": 50, "release_score": 40},
+        {"name": _("High score"), "kind": Kind.SCORE, "score": 75, "release_score": 60},
         {"name": _("Long look at the prices"), "kind": Kind.PRICING_READ, "days": 7},
         {"name": _("Form left unfinished"), "kind": Kind.FORM_LEFT, "days": 7, "expiry_days": 7},
         {"name": _("Manager after staff"), "kind": Kind.SENIOR, "days": 14},

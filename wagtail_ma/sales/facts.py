@@ -23,6 +23,7 @@ ANY = "any"
 @register
 class IsHot(Condition):
     key = "hot"
+    is_scored = True
     label = gettext_lazy("Hot lead")
     group = SALES
     changes_alone = True

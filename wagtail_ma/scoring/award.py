@@ -22,6 +22,7 @@ from wagtail_ma.scoring.current import models_to_write
 from wagtail_ma.scoring.history import History, counted, read
 from wagtail_ma.scoring.ledger import FIT, Award, Key, earn, points_by_visitor
 from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
+from wagtail_ma.scoring.writing import write_entries
 
 COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at", "active_at")
 SCORES = ("engagement_sum", "lifetime", "fit", "fit_grade", "rank", "intent_sum", "research_sum")
@@ -91,26 +92,7 @@ def _write_entries(model: ScoringModel, visitor_ids: Sequence[int], earned: dict
             unchanged.add(key)
     if gone:
         ScoreEntry.objects.filter(pk__in=gone).delete()
-    # An entry of a fact that has just come from another visitor is still filed under that one.
-    ScoreEntry.objects.bulk_create(
-        [
-            ScoreEntry(
-                model=model,
-                rule_id=key.rule_id,
-                visitor_id=wanted.visitor_id,
-                fact_kind=key.fact_kind,
-                fact_id=key.fact_id,
-                points=wanted.points,
-                at=wanted.at,
-            )
-            for key, wanted in earned.items()
-            if key not in unchanged
-        ],
-        batch_size=WRITE_BATCH,
-        update_conflicts=True,
-        unique_fields=["model", "rule", "fact_kind", "fact_id"],
-        update_fields=["visitor", "points", "at"],
-    )
+    write_entries(model, {key: wanted for key, wanted in earned.items() if key not in unchanged})
 
 
 def _write_standings(

@@ -144,23 +144,31 @@ def earn(
     for each in counted:
         if not each.rule.is_fit:
             by_kind[FACT_OF_RULE[Kind(each.rule.kind)]].append(each)
-    purses: dict[tuple[int, int], _Purse] = {}
-    earned: dict[Key, Award] = {}
     rules = {each.rule.pk: each.rule for group in by_kind.values() for each in group}
+    purses: dict[tuple[int, int], _Purse] = {}
+    earned = _carry(rules, carried, purses)
+    for fact in sorted(facts, key=lambda fact: (fact.at, fact.id)):
+        matching = [each for each in by_kind.get(fact.kind, ()) if each.matches(fact)]
+        day = fact.at.astimezone(zone).date() if matching else None
+        for each in matching:
+            rule = each.rule
+            purse = purses.get((rule.pk, fact.visitor_id))
+            if purse is None:
+                purse = purses[rule.pk, fact.visitor_id] = _Purse(rule)
+            if purse.takes(fact, day):
+                earned[Key(rule.pk, fact.kind, fact.id)] = Award(fact.visitor_id, each.points(fact), fact.at)
+    return earned
+
+
+def _carry(
+    rules: Mapping[int, ScoringRule], carried: Iterable[Carried], purses: dict[tuple[int, int], _Purse]
+) -> dict[Key, Award]:
+    """The entries of facts that are gone; they are counted in the purses."""
+    earned: dict[Key, Award] = {}
     for row in carried:
         if row.rule_id in rules:
             earned[Key(row.rule_id, CARRIED, row.id)] = Award(row.visitor_id, row.points, row.at)
-            purses.setdefault((row.rule_id, row.visitor_id), _Purse(rules[row.rule_id], zone)).carry(row)
-    for fact in sorted(facts, key=lambda fact: (fact.at, fact.id)):
-        for each in by_kind.get(fact.kind, ()):
-            if not each.matches(fact):
-                continue
-            rule = each.rule
-            purse: _Purse | None = purses.get((rule.pk, fact.visitor_id))
-            if purse is None:
-                purse = purses[rule.pk, fact.visitor_id] = _Purse(rule, zone)
-            if purse.takes(fact):
-                earned[Key(rule.pk, fact.kind, fact.id)] = Award(fact.visitor_id, each.points(fact), fact.at)
+            purses.setdefault((row.rule_id, row.visitor_id), _Purse(rules[row.rule_id])).carry(row)
     return earned
 
 
@@ -211,12 +219,10 @@ class _Purse:
         "rest",
         "rule",
         "total",
-        "zone",
     )
 
-    def __init__(self, rule: ScoringRule, zone: tzinfo) -> None:
+    def __init__(self, rule: ScoringRule) -> None:
         self.rule = rule
-        self.zone = zone
         self.pattern = _Pattern(rule) if rule.times > 1 else None
         self.rest = timedelta(hours=rule.cool_down_hours) if rule.cool_down_hours else None
         self.looks_at_days = bool(rule.max_per_day is not None or rule.valid_from or rule.valid_to)
@@ -230,9 +236,14 @@ class _Purse:
         self.total += row.count
         self.per_day[row.last_day] += row.last_day_count
 
-    def takes(self, fact: Fact) -> bool:
+    def takes(self, fact: Fact, day: date | None) -> bool:
+        """Whether the fact is paid, and if so count it.
+
+        :param day: of the fact, in the site's time zone; needed where the rule looks at days.
+        """
         rule = self.rule
-        day = fact.at.astimezone(self.zone).date() if self.looks_at_days else None
+        if not self.looks_at_days:
+            day = None
         if day is not None and (
             (rule.valid_from and day < rule.valid_from) or (rule.valid_to and day > rule.valid_to)
         ):

@@ -110,13 +110,13 @@ def standing_of(visitor_id: int) -> Standing | None:
     )
 
 
-def breakdown(visitor_id: int, *, now: datetime) -> Breakdown:
-    """A visitor's ledger, newest first, by entry and by rule (two statements).
+def breakdown(visitor_id: int, *, now: datetime, model: ScoringModel | None = None) -> Breakdown:
+    """A visitor's ledger, newest first, by entry and by rule (two statements; one with the model).
 
     :returns: its ``total`` equals the sum of its rows, and :func:`current_score` of the standing
         (where that is not negative) within 1e-9 relative.
     """
-    model = in_force()
+    model = model or in_force()
     if model is None:
         return Breakdown(rows=[], shares=[], total=0.0, lifetime=0.0)
     entries = (
@@ -259,10 +259,12 @@ def weight_at(interest: Interest, model: ScoringModel, *, now: datetime) -> floa
     return interests.shown_weight(evidence)
 
 
-def interests_of(visitor_ids: Sequence[int], *, now: datetime) -> dict[int, Interests]:
-    """What these visitors are interested in (two statements)."""
+def interests_of(
+    visitor_ids: Sequence[int], *, now: datetime, model: ScoringModel | None = None
+) -> dict[int, Interests]:
+    """What these visitors are interested in (two statements; one with the model in force)."""
     found = {pk: Interests([], []) for pk in visitor_ids}
-    model = in_force()
+    model = model or in_force()
     if model is None:
         return found
     rows = Interest.objects.filter(model=model, visitor_id__in=visitor_ids).select_related("topic")

@@ -6,6 +6,7 @@ from typing import Any
 
 import swapper
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -53,7 +54,7 @@ def sentence(rule: ScoringRule) -> str:
         )
     else:
         text = _("%(where)s is viewed") % words if where else _("Any page is viewed")
-    return "; ".join([text, *_details(rule)])
+    return capfirst("; ".join([text, *_details(rule)]))
 
 
 def _where(rule: ScoringRule) -> str:

@@ -163,12 +163,13 @@ class Facts:
         self._mark(identity.visitor_id, at)
         ours = self._visits[identity.pk]
         near = [v for v in ours if v.started_at - self._timeout < at < v.last_at + self._timeout]
-        if not near:
+        begun = [visit for visit in near if visit.started_at <= at]
+        visit = max(begun, key=_start) if begun else min(near, key=_start, default=None)
+        if visit is None or (begun and visits.begins_anew(visit, hit)):
             visit = visits.begun(identity, hit, page, now=at)
             ours.append(visit)
             self._new_visits.append(visit)
             return visit
-        visit = max(near, key=lambda each: each.last_at)
         if at < visit.started_at:
             # A later message was written first, by another process.
             self._begin_earlier(visit, hit, page, at=at)
@@ -223,6 +224,10 @@ class Facts:
         for seen in known:
             if seen.is_earlier:
                 seen.view.save(update_fields=["at"])
+
+
+def _start(visit: Visit) -> datetime:
+    return visit.started_at
 
 
 def _known_views(view_ids: Collection[UUID]) -> list[_Seen]:

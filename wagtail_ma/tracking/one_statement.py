@@ -57,6 +57,8 @@ def _record_view(hit: Hit, page: TrackedPage, *, now: datetime) -> Outcome:
     """
     if hit.kind != VIEW or not hit.browser_key or hit.source != PageView.Source.SCRIPT:
         return Outcome.UNUSUAL
+    if visits.comes_from_elsewhere(hit):
+        return Outcome.UNUSUAL
     connection = connections[DEFAULT_DB_ALIAS]
     view = views.seen(Identity(), hit, page, at=now)
     values = [
@@ -116,7 +118,7 @@ def _view_sql() -> str:
             UPDATE {visit} SET last_at = GREATEST(last_at, %s)
             WHERE NOT EXISTS (SELECT 1 FROM {view} WHERE view_id = %s) AND id = (
                 SELECT {visit}.id FROM {visit} JOIN me ON {visit}.identity_id = me.id
-                WHERE last_at > %s AND started_at <= %s ORDER BY last_at DESC LIMIT 1
+                WHERE last_at > %s AND started_at <= %s ORDER BY started_at DESC LIMIT 1
             )
             RETURNING id
         ), seen AS (

@@ -200,7 +200,7 @@ class PageClassShare(Condition):
         return Rows(
             views,
             # Whole numbers on both sides, so that nothing is rounded.
-            aggregates={"n": Count("pk"), "hundredfold": Sum(Case(of_class, default=0))},
+            aggregates={"n": Count("*"), "hundredfold": Sum(Case(of_class, default=0))},
             having=Q(n__gte=values["number"], hundredfold__gte=F("n") * values["percent"]),
         )
 

@@ -13,8 +13,11 @@ from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking import channel_rules, networks, sites
 from wagtail_ma.tracking.channels import classify
 from wagtail_ma.tracking.devices import device
-from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.hits import VIEW, Hit
 from wagtail_ma.tracking.models import TrackedPage, Visit
+
+# Mediums of views that nobody sent here.
+_NOT_ELSEWHERE = frozenset({"direct", "internal"})
 
 _insert = Insert(Visit)
 _select_open = Select(
@@ -23,8 +26,9 @@ _select_open = Select(
             identity_id=Slot("identity", Visit._meta.pk),
             last_at__gt=Slot("since", Visit._meta.get_field("last_at")),
         )
-        .order_by("-last_at")
-        .values_list("pk", "started_at", "last_at", "medium")[:1]
+        # (There are several only with NEW_VISIT_BY_ORIGIN.)
+        .order_by("-started_at")
+        .values_list("pk", "started_at", "last_at", "medium", "source", "campaign")[:1]
     )
 )
 _set_end = Update(
@@ -45,16 +49,29 @@ def timeout() -> timedelta:
 def visit_for(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> Visit:
     """The open visit of this browser, prolonged to ``now``, or a new one.
 
-    A visit ends after 30 idle minutes, and by nothing else: midnight, a second tab or another
-    campaign do not split it.
+    A visit ends after 30 idle minutes. Midnight or a second tab do not split it, nor does another
+    campaign unless a setting says so (:func:`begins_anew`).
 
     :param identity: locked by the caller, so that two first hits at once make one visit.
     """
     visit = None if identity.is_new else open_visit(identity, now=now)
-    if visit is None:
+    if visit is None or begins_anew(visit, hit):
         return _begin(identity, hit, page, now=now)
     prolong(visit, now=now)
     return visit
+
+
+def comes_from_elsewhere(hit: Hit) -> bool:
+    """Whether a view would begin a visit if another one from elsewhere was open (``NEW_VISIT_BY_ORIGIN``)."""
+    return conf.NEW_VISIT_BY_ORIGIN and hit.kind == VIEW and origin(hit)["medium"] not in _NOT_ELSEWHERE
+
+
+def begins_anew(visit: Visit, hit: Hit) -> bool:
+    """Whether a view begins another visit although this one is open: by another campaign or site."""
+    if not comes_from_elsewhere(hit):
+        return False
+    found = origin(hit)
+    return any(getattr(visit, name) != found[name] for name in ("medium", "source", "campaign"))
 
 
 def open_visit(identity: Identity, *, now: datetime) -> Visit | None:
@@ -64,7 +81,7 @@ def open_visit(identity: Identity, *, now: datetime) -> Visit | None:
         return None
     pk, *rest = row
     # In the order of the model's fields.
-    names = ["id", "identity_id", "visitor_id", "started_at", "last_at", "medium"]
+    names = ["id", "identity_id", "visitor_id", "started_at", "last_at", "medium", "source", "campaign"]
     return Visit.from_db(DEFAULT_DB_ALIAS, names, [pk, identity.pk, identity.visitor_id, *rest])
 
 

@@ -1,0 +1,52 @@
+/* Keeps the page of a visitor current while it is open: asks every five seconds whether anything has
+   happened, and puts what is new in place of what was there. What is folded open stays open, and
+   nothing is replaced under the reader's fingers. */
+(() => {
+    const PAUSE = 5000;
+
+    class LiveController extends window.StimulusModule.Controller {
+        static values = { url: String };
+
+        connect() {
+            this.timer = setInterval(() => this.ask(), PAUSE);
+        }
+
+        disconnect() {
+            clearInterval(this.timer);
+        }
+
+        isInUse() {
+            const focused = document.activeElement;
+            const selection = document.getSelection();
+            return (
+                (focused !== document.body && this.element.contains(focused)) ||
+                (selection && !selection.isCollapsed && this.element.contains(selection.anchorNode))
+            );
+        }
+
+        async ask() {
+            if (document.hidden || this.isAsking || this.isInUse()) return;
+            this.isAsking = true;
+            try {
+                const url = new URL(this.urlValue, location);
+                url.searchParams.set("stamp", this.element.firstElementChild.dataset.maLiveStamp);
+                const response = await fetch(url, { credentials: "same-origin", redirect: "error" });
+                if (response.status === 200 && !this.isInUse()) this.replace(await response.text());
+            } catch {
+                // No connection, or logged out: the next time.
+            } finally {
+                this.isAsking = false;
+            }
+        }
+
+        replace(html) {
+            const opened = [...this.element.querySelectorAll("details")].map((box) => box.open);
+            this.element.innerHTML = html;
+            this.element.querySelectorAll("details").forEach((box, index) => {
+                box.open = opened[index] ?? box.open;
+            });
+        }
+    }
+
+    window.wagtail.app.register("ma-live", LiveController);
+})();
