@@ -33,7 +33,17 @@ class WagtailMAConfig(AppConfig):
     def ready(self) -> None:
         import_module("wagtail_ma.checks")
         for domain in DOMAINS:
-            for part in ("belongings", "checks", "facts", "mails", "steps"):
+            for part in (
+                "belongings",
+                "checks",
+                "facts",
+                "mails",
+                "steps",
+                "waiting_steps",
+                "flow_steps",
+                "people_steps",
+                "offer_steps",
+            ):
                 _import_if_there(f"wagtail_ma.{domain}.{part}")
         autodiscover_modules("wagtail_ma_plugins")
         _listen()

@@ -31,7 +31,9 @@ from wagtail_ma.people.models import (
     Visitor,
 )
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
+from wagtail_ma.sales.models_of_tasks import Task
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scoring.models import (
     CarriedCounts,
@@ -75,6 +77,7 @@ __all__ = [
     "FormVersion",
     "GatedDocument",
     "Heartbeat",
+    "Goal",
     "HotDefinition",
     "HotEntry",
     "Identity",
@@ -118,6 +121,7 @@ __all__ = [
     "Submission",
     "Subscription",
     "Suppression",
+    "Task",
     "Topic",
     "TrackedPage",
     "Visit",

@@ -27,6 +27,8 @@ def form(**changes):
         "activity_kind": "download",
         "segment": "",
         "again": "once",
+        "again_days": "90",
+        "priority": "0",
         "steps-count": "1",
         "steps-0-deleted": "",
         "steps-0-order": "0",
@@ -75,7 +77,7 @@ def test_edit__publish_changed_steps__makes_the_next_version(admin_client, now):
 
 
 def test_editor__three_levels_of_branches__payload_stays_small():
-    assert len(json.dumps(JSContext().pack(steps_block()))) < 100_000
+    assert len(json.dumps(JSContext().pack(steps_block()))) < 200_000
 
 
 def test_list__state_and_numbers__are_shown(admin_client, now):

@@ -9,11 +9,13 @@ from django.db import connection
 
 from tests.scenarios.stories import a_draft, wait
 from wagtail_ma.people.models import Visitor
+from wagtail_ma.reports import interests
 from wagtail_ma.scenarios import runner
 from wagtail_ma.scenarios.models import Enrolment, ScenarioVersion
 from wagtail_ma.scoring.current import current_model
-from wagtail_ma.scoring.models import Standing
+from wagtail_ma.scoring.models import Interest, Standing
 from wagtail_ma.scoring.queries import at_least, ranked
+from wagtail_ma.tracking.models import Topic
 
 pytestmark = [
     pytest.mark.django_db,
@@ -75,3 +77,36 @@ def test_ranked__first_page__reads_the_rank_index_and_sorts_nothing(now, visitor
         plan = standings[:50].explain()
         assert "ma_standing_rank" in plan
         assert "Sort" not in plan
+
+
+def test_people__of_a_topic__read_its_index_and_sort_nothing(now, visitors):
+    model = current_model(now)
+    topics = [Topic.objects.create(name=name) for name in ("Cabinet", "Flow")]
+    Interest.objects.bulk_create(
+        [
+            Interest(
+                model=model, visitor=visitor, topic=topics[place % 2], evidence_sum=place % 997, last_at=now
+            )
+            for place, visitor in enumerate(visitors)
+        ]
+    )
+    analyse()
+    plan = interests.people(topic=topics[0])[:50].explain()
+    assert "ma_interest_topic" in plan
+    assert "Sort" not in plan
+
+
+def test_ranked__of_one_band_of_fit__reads_its_index_and_sorts_nothing(now, visitors):
+    model = current_model(now)
+    Standing.objects.bulk_create(
+        [
+            Standing(
+                model=model, visitor=visitor, rank=place % 997, fit_grade="ABCDDDDDDDDDDDDDDDDD"[place % 20]
+            )
+            for place, visitor in enumerate(visitors)
+        ]
+    )
+    analyse()
+    plan = ranked().filter(fit_grade="B")[:50].explain()
+    assert "ma_standing_fit" in plan
+    assert "Sort" not in plan

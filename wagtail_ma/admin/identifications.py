@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import django_filters
@@ -23,13 +24,15 @@ from wagtail.admin.views import generic
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.base import ViewSet
+from wagtail.log_actions import log
 from wagtail.permissions import policy_registry
 
 from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.forms.models import LeadForm
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import merge
-from wagtail_ma.people.models import Identity, IdentityLink, Lead
+from wagtail_ma.people import merge, proposals
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal
+from wagtail_ma.reports import identification
 from wagtail_ma.reports.timeline import METHOD_LABELS
 
 NAMED = Q(identity__kind=Identity.Kind.EMAIL)
@@ -37,6 +40,8 @@ SHARED = Q(evidence__conflict_with__isnull=False)
 FORWARDED = Q(evidence__forwarded_from__isnull=False)
 JOINED = Q(from_visitor__isnull=False)
 
+# Days that the rates are shown for.
+PERIODS = (7, 30, 90, 365)
 KINDS = {
     "named": NAMED,
     "joined": JOINED,
@@ -193,7 +198,7 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            merge.undo(self.link, now=timezone.now())
+            self._undo()
         except merge.CannotUndo:
             messages.error(request, _("Later steps build on this one: undo those first."))
         else:
@@ -203,6 +208,47 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
                 _("The browser stands for itself again. Scores and segments follow within seconds."),
             )
         return redirect("wagtail_ma_identifications:index")
+
+    def _undo(self) -> None:
+        now, user = timezone.now(), self.request.user
+        if proposal_id := self.link.evidence.get("proposal"):
+            # One step of a merge of two persons: they are taken apart as a whole.
+            proposal = MergeProposal.objects.filter(pk=proposal_id).first()
+            if proposal is None:
+                raise merge.CannotUndo("the merge is not known any more")
+            proposals.undo(proposal, user_id=user.pk, now=now)
+        else:
+            merge.undo(self.link, now=now)
+        log(self.link.to_visitor, "wagtail_ma.merge", user=user, data={"what": "undone"})
+
+
+class RateView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
+    """What share of the visitors is known by name, and where they came from."""
+
+    template_name = "wagtail_ma/admin/identifications/rate.html"
+    page_title = gettext_lazy("Share of visitors known by name")
+    header_icon = "user"
+    any_permission_required = ["view"]
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Lead)
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [
+            *self.breadcrumbs_items,
+            {"url": reverse("wagtail_ma_identifications:index"), "label": _("Identifications")},
+            {"url": "", "label": self.get_page_title()},
+        ]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        asked = self.request.GET.get("days", "")
+        days = int(asked) if asked in map(str, PERIODS) else PERIODS[1]
+        now = timezone.now()
+        found = identification.rates(since=now - timedelta(days=days), until=now)
+        tables = [(_("Source"), found.sources), (_("First page"), found.pages), (_("Form"), found.forms)]
+        return context | {"rates": found, "tables": tables, "days": days, "periods": PERIODS}
 
 
 class IdentificationViewSet(ViewSet):
@@ -225,5 +271,6 @@ class IdentificationViewSet(ViewSet):
         return [
             path("", IdentificationIndexView.as_view(**index), name="index"),
             path("results/", results, name="index_results"),
+            path("rate/", RateView.as_view(), name="rate"),
             path("<int:link_id>/undo/", UndoView.as_view(), name="undo"),
         ]

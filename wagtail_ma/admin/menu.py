@@ -10,6 +10,7 @@ from wagtail_ma.admin.companies import CompanyViewSet
 from wagtail_ma.admin.exclusions import ExcludedViewSet
 from wagtail_ma.admin.forms import LeadFormViewSet
 from wagtail_ma.admin.gates import GatedDocumentViewSet
+from wagtail_ma.admin.goals import GoalViewSet
 from wagtail_ma.admin.hot_leads import HotLeadsViewSet
 from wagtail_ma.admin.identifications import IdentificationViewSet
 from wagtail_ma.admin.interests import InterestsViewSet
@@ -20,8 +21,10 @@ from wagtail_ma.admin.networks import NetworkViewSet
 from wagtail_ma.admin.overview import OverviewViewSet
 from wagtail_ma.admin.page_classes import PageLabelViewSet
 from wagtail_ma.admin.page_report import PageReportViewSet
+from wagtail_ma.admin.proposals import ProposalViewSet
 from wagtail_ma.admin.scoring import ScoringRuleViewSet
 from wagtail_ma.admin.segments import SegmentViewSet
+from wagtail_ma.admin.tasks import TaskViewSet
 from wagtail_ma.admin.visitors import VisitorViewSet
 
 
@@ -42,12 +45,15 @@ class MarketingGroup(ViewSetGroup):
         CompanyViewSet,
         ExcludedViewSet,
         IdentificationViewSet,
+        ProposalViewSet,
         PageReportViewSet,
         SegmentViewSet,
         PageLabelViewSet,
         ChannelRuleViewSet,
         NetworkViewSet,
         ScoringRuleViewSet,
+        TaskViewSet,
+        GoalViewSet,
         LeadFormViewSet,
         LeadFieldViewSet,
         GatedDocumentViewSet,

@@ -19,6 +19,8 @@ CODENAMES = [
     "erase_lead",
     "view_delivery",
     "view_enrolment",
+    "view_task",
+    "change_task",
 ]
 
 

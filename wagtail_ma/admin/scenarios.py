@@ -12,25 +12,38 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.generic import View
+from django.views.generic import TemplateView, View
 from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
-from wagtail.admin.panels import FieldPanel, HelpPanel, MultiFieldPanel, ObjectList, PublishingPanel
+from wagtail.admin.panels import (
+    FieldPanel,
+    FieldRowPanel,
+    HelpPanel,
+    MultiFieldPanel,
+    ObjectList,
+    PublishingPanel,
+)
 from wagtail.admin.ui.tables import Column, NumberColumn, StatusTagColumn, TitleColumn
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import HeaderButton
+from wagtail.coreutils import get_content_languages
 from wagtail.permissions import policy_registry
-from wagtail.snippets.views.snippets import EditView, InspectView, SnippetViewSet
+from wagtail.snippets.views.snippets import EditView, IndexView, InspectView, SnippetViewSet
 
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
+from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.scenarios import queries, reasons, switch
+from wagtail_ma.personalisation.models import Goal
+from wagtail_ma.scenarios import queries, reasons, starters, switch
 from wagtail_ma.scenarios.diagram import draw
 from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario
 from wagtail_ma.scenarios.publish import problems, walk
+from wagtail_ma.segments.models import Segment
 from wagtail_ma.tracking.facts import ACTIVITY_KINDS
 
 PEOPLE_PER_PAGE = 50
@@ -45,9 +58,9 @@ class ScenarioForm(WagtailAdminModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         # What the other way of starting asked for is not kept.
-        if cleaned.get("entry") == Scenario.Entry.SEGMENT:
+        if cleaned.get("entry") != Scenario.Entry.ACTIVITY:
             cleaned["activity_kind"] = ""
-        elif cleaned.get("entry") == Scenario.Entry.ACTIVITY:
+        if cleaned.get("entry") not in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT):
             cleaned["segment"] = None
         return cleaned
 
@@ -62,6 +75,10 @@ def starts_when(scenario: Scenario) -> str:
     """What lets people in, in words."""
     if scenario.entry == Scenario.Entry.SEGMENT:
         return _("Somebody enters the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
+    if scenario.entry == Scenario.Entry.SEGMENT_LEFT:
+        return _("Somebody leaves the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
+    if scenario.entry == Scenario.Entry.BY_HAND:
+        return _("Only by hand, or by a step of another scenario")
     label = dict(ACTIVITY_KINDS).get(scenario.activity_kind, scenario.activity_kind)
     return _("Somebody: %(activity)s") % {"activity": label}
 
@@ -86,6 +103,13 @@ class StartColumn(Column):
 class StateColumn(StatusTagColumn):
     def get_value(self, instance: Scenario) -> str:
         return state_of(instance)
+
+
+class ScenarioIndexView(IndexView):
+    """All scenarios; a new one begins with a starter, or empty."""
+
+    def get_add_url(self) -> str | None:
+        return reverse("wagtail_ma_scenarios:starters") if super().get_add_url() else None
 
 
 class ScenarioEditView(EditView):
@@ -210,6 +234,61 @@ class ScenarioSwitchView(View):
         return redirect(ScenarioViewSet.result_url(scenario))
 
 
+class StartersView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
+    """What a new scenario may begin with: a POST makes a draft of it, with its mails and segments."""
+
+    template_name = "wagtail_ma/admin/scenarios/starters.html"
+    page_title = gettext_lazy("New scenario")
+    header_icon = "wagtail-ma-scenario"
+    permission_required = "add"
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Scenario)
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        return [
+            *self.breadcrumbs_items,
+            {"url": reverse("wagtail_ma_scenarios:list"), "label": _("Scenarios")},
+            {"url": "", "label": self.get_page_title()},
+        ]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        mine = get_language()
+        languages = sorted(get_content_languages().items(), key=lambda item: item[0] != mine)
+        may_all = _may_make_all(self.request)
+        return super().get_context_data(**kwargs) | {
+            "starters": starters.STARTERS if may_all else [],
+            "languages": languages,
+            "empty_url": reverse("wagtail_ma_scenarios:add"),
+            "may_all": may_all,
+            "has_sender": SenderProfile.objects.exists(),
+        }
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        starter = starters.find(request.POST.get("from"))
+        language = request.POST.get("language", "")
+        if not _may_make_all(request):
+            raise PermissionDenied
+        if starter is None or language not in get_content_languages():
+            return redirect(request.path)
+        scenario = starters.make(starter, language=language)
+        messages.success(
+            request,
+            _(
+                "“%(scenario)s” is made as a draft, with its mails and segments. "
+                "Look through them, then publish."
+            )
+            % {"scenario": scenario},
+        )
+        return redirect(reverse("wagtail_ma_scenarios:edit", args=[scenario.pk]))
+
+
+def _may_make_all(request: HttpRequest) -> bool:
+    """Whether this person may add all that a starter makes."""
+    return all(may(request, model, "add") for model in (Scenario, Mail, Segment, Goal))
+
+
 class ScenarioViewSet(SnippetViewSet):
     """List, edit, publish and watch scenarios."""
 
@@ -221,6 +300,7 @@ class ScenarioViewSet(SnippetViewSet):
     menu_hook = "register_wagtail_ma_menu_item"
     base_url_path = "marketing/scenarios"
     url_namespace = "wagtail_ma_scenarios"
+    index_view_class = ScenarioIndexView
     edit_view_class = ScenarioEditView
     inspect_view_class = ScenarioResultView
     inspect_view_enabled = True
@@ -260,12 +340,21 @@ class ScenarioViewSet(SnippetViewSet):
                     ),
                     FieldPanel(
                         "segment",
-                        help_text=gettext_lazy("Those who are in it already do not start."),
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT),
+                        help_text=gettext_lazy("Only who enters or leaves it from now on starts."),
+                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
                     ),
                     FieldPanel("again"),
+                    FieldPanel("again_days", attrs=shown_if("again", Scenario.Again.AFTER_DAYS)),
                 ],
                 heading=gettext_lazy("Start"),
+            ),
+            MultiFieldPanel(
+                [FieldPanel("goal"), FieldPanel("exit_segment")],
+                heading=gettext_lazy("Goal and exit"),
+            ),
+            MultiFieldPanel(
+                [FieldRowPanel([FieldPanel("group"), FieldPanel("priority")])],
+                heading=gettext_lazy("Beside other scenarios"),
             ),
             FieldPanel("steps"),
             PublishingPanel(),
@@ -291,7 +380,8 @@ class ScenarioViewSet(SnippetViewSet):
 
     def get_urlpatterns(self) -> list[Any]:
         switch_path = path("switch/<int:pk>/", ScenarioSwitchView.as_view(), name="switch")
-        return [*super().get_urlpatterns(), switch_path]
+        starters_path = path("starters/", StartersView.as_view(), name="starters")
+        return [*super().get_urlpatterns(), switch_path, starters_path]
 
     @classmethod
     def result_url(cls, scenario: Scenario) -> str:

@@ -27,7 +27,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from wagtail_ma.core.text import normalise_email
-from wagtail_ma.people import browsers, companies, lead_values, merge, news
+from wagtail_ma.people import browsers, companies, lead_values, merge, news, proposals
 from wagtail_ma.people.lead_values import ATTRIBUTE, FIELDS
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, Visitor
 from wagtail_ma.people.role_addresses import is_role_address
@@ -122,6 +122,8 @@ def identify_browser(
         else:
             result, link = _bind(browser, address, occasion)
         lead_values.fill(result.lead, fields, now=now, by=method, evidence=evidence, link=link)
+        moved_on = browser.visitor_id if browser is not None and result.is_new_browser else None
+        proposals.look(result.lead, now=now, seen_with=moved_on)
         news.mark([result.lead.visitor_id], now=now)
     if identity is not None and identity.pk == result.identity.pk:
         identity.visitor_id = result.identity.visitor_id
@@ -141,7 +143,7 @@ def _bind(
         _note_proof(browser, owner, occasion)
         return _result(owner, browser, occasion), link
     if is_anonymous:
-        evidence = dict(occasion.evidence)
+        evidence = {**occasion.evidence, "address": owner.pk}
         reason = Visitor.objects.values_list("excluded_reason", flat=True).get(pk=browser.visitor_id)
         # A refusal to be tracked must survive the merge. A doubt about a browser is none: whoever types
         # somebody's address could take them out of all lists with it.
@@ -164,7 +166,7 @@ def _bind(
             occasion.log(browser, forwarded_from=owner.pk)
         return _result(owner, owner, occasion), link
     fresh = browsers.new_browser(owner.visitor, now=occasion.now)
-    occasion.log(fresh, conflict_with=browser.pk)
+    occasion.log(fresh, conflict_with=browser.pk, address=owner.pk)
     return _result(owner, fresh, occasion, is_new_browser=True), link
 
 

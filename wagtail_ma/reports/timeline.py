@@ -40,6 +40,8 @@ METHOD_LABELS = {
     "mail_link": gettext_lazy("Link in a mail"),
     "import": gettext_lazy("Import"),
     "manual": gettext_lazy("By hand"),
+    "merge": gettext_lazy("Two people merged"),
+    "confirmation": gettext_lazy("Confirmed by mail"),
 }
 DEVICE_LABELS = dict(DEVICES)
 

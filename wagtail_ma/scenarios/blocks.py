@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
@@ -55,6 +56,39 @@ class SegmentBlock(_SelectBlock):
             validators=self._validators,
             help_text=self._help_text,
         )
+
+
+class ScenarioBlock(_SelectBlock):
+    """Chooses a scenario."""
+
+    @cached_property
+    def target_model(self) -> type[Model]:
+        from wagtail_ma.scenarios.models import Scenario
+
+        return Scenario
+
+
+class UserBlock(_SelectBlock):
+    """Chooses one of the staff."""
+
+    @cached_property
+    def target_model(self) -> type[Model]:
+        return get_user_model()
+
+    @cached_property
+    def field(self) -> forms.ModelChoiceField[Any]:
+        return forms.ModelChoiceField(
+            queryset=get_user_model().objects.filter(is_active=True),
+            widget=self.widget,
+            required=self._required,
+            validators=self._validators,
+            help_text=self._help_text,
+        )
+
+
+def segment_block() -> SegmentBlock:
+    """Asks for a segment."""
+    return SegmentBlock(label=_("Segment"))
 
 
 def duration_fields(label: str | Promise) -> list[tuple[str, blocks.Block]]:

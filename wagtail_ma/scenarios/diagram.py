@@ -129,7 +129,7 @@ class _Pen:
             y += BOX_HEIGHT
             if step.get("branches"):
                 y, loose = self._branches(step, kind, x, y)
-            elif kind is not None and kind.role is Role.END:
+            elif kind is not None and kind.role in (Role.END, Role.GO_TO):
                 loose = []
             else:
                 loose = [_Loose(x, y)]

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion
 from wagtail_ma.scenarios.plan import flow_of
+from wagtail_ma.scenarios.switch import take_out
 from wagtail_ma.segments.refresh import Change
 from wagtail_ma.tracking.models import Activity
 
@@ -54,8 +55,36 @@ def enter(visitor_ids: Sequence[int], changes: Sequence[Change], *, now: datetim
         return 0
     chances = {
         **_by_activity([s for s in scenarios if s.entry == Scenario.Entry.ACTIVITY], visitor_ids),
-        **_by_segment([s for s in scenarios if s.entry == Scenario.Entry.SEGMENT], changes, now=now),
+        **_by_segment(
+            [s for s in scenarios if s.entry in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT)],
+            changes,
+            now=now,
+        ),
     }
+    return _admit(scenarios, chances, visitor_ids, now=now)
+
+
+def put_in(scenario: Scenario, visitor_ids: Sequence[int], *, reason: str, now: datetime) -> int:
+    """Let these visitors into a running scenario by hand, by a step or from a list, under the same
+    rules of who may enter (again).
+
+    :param reason: names the occasion, at most 60 characters: each lets a visitor in once.
+    :returns: how many entered; none where the scenario is not published, or paused.
+    """
+    if not scenario.live or scenario.is_paused:
+        return 0
+    chances = [_Chance(pk, now, f"{reason}:{pk}") for pk in visitor_ids]
+    return _admit([scenario], {scenario.pk: chances}, visitor_ids, now=now)
+
+
+def _admit(
+    scenarios: list[Scenario],
+    chances: dict[int, list[_Chance]],
+    visitor_ids: Sequence[int],
+    *,
+    now: datetime,
+) -> int:
+    """Let in who may enter; a scenario of higher priority first."""
     if not any(chances.values()):
         return 0
     welcome = set(
@@ -65,13 +94,15 @@ def enter(visitor_ids: Sequence[int], changes: Sequence[Change], *, now: datetim
     )
     pasts, used = _pasts(scenarios, visitor_ids), _used(chances)
     entered = 0
-    for scenario in scenarios:
+    for scenario in sorted(scenarios, key=lambda each: -each.priority):
         chosen: dict[int, _Chance] = {}
         for chance in sorted(chances.get(scenario.pk, []), key=lambda chance: (chance.at, chance.trigger)):
             past = pasts[scenario.pk, chance.visitor_id]
             is_new = chance.visitor_id in welcome and (scenario.pk, chance.trigger) not in used
             if is_new and _may_enter(scenario, past, chance):
                 chosen.setdefault(chance.visitor_id, chance)
+        for visitor_id in _held_by_group(scenario, list(chosen)):
+            del chosen[visitor_id]
         entered += _enrol(scenario, list(chosen.values()), now=now)
     return entered
 
@@ -98,14 +129,13 @@ def _by_activity(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[
 def _by_segment(
     scenarios: list[Scenario], changes: Iterable[Change], *, now: datetime
 ) -> dict[int, list[_Chance]]:
-    by_segment: dict[int | None, list[int]] = defaultdict(list)
+    by_segment: dict[tuple[int | None, bool], list[int]] = defaultdict(list)
     for change in changes:
-        if change.entered:
-            by_segment[change.segment_id].append(change.visitor_id)
+        by_segment[change.segment_id, change.entered].append(change.visitor_id)
     return {
         scenario.pk: [
             _Chance(visitor_id, now, f"segment:{scenario.segment_id}:{visitor_id}:{now.isoformat()}")
-            for visitor_id in by_segment.get(scenario.segment_id, ())
+            for visitor_id in by_segment[scenario.segment_id, scenario.entry == Scenario.Entry.SEGMENT]
         ]
         for scenario in scenarios
     }
@@ -141,7 +171,23 @@ def _may_enter(scenario: Scenario, past: _Past, chance: _Chance) -> bool:
         return False
     if past.last_left_at is None:
         return True
+    if scenario.again == Scenario.Again.AFTER_DAYS:
+        return chance.at >= past.last_left_at + timedelta(days=scenario.again_days)
     return scenario.again == Scenario.Again.EACH_TIME and chance.at > past.last_left_at
+
+
+def _held_by_group(scenario: Scenario, visitor_ids: Sequence[int]) -> set[int]:
+    """Those of these visitors whom another scenario of the group keeps, being of the same priority
+    or higher."""
+    if not scenario.group or not visitor_ids:
+        return set()
+    inside = Enrolment.objects.filter(
+        visitor_id__in=visitor_ids,
+        status=Enrolment.Status.ACTIVE,
+        scenario__group=scenario.group,
+        scenario__priority__gte=scenario.priority,
+    )
+    return set(inside.exclude(scenario=scenario).values_list("visitor_id", flat=True))
 
 
 def _enrol(scenario: Scenario, chances: list[_Chance], *, now: datetime) -> int:
@@ -151,6 +197,10 @@ def _enrol(scenario: Scenario, chances: list[_Chance], *, now: datetime) -> int:
     start = flow_of(version.definition).start if version else None
     if version is None or start is None:
         return 0
+    if scenario.group:
+        lower = Scenario.objects.filter(group=scenario.group, priority__lt=scenario.priority)
+        for pk in lower.values_list("pk", flat=True):
+            take_out(pk, [chance.visitor_id for chance in chances], reason="gave_way", now=now)
     Enrolment.objects.bulk_create(
         [
             Enrolment(

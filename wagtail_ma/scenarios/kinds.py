@@ -43,6 +43,8 @@ class Role(Enum):
     WAIT = "wait"
     ACT = "act"
     END = "end"
+    # Goes on at the step with the id in ``params["target"]``, in a new round.
+    GO_TO = "go_to"
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,18 @@ class Context:
     @property
     def occurrence(self) -> str:
         """Names this execution and no other: whatever a step creates is unique by it."""
-        return self.occurrence_of(self.step.id)
+        return self.occurrence_of(self.step.id, self.enrolment.round)
 
-    def occurrence_of(self, step_id: str) -> str:
-        """The occurrence of an earlier step."""
-        return f"enrolment:{self.enrolment.pk}:{step_id}:{self.enrolment.round}"
+    def occurrence_of(self, step_id: str, number: int) -> str:
+        """The occurrence of an earlier step, in the round of this number."""
+        return f"enrolment:{self.enrolment.pk}:{step_id}:{number}"
 
     def run_of(self, step_id: str) -> StepRun | None:
-        """When and how this person passed an earlier step, None if they did not."""
-        for run in self.runs:
+        """When and how this person passed an earlier step last, None if they did not."""
+        for run in reversed(self.runs):
             if run.step_id == step_id:
                 return run
-        return self.enrolment.runs.filter(step_id=step_id, round=self.enrolment.round).first()
+        return self.enrolment.runs.filter(step_id=step_id).order_by("-round").first()
 
 
 class StepKind:
@@ -114,6 +116,18 @@ class StepKind:
     def duration(self, params: Mapping[str, Any]) -> timedelta:
         """How long a waiting step waits, at most."""
         return timedelta(0)
+
+    def until(self, params: Mapping[str, Any], entered_at: datetime) -> datetime:
+        """When a step of the role WAIT is over, for somebody who came to it at ``entered_at``."""
+        return entered_at + self.duration(params)
+
+    def ask_again_at(self, context: Context) -> datetime | None:
+        """When a step that had no answer yet has to be asked again, though nothing happens before; None:
+        when its duration is over."""
+        return None
+
+    def abandon(self, enrolment: Enrolment, params: Mapping[str, Any], *, now: datetime) -> None:
+        """Undo what lasts while somebody is at this step: they leave the scenario here."""
 
     def perform(self, context: Context) -> str:
         """Do the step and return its outcome (a short word, kept in the step run).

@@ -38,9 +38,12 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     class Entry(models.TextChoices):
         ACTIVITY = "activity", _("An activity happens")
         SEGMENT = "segment", _("Somebody enters a segment")
+        SEGMENT_LEFT = "left", _("Somebody leaves a segment")
+        BY_HAND = "hand", _("Only by hand, or by a step of another scenario")
 
     class Again(models.TextChoices):
         ONCE = "once", _("Once per person")
+        AFTER_DAYS = "after_days", _("Again after some days")
         EACH_TIME = "each_time", _("Each time, when the last run is over")
 
     name = models.CharField(_("name"), max_length=120)
@@ -56,6 +59,42 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         limit_choices_to={"is_live": False},
     )
     again = models.CharField(_("who may enter"), max_length=10, choices=Again.choices, default=Again.ONCE)
+    again_days = models.PositiveSmallIntegerField(
+        _("again after so many days"), default=90, help_text=_("Counted from the end of the last run.")
+    )
+    goal = models.ForeignKey(
+        "wagtail_ma.Goal",
+        verbose_name=_("goal"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="scenarios",
+        help_text=_("Whoever reaches it leaves the scenario as a success. Asked before every step."),
+    )
+    exit_segment = models.ForeignKey(
+        "wagtail_ma.Segment",
+        verbose_name=_("leave when in this segment"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        limit_choices_to={"is_live": False},
+        help_text=_("For example customers, or people handed to sales. Asked before every step."),
+    )
+    group = models.CharField(
+        _("group"),
+        max_length=60,
+        blank=True,
+        help_text=_("Nobody is in two scenarios of the same group at once. Empty: in no group."),
+    )
+    priority = models.SmallIntegerField(
+        _("priority"),
+        default=0,
+        help_text=_(
+            "A higher number goes first: in its group it takes people over, and its mails are sent before "
+            "those of others when somebody may get only one."
+        ),
+    )
     steps = StepsField(_("steps"), blank=True)
     # Switched without publishing, within seconds.
     is_paused = models.BooleanField(_("paused"), default=False, editable=False)
@@ -166,6 +205,8 @@ class Enrolment(models.Model):
     # The step may end before due_at when the person does something; react then makes it due.
     is_listening = models.BooleanField(default=False)
     revision = models.PositiveIntegerField(default=0)
+    # When the scenario's goal was reached, by somebody who was inside.
+    goal_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     entered_at = models.DateTimeField()

@@ -57,10 +57,12 @@ class Perform:
 
 @dataclass(frozen=True)
 class Go:
-    """This step is over, with this outcome; go on to another."""
+    """This step is over, with this outcome; go on to another. A jump begins a new round: steps may
+    be taken again."""
 
     step_id: str
     outcome: str
+    is_jump: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,10 @@ def next_move(
         raise BrokenStep(f"unknown step {step_id!r}" if step is None else f"unknown kind {step.kind!r}")
     if kind.role is Role.END:
         return Finish("ended")
+    if kind.role is Role.GO_TO:
+        return Go(str(step.params["target"]), "went", is_jump=True)
     if kind.role is Role.WAIT:
-        until = entered_at + kind.duration(step.params)
+        until = kind.until(step.params, entered_at)
         return Wait(until) if now < until else _after(step, "waited")
     if answer is None:
         return Perform(step)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.scenarios.kinds import Role, step_kinds
 from wagtail_ma.scenarios.models import Scenario, ScenarioVersion
+from wagtail_ma.scenarios.plan import Flow, flow_of
 
 Tree = list[dict[str, Any]]
 
@@ -31,7 +32,12 @@ def tree_of(scenario: Scenario) -> Tree:
     :returns: ``[{"id", "kind", "params", "branches": {name: tree}}, …]``, the block's own id as
         the id of the step, so that counts stay with their step when steps are moved.
     """
-    return _read(scenario.steps, [])
+    tree = _read(scenario.steps, [])
+    places = {step["params"]["name"]: step["id"] for step in walk(tree) if step["kind"] == "place"}
+    for step in walk(tree):
+        if step["kind"] == "go_to":
+            step["params"]["target"] = places.get(step["params"]["place"])
+    return tree
 
 
 def _read(stream: Any, earlier: Sequence[Mapping[str, Any]]) -> Tree:
@@ -61,6 +67,8 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(_("Say which activity starts the scenario."))
     if scenario.entry == Scenario.Entry.SEGMENT and scenario.segment_id is None:
         found.append(_("Choose the segment whose new members start the scenario."))
+    if scenario.entry == Scenario.Entry.SEGMENT_LEFT and scenario.segment_id is None:
+        found.append(_("Choose the segment that people leave."))
     tree = tree_of(scenario)
     if not tree:
         found.append(_("Add at least one step."))
@@ -68,10 +76,11 @@ def problems(scenario: Scenario) -> list[str]:
         found.extend(step_kinds.get(step["kind"]).problems(step["params"]))  # type: ignore[union-attr]
     if _has_unreachable(tree):
         found.append(_("Steps below an “End” are never reached; remove them."))
+    found.extend(_broken_jumps(tree))
     return list(dict.fromkeys(found))
 
 
-def walk(tree: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def walk(tree: Sequence[Any]) -> Iterator[Any]:
     """All steps of a tree, as read from top to bottom."""
     for step in tree:
         yield step
@@ -83,7 +92,7 @@ def _always_ends(tree: Sequence[Mapping[str, Any]]) -> bool:
     """Whether nobody comes out at the bottom of these steps."""
     for step in tree:
         kind = step_kinds.get(step["kind"])
-        if kind is not None and kind.role is Role.END:
+        if kind is not None and kind.role in (Role.END, Role.GO_TO):
             return True
         branches = step.get("branches", {})
         if branches and all(_always_ends(branch) for branch in branches.values()):
@@ -95,6 +104,46 @@ def _has_unreachable(tree: Sequence[Mapping[str, Any]]) -> bool:
     if any(_always_ends(tree[:place]) for place in range(1, len(tree))):
         return True
     return any(_has_unreachable(branch) for step in tree for branch in step.get("branches", {}).values())
+
+
+def _broken_jumps(tree: Tree) -> list[str]:
+    """Jumps that lead nowhere, places of the same name, and loops in which nobody ever waits."""
+    found: list[str] = []
+    names = [step["params"]["name"] for step in walk(tree) if step["kind"] == "place"]
+    jumps = [step for step in walk(tree) if step["kind"] == "go_to"]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        found.append(_("Two places are called “%(place)s”; give each its own name.") % {"place": name})
+    for step in jumps:
+        if not step["params"].get("target"):
+            place = step["params"].get("place") or "?"
+            found.append(_("“Go to” leads to a place that is not there: “%(place)s”.") % {"place": place})
+    if not found and jumps and _loops_without_wait(flow_of(tree)):
+        found.append(_("People would go round without waiting; put a step “Wait” into each loop."))
+    return found
+
+
+def _loops_without_wait(flow: Flow) -> bool:
+    """Whether somebody could come back to a step without passing one that waits for a time."""
+    done: set[str] = set()
+
+    def visit(step_id: str | None, path: frozenset[str]) -> bool:
+        if step_id is None or step_id in done:
+            return False
+        if step_id in path:
+            return True
+        step = flow.steps[step_id]
+        kind = step_kinds.get(step.kind)
+        if kind is not None and kind.role is Role.GO_TO:
+            ways: set[str | None] = {step.params["target"]}
+        elif kind is None or kind.role in (Role.WAIT, Role.END):
+            ways = set()
+        else:
+            ways = {step.next, *step.exits.values()}
+        is_endless = any(visit(way, path | {step_id}) for way in ways)
+        done.add(step_id)
+        return is_endless
+
+    return any(visit(step_id, frozenset()) for step_id in flow.steps)
 
 
 def check(scenario: Scenario) -> None:

@@ -9,6 +9,8 @@ from django.db.models import Count, QuerySet
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 
 Status = Enrolment.Status
+# Instead of a status: those who reached the goal.
+GOAL = "goal"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,12 @@ class Numbers:
     finished: int = 0
     exited: int = 0
     failed: int = 0
+    reached: int = 0
+
+    @property
+    def goal_percent(self) -> float:
+        """Of those who entered, how many percent reached the goal while they were inside."""
+        return 100 * self.reached / self.entered if self.entered else 0.0
 
     @property
     def entered(self) -> int:
@@ -27,9 +35,15 @@ class Numbers:
 
 
 def numbers(scenario: Scenario) -> Numbers:
-    """Enrolments by status (one statement)."""
-    rows = Enrolment.objects.filter(scenario=scenario).values_list("status").annotate(count=Count("pk"))
-    return Numbers(**dict(rows))
+    """Enrolments by status, and how many reached the goal (one statement)."""
+    rows = (
+        Enrolment.objects.filter(scenario=scenario)
+        .values_list("status")
+        .annotate(count=Count("pk"), reached=Count("goal_at"))
+    )
+    found = list(rows)
+    counts = {status: count for status, count, _reached in found}
+    return Numbers(**counts, reached=sum(reached for _status, _count, reached in found))
 
 
 def latest_version(scenario: Scenario) -> ScenarioVersion | None:
@@ -67,13 +81,15 @@ def people(
 
     :param step_id: only those who are at this step now.
     :param passed: only those for whom this step was executed.
-    :param status: only those with this status.
+    :param status: only those with this status, or :data:`GOAL`: those who reached the goal.
     """
     found = Enrolment.objects.filter(scenario=scenario)
     if step_id:
         found = found.filter(step_id=step_id, status=Status.ACTIVE)
     if passed:
         found = found.filter(runs__step_id=passed).distinct()
-    if status:
+    if status == GOAL:
+        found = found.filter(goal_at__isnull=False)
+    elif status:
         found = found.filter(status=status)
     return found.select_related("visitor", "visitor__lead", "version").order_by("-entered_at", "-pk")

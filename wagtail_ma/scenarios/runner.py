@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.scenarios.kinds import Context, step_kinds
+from wagtail_ma.scenarios.exits import abandon, leave
+from wagtail_ma.scenarios.kinds import NOT_YET, Context, step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 from wagtail_ma.scenarios.plan import BrokenStep, Finish, Flow, Go, Perform, Wait, flow_of, next_move
 
@@ -39,6 +40,7 @@ MAX_ATTEMPTS = len(BACK_OFF) + 1
 STATE = (
     "status",
     "step_id",
+    "round",
     "due_at",
     "is_listening",
     "attempts",
@@ -46,6 +48,7 @@ STATE = (
     "step_entered_at",
     "left_at",
     "left_reason",
+    "goal_at",
 )
 
 
@@ -72,12 +75,21 @@ def wake(visitor_ids: Sequence[int], *, now: datetime) -> int:
 
     :returns: how many.
     """
-    return Enrolment.objects.filter(
-        visitor_id__in=visitor_ids,
-        status=Enrolment.Status.ACTIVE,
-        is_listening=True,
-        due_at__gt=now,
-    ).update(due_at=now, revision=F("revision") + 1)
+    return (
+        Enrolment.objects.filter(
+            visitor_id__in=visitor_ids,
+            status=Enrolment.Status.ACTIVE,
+            due_at__gt=now,
+            attempts=0,
+        )
+        .filter(
+            Q(is_listening=True)
+            | Q(
+                scenario_id__in=Scenario.objects.filter(Q(goal__isnull=False) | Q(exit_segment__isnull=False))
+            )
+        )
+        .update(due_at=now, revision=F("revision") + 1)
+    )
 
 
 def _due(now: datetime) -> QuerySet[Enrolment]:
@@ -121,11 +133,18 @@ def _advance(ids: Sequence[int], flows: dict[int, Flow], *, now: datetime) -> in
             raise LostRace(f"{taken} of {len(ids)}")
         # Read after the update: our rows now, nobody changes them before we commit.
         enrolments = list(
-            Enrolment.objects.filter(pk__in=ids).select_related("visitor", "visitor__lead").order_by("pk")
+            Enrolment.objects.filter(pk__in=ids)
+            .select_related("visitor", "visitor__lead", "scenario__goal")
+            .order_by("-scenario__priority", "pk")
         )
         _load_flows(enrolments, flows)
         shared: dict[Any, Any] = {}
-        runs = [run for enrolment in enrolments for run in _walk(enrolment, flows, shared, now=now)]
+        leave(enrolments, now=now)
+        for enrolment in enrolments:
+            if enrolment.status != Enrolment.Status.ACTIVE:
+                abandon(enrolment, flows[enrolment.version_id], now=now)
+        staying = [each for each in enrolments if each.status == Enrolment.Status.ACTIVE]
+        runs = [run for enrolment in staying for run in _walk(enrolment, flows, shared, now=now)]
         StepRun.objects.bulk_create(runs)
         _store(enrolments)
     return len(runs)
@@ -139,7 +158,9 @@ def _store(enrolments: Sequence[Enrolment]) -> None:
         state = tuple(getattr(enrolment, name) for name in STATE)
         groups.setdefault(state, []).append(enrolment.pk)
     for state, ids in groups.items():
-        Enrolment.objects.filter(pk__in=ids).update(**dict(zip(STATE, state, strict=True)))
+        # Whom a step of somebody's in this batch has taken out stays out.
+        still = Enrolment.objects.filter(pk__in=ids, status=Enrolment.Status.ACTIVE)
+        still.update(**dict(zip(STATE, state, strict=True)))
 
 
 def _load_flows(enrolments: Sequence[Enrolment], flows: dict[int, Flow]) -> None:
@@ -159,17 +180,20 @@ def _walk(
     enrolment.is_listening = False
     while len(runs) < MAX_STEPS:
         answer: str | None = None
+        again_at: datetime | None = None
         move = next_move(flow, enrolment.step_id, entered_at=enrolment.step_entered_at, now=now)
         if isinstance(move, Perform):
             kind = step_kinds.get(move.step.kind)
             if kind is None:
                 raise BrokenStep(f"unknown kind {move.step.kind!r}")
-            answer = kind.perform(Context(enrolment, move.step, flow, now, runs, shared))
+            context = Context(enrolment, move.step, flow, now, runs, shared)
+            answer = kind.perform(context)
+            again_at = kind.ask_again_at(context) if answer == NOT_YET else None
             move = next_move(
                 flow, enrolment.step_id, entered_at=enrolment.step_entered_at, now=now, answer=answer
             )
         if isinstance(move, Wait):
-            enrolment.due_at = move.until
+            enrolment.due_at = min(move.until, again_at) if again_at else move.until
             enrolment.is_listening = move.is_listening
             break
         if isinstance(move, Perform):
@@ -199,6 +223,7 @@ def _move_on(enrolment: Enrolment, move: Go | Finish, *, now: datetime) -> bool:
         enrolment.left_reason = "completed"
         return False
     enrolment.step_id = move.step_id
+    enrolment.round += move.is_jump
     enrolment.step_entered_at = now
     enrolment.due_at = now
     return True

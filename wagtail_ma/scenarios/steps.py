@@ -45,7 +45,7 @@ def spoken(amount: int, unit: str) -> str:
     return ngettext("%(n)d day", "%(n)d days", amount) % {"n": amount}
 
 
-class _Timed(StepKind):
+class TimedStep(StepKind):
     """A kind with a duration: an amount and a unit."""
 
     question: ClassVar[str | Promise] = gettext_lazy("How long")
@@ -68,7 +68,7 @@ class _Timed(StepKind):
         return spoken(params.get("amount") or 0, params.get("unit") or "days")
 
 
-class WaitStep(_Timed):
+class WaitStep(TimedStep):
     """Nothing happens for a time."""
 
     key = "wait"
@@ -167,9 +167,9 @@ class BranchStep(StepKind):
     outcomes = exits
 
     def fields(self) -> list[tuple[str, Block]]:
-        from wagtail_ma.scenarios.blocks import SegmentBlock
+        from wagtail_ma.scenarios.blocks import segment_block
 
-        return [("segment", SegmentBlock(label=gettext_lazy("Segment")))]
+        return [("segment", segment_block())]
 
     def read(self, value: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         segment = value.get("segment")
@@ -192,7 +192,7 @@ class BranchStep(StepKind):
         return "no"
 
 
-class ClickedStep(_Timed):
+class ClickedStep(TimedStep):
     """Two ways on: whether a link of the mail sent before was followed within a time."""
 
     key = "clicked"
@@ -231,7 +231,7 @@ class ClickedStep(_Timed):
             return "no"
         deliveries = set(
             Delivery.objects.filter(
-                mail_id=params["mail_id"], occurrence=context.occurrence_of(params["send_step"])
+                mail_id=params["mail_id"], occurrence=context.occurrence_of(sent.step_id, sent.round)
             ).values_list("pk", flat=True)
         )
         clicks = Activity.objects.filter(

@@ -1,0 +1,118 @@
+"""Merging and erasing persons, and joining companies, while others do the same and hits arrive."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from tests import factories
+from tests.races.test_identify import check, send
+from tests.races.test_recording import record, together
+from wagtail_ma import flow
+from wagtail_ma.people import erase, merge, persons, proposals
+from wagtail_ma.people.identify import identify
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal, Visitor
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FACTS = 50_000
+
+
+@pytest.mark.parametrize("round_number", range(3))
+def test_company__colleagues_at_once__one_company(site, now, round_number):
+    form = factories.lead_form("email")
+    addresses = [f"a{number}@acme.example" for number in range(6)]
+    together(*[lambda email=email: send(form, None, email, now, nonce=email) for email in addresses])
+    assert CompanyDomain.objects.count() == 1
+    assert set(Lead.objects.values_list("company_id", flat=True)) == {CompanyDomain.objects.get().company_id}
+    assert Company.objects.count() == 1
+    assert Affiliation.objects.filter(until=None).count() == 6
+
+
+def test_accept__hits_in_flight_and_two_clicks__one_merge_and_no_fact_left_behind(home, now):
+    keys = [factories.browser(now).key for _ in range(2)]
+    for key, email in zip(keys, ("ann@acme.example", "a.ito@acme.example"), strict=True):
+        browser = Identity.objects.get(key=key)
+        identify(browser, email=email, now=now, method="form", family_name="Ito", given_name="Ann")
+    proposal = MergeProposal.objects.get()
+    hits = [factories.page_hit(home, browser_key=keys[1]) for _ in range(16)]
+
+    def click():
+        try:
+            proposals.accept(MergeProposal.objects.get(), user_id=None, now=now)
+        except proposals.CannotMerge:
+            return
+
+    together(lambda: [record(hit, now) for hit in hits], click, click, lambda: flow.react(now=now))
+    assert PageView.objects.filter(visitor_id=proposal.kept_id).count() == 16
+    # One for each identity of the other: the browser and the address.
+    assert IdentityLink.objects.filter(method="merge").count() == 2
+    check()
+
+
+def test_erase__hits_in_flight__nobody_is_left(home, now):
+    key = factories.browser(now).key
+    lead = identify(Identity.objects.get(key=key), email="ann@example.com", now=now, method="form")
+    hits = [factories.page_hit(home, browser_key=key) for _ in range(12)]
+    together(
+        lambda: [record(hit, now) for hit in hits],
+        lambda: erase.erase(persons.gather(lead.visitor_id, now=now)),
+    )
+    assert not Lead.objects.exists()
+    assert not Identity.objects.filter(kind="email").exists()
+    # What came later is a stranger's.
+    assert not Visitor.objects.filter(pk=lead.visitor_id).exists()
+    check()
+
+
+def test_merge__of_50_000_facts__is_short_and_hits_are_recorded_meanwhile(home, now):
+    """The request moves no more than a chunk; the rest follows in short transactions, between which
+    hits of the same browser come through."""
+    lead = identify(None, email="ann@example.com", now=now, method="import")
+    first = factories.page_hit(home)
+    key = flow.record_hit(first, now=now).browser_key
+    browser, visit, page = Identity.objects.get(key=key), Visit.objects.get(), TrackedPage.objects.get()
+    sample = PageView.objects.get()
+    stamp = now - timedelta(days=1)
+    rows = []
+    for _ in range(FACTS):
+        row = PageView(
+            **{
+                field.attname: getattr(sample, field.attname)
+                for field in PageView._meta.concrete_fields
+                if field.attname not in ("id", "view_id", "at")
+            },
+            at=stamp,
+            view_id=factories.page_hit().view_id,
+        )
+        rows.append(row)
+    PageView.objects.bulk_create(rows, batch_size=5_000)
+    assert (visit.identity_id, page.pk) == (browser.pk, sample.tracked_page_id)
+
+    identify(browser, email="ann@example.com", now=now, method="form")
+    moved = PageView.objects.filter(visitor_id=lead.visitor_id).count()
+    assert moved == merge.AT_ONCE
+
+    def settle():
+        while IdentityLink.objects.filter(is_settled=False).exists():
+            merge.settle(now=now)
+
+    hits = [factories.page_hit(home, browser_key=key) for _ in range(10)]
+    together(settle, lambda: [record(hit, now + timedelta(seconds=1)) for hit in hits])
+    assert PageView.objects.filter(visitor_id=lead.visitor_id).count() == FACTS + 1 + 10
+    check()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_merge__not_committed_yet__hits_of_other_browsers_do_not_wait(home, now):
+    identify(None, email="ann@example.com", now=now, method="import")
+    mine, other = (flow.record_hit(factories.page_hit(home), now=now).browser_key for _ in range(2))
+    done = []
+    with transaction.atomic():
+        identify(Identity.objects.get(key=mine), email="ann@example.com", now=now, method="form")
+        together(lambda: done.append(record(factories.page_hit(home, browser_key=other), now)))
+        assert done
+    assert PageView.objects.count() == 3

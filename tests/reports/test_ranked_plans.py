@@ -1,0 +1,77 @@
+"""The ranked list and the hot lists are read by index, however many visitors there are (PostgreSQL)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.reports import keyset, ranked
+from wagtail_ma.sales import queries
+from wagtail_ma.sales.models import HotDefinition, HotEntry
+from wagtail_ma.scoring.current import current_model
+from wagtail_ma.scoring.models import Standing
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.postgres,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="looks at PostgreSQL's plans"),
+]
+ROWS = 5_000
+
+
+@pytest.fixture
+def visitors(now: datetime) -> list[Visitor]:
+    made = Visitor.objects.bulk_create([Visitor(first_seen_at=now) for _number in range(ROWS)])
+    Standing.objects.bulk_create(
+        Standing(
+            model=current_model(now),
+            visitor=visitor,
+            engagement_sum=place % 997,
+            rank=place % 997,
+            last_seen_at=now,
+            active_at=now if place % 3 else None,
+        )
+        for place, visitor in enumerate(made)
+    )
+    return made
+
+
+def analyse() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def test_active__first_and_any_other_page__read_the_rank_index_and_sort_nothing(
+    now: datetime, visitors: list[Visitor]
+) -> None:
+    analyse()
+    rows, order = ranked.listed("active", now=now), ranked.ORDERS["-rank"]
+    second = keyset.page(rows, order).next_cursor
+    later = rows.filter(keyset._beyond(order, *keyset._read(order, second)))  # type: ignore[misc]
+    for asked in (rows, later):
+        plan = asked.order_by("-rank", "-visitor_id")[:51].explain()
+        assert "ma_standing_rank" in plan
+        assert "Sort" not in plan
+
+
+def test_hot__among_many_that_are_over__read_by_index(now: datetime, visitors: list[Visitor]) -> None:
+    definition = HotDefinition.objects.create(name="x", kind="score")
+    HotEntry.objects.bulk_create(
+        HotEntry(
+            definition=definition,
+            visitor=visitor,
+            born_visitor=visitor,
+            opened_at=now,
+            evidence_at=now,
+            expires_at=now + timedelta(days=place % 30),
+            closed_at=now if place % 100 else None,
+        )
+        for place, visitor in enumerate(visitors)
+    )
+    analyse()
+    due = HotEntry.objects.filter(closed_at__isnull=True, expires_at__lte=now)
+    for asked in (due, queries.open_entries()):
+        assert "Seq Scan on wagtail_ma_hotentry" not in asked.explain()
