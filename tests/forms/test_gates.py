@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core import mail
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from wagtail.models import Collection
@@ -14,6 +15,8 @@ from wagtail_ma.forms import downloads, gates
 from wagtail_ma.forms.models import GatedDocument, Submission
 from wagtail_ma.messaging import sending
 from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.people.models_of_companies import Company, CompanyDomain
+from wagtail_ma.tracking.models import Activity
 
 pytestmark = pytest.mark.django_db
 
@@ -168,3 +171,33 @@ def test_admin__both_or_none__refused_in_words(admin_client, document, form, bot
 def test_admin__no_domain__refused_in_words(admin_client, document, form):
     data = {**GATE, "document": document.pk, "form": form.pk, "blocked_domains": "our rivals"}
     assert "is not a domain" in admin_client.post(reverse("wagtail_ma_gated:add"), data).content.decode()
+
+
+@pytest.mark.parametrize(("blocks", "state"), [(True, "held"), (False, "accepted")])
+def test_send__somebody_of_a_competitor__held_if_the_gate_says_so(client, document, form, blocks, state):
+    GatedDocument.objects.create(document_id=document.pk, form=form, blocks_competitors=blocks)
+    rival = Company.objects.create(name="Rival Works", is_competitor=True, created_at=timezone.now())
+    CompanyDomain.objects.create(company=rival, domain="rival.example")
+    send(client, form, {"email": "anna@rival.example"}, query=f"?document={document.pk}")
+    assert Submission.objects.get().state == state
+    assert (client.get(document.url).status_code == 200) == (state == "accepted")
+
+
+def test_known_visitor__let_through_only_where_set_and_in_the_same_browser(client, document, form):
+    rule = GatedDocument.objects.create(document_id=document.pk, form=form)
+    send(client, factories.lead_form())
+    assert client.get(document.url).status_code == 302
+    rule.lets_known_through = True
+    rule.save()
+    assert client.get(document.url).status_code == 200
+    assert client.get(document.url, headers={"Range": "bytes=0-3"}).status_code in (200, 206)
+    assert Activity.objects.filter(kind="download").count() == 1
+    assert Client().get(document.url).status_code == 302
+
+
+def test_known_visitor__of_a_blocked_domain__stays_outside(client, document, form):
+    GatedDocument.objects.create(
+        document_id=document.pk, form=form, lets_known_through=True, blocked_domains="rival.example"
+    )
+    send(client, factories.lead_form(), {"email": "anna@rival.example"})
+    assert client.get(document.url).status_code == 302

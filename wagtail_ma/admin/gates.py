@@ -149,8 +149,9 @@ class GatedDocumentViewSet(ModelViewSet):
                 heading=gettext_lazy("What is gated: a document, or a whole collection"),
             ),
             FieldPanel("form"),
+            FieldPanel("lets_known_through"),
             MultiFieldPanel(
-                [FieldPanel("blocked_domains"), FieldPanel("for_blocked")],
+                [FieldPanel("blocked_domains"), FieldPanel("blocks_competitors"), FieldPanel("for_blocked")],
                 heading=gettext_lazy("Not for everybody"),
                 help_text=gettext_lazy("For example for competitors, by the domain of their addresses."),
             ),

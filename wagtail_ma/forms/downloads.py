@@ -14,9 +14,11 @@ from wagtail.documents import get_document_model
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core import tokens
+from wagtail_ma.forms import gates
 from wagtail_ma.forms.gates import Gate, gate_of
 from wagtail_ma.forms.models import GatedDocument, LeadForm, Submission
 from wagtail_ma.people import merge
+from wagtail_ma.people.models import Lead
 from wagtail_ma.people.visitors import BrowserVisitor
 from wagtail_ma.tracking import activities, visits
 from wagtail_ma.tracking.writing import write_facts
@@ -134,9 +136,34 @@ def passport(document_id: int, browser: BrowserVisitor | None, *, now: datetime)
     )
 
 
+def known_sender(gate: Gate, browser: BrowserVisitor | None) -> Submission | None:
+    """The latest form that this browser sent, if the gate lets known visitors through and does not
+    stay closed to this one. Only forms of the browser's present owner count."""
+    if browser is None or not gate.rule.lets_known_through:
+        return None
+    submission = (
+        Submission.objects.filter(
+            browser_id=browser.identity_id,
+            visitor_id=browser.visitor_id,
+            state=Submission.State.ACCEPTED,
+        )
+        .order_by("-at")
+        .first()
+    )
+    if submission is None:
+        return None
+    lead = Lead.objects.select_related("company").filter(visitor_id=submission.visitor_id).first()
+    verdict = gates.verdict(gate.document_id, str(submission.data.get("email", "")), lead)
+    return submission if verdict == Submission.State.ACCEPTED else None
+
+
 def record(document_id: int, submission: Submission, *, title: str, now: datetime) -> None:
     """Note the download, once per request for the document: a resumed download, a range request
-    and the link in the mail all belong to the same one."""
+    and the link in the mail all belong to the same one. Who is let through as known asks anew
+    each day."""
+    source_key = f"download:{document_id}:{submission.pk}"
+    if submission.document_id != document_id:
+        source_key = f"{source_key}:{now:%Y%m%d}"
     with write_facts(wait_ms=WAIT_MS):
         identity = merge.lock([submission.identity_id]).get(submission.identity_id)
         if identity is None:
@@ -145,7 +172,7 @@ def record(document_id: int, submission: Submission, *, title: str, now: datetim
             identity,
             kind=KIND,
             now=now,
-            source_key=f"download:{document_id}:{submission.pk}",
+            source_key=source_key,
             visit=visits.open_visit(identity, now=now),
             object_kind="document",
             object_key=str(document_id),

@@ -9,6 +9,7 @@ from wagtail.models import Collection
 
 from wagtail_ma.core.text import split_lines
 from wagtail_ma.forms.models import GatedDocument, LeadForm, Submission
+from wagtail_ma.people.models import Lead
 
 State = Submission.State
 
@@ -44,14 +45,15 @@ def gate_of(document_id: int) -> Gate | None:
     return Gate(document_id, rule) if rule is not None else None
 
 
-def verdict(document_id: int | None, email: str) -> str:
+def verdict(document_id: int | None, email: str, lead: Lead | None = None) -> str:
     """Whether the owner of an address gets the document they asked for.
 
     :param email: normalised.
+    :param lead: its owner, whose company may be a competitor.
     :returns: ``Submission.State.ACCEPTED``, ``HELD`` or ``REFUSED``.
     """
     gate = gate_of(document_id) if document_id else None
-    if gate is None or not is_blocked(gate.rule, email):
+    if gate is None or not (is_blocked(gate.rule, email) or is_competitor(gate.rule, lead)):
         return State.ACCEPTED
     return State.HELD if gate.rule.for_blocked == GatedDocument.ForBlocked.HOLD else State.REFUSED
 
@@ -60,6 +62,13 @@ def is_blocked(rule: GatedDocument, email: str) -> bool:
     """Whether an address belongs to a domain (or a sub-domain of one) that the gate is closed to."""
     domain = email.rpartition("@")[2].lower()
     return any(domain == blocked or domain.endswith(f".{blocked}") for blocked in blocked_domains(rule))
+
+
+def is_competitor(rule: GatedDocument, lead: Lead | None) -> bool:
+    """Whether somebody belongs to a competitor, and the gate is closed to those."""
+    if not rule.blocks_competitors or lead is None or lead.company is None:
+        return False
+    return bool(lead.company.is_competitor)
 
 
 def blocked_domains(rule: GatedDocument) -> list[str]:

@@ -316,11 +316,23 @@ class GatedDocument(models.Model):
         blank=True,
         help_text=_("One per line, e.g. example.com; their sub-domains are included."),
     )
+    blocks_competitors = models.BooleanField(
+        _("nor for people of competitors"),
+        default=True,
+        help_text=_(
+            "Companies that are marked as competitors, by the domain of the address or by their name."
+        ),
+    )
     for_blocked = models.CharField(
         _("when they ask for a document"),
         max_length=6,
         choices=ForBlocked.choices,
         default=ForBlocked.HOLD,
+    )
+    lets_known_through = models.BooleanField(
+        _("let known visitors through"),
+        default=False,
+        help_text=_("Whoever sent any form in the same browser before gets the document without this one."),
     )
 
     class Meta:

@@ -115,7 +115,7 @@ def _identify(submission: Submission, browser: Identity | None, *, now: datetime
     submission.visitor_id = who.identity.visitor_id
     if who.is_new_browser:
         submission.browser = who.identity
-    submission.state = gates.verdict(submission.document_id, submission.data[EMAIL])
+    submission.state = gates.verdict(submission.document_id, submission.data[EMAIL], who.lead)
     return who
 
 

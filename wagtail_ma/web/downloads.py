@@ -46,7 +46,7 @@ def gate(document: Any, request: HttpRequest) -> HttpResponse | None:
     if barrier is None or _is_staff(request):
         return None
     try:
-        if _passes(document, request, now=timezone.now()):
+        if _passes(document, request, barrier, now=timezone.now()):
             return None
     except Exception:
         logger.exception("could not tell whether this browser may have document %s", document.pk)
@@ -88,8 +88,10 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
     return _private(response)
 
 
-def _passes(document: Any, request: HttpRequest, *, now: datetime) -> bool:
-    submission = downloads.passport(document.pk, visitors.current(request), now=now)
+def _passes(document: Any, request: HttpRequest, barrier: gates.Gate, *, now: datetime) -> bool:
+    browser = visitors.current(request)
+    submission = downloads.passport(document.pk, browser, now=now)
+    submission = submission or downloads.known_sender(barrier, browser)
     if submission is None:
         return False
     if request.method == "GET":
