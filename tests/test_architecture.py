@@ -74,3 +74,13 @@ def test_repository__any_text__names_no_machine() -> None:
         if re.search(r"(^|[^A-Za-z0-9_./-])/(work|farm)/[A-Za-z]", path.read_text()):
             offenders.append(str(path.relative_to(ROOT)))
     assert offenders == []
+
+
+def test_style_sheets__ours__open_and_close_evenly() -> None:
+    """One rule left open swallows all that follow it, and nothing complains."""
+    for path in PACKAGE.rglob("*.css"):
+        depth = 0
+        for line in path.read_text().splitlines():
+            depth += line.count("{") - line.count("}")
+            assert 0 <= depth <= 2, f"{path.name}: {line}"
+        assert depth == 0, path.name
