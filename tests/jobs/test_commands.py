@@ -16,6 +16,7 @@ from tests.factories import page_hit
 from wagtail_ma import flow
 from wagtail_ma.jobs import doctor
 from wagtail_ma.jobs.models import Heartbeat
+from wagtail_ma.jobs.tick import optimise
 from wagtail_ma.management.commands.ma_tick import Command
 from wagtail_ma.people.models import News, Visitor
 from wagtail_ma.tracking.models import PageView, Visit
@@ -37,7 +38,21 @@ def test_tick__once__works_and_says_so(home: Any) -> None:
     call_command("ma_tick", stdout=out)
     assert out.getvalue() == "Done.\n"
     assert not News.objects.exists()
-    assert Heartbeat.objects.get().error == ""
+    assert Heartbeat.objects.get(name="tick").error == ""
+
+
+def test_optimise__once_an_hour__on_sqlite_alone(db: Any, now: datetime) -> None:
+    statements: list[str] = []
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(note):
+        done = [optimise(now=now + timedelta(minutes=minutes)) for minutes in (0, 30, 61)]
+    is_sqlite = connection.vendor == "sqlite"
+    assert done == [is_sqlite, False, is_sqlite]
+    assert statements.count("PRAGMA optimize") == 2 * is_sqlite
 
 
 def test_tick__another_process_works__says_so(db: Any) -> None:

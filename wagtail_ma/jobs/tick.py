@@ -7,6 +7,7 @@ import time
 import uuid
 from datetime import datetime, timedelta
 
+from django.db import connections, router
 from django.db.models import Q
 from django.utils import timezone
 
@@ -16,6 +17,8 @@ from wagtail_ma.jobs.models import Heartbeat
 logger = logging.getLogger(__name__)
 
 NAME = "tick"
+OPTIMISED = "optimise"
+OPTIMISE_EVERY = timedelta(hours=1)
 # A dead worker's lease is over after this; longer than any one round.
 LEASE = timedelta(seconds=120)
 # A round ends itself well before the queue's time-out.
@@ -35,6 +38,7 @@ def tick(*, linger_seconds: float = 0) -> bool:
     error = ""
     try:
         _work(linger_seconds)
+        optimise(now=timezone.now())
     except Exception as exception:
         logger.exception("background work failed")
         error = f"{type(exception).__name__}: {exception}"[:2000]
@@ -58,6 +62,24 @@ def _work(linger_seconds: float) -> None:
         if elapsed >= linger_seconds:
             return
         time.sleep(1)
+
+
+def optimise(*, now: datetime) -> bool:
+    """Let SQLite look, once an hour, which of its statistics are out of date (``PRAGMA optimize``, as its
+    documentation asks of connections that live long). Other databases do so by themselves.
+
+    :returns: whether it was done now.
+    """
+    connection = connections[router.db_for_write(Heartbeat)]
+    if connection.vendor != "sqlite":
+        return False
+    Heartbeat.objects.get_or_create(name=OPTIMISED)
+    due = Q(last_at__isnull=True) | Q(last_at__lt=now - OPTIMISE_EVERY)
+    if not Heartbeat.objects.filter(due, name=OPTIMISED).update(last_at=now):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA optimize")
+    return True
 
 
 def _take(owner: str, *, now: datetime) -> bool:
