@@ -99,10 +99,11 @@ def test_visitor_list__searched_filtered_exported__shows_who_was_asked_for(
     page.get_by_role("link", name="Visitors and leads", exact=True).click()
     page.wait_for_url("**/marketing/visitors/")
     scores = [
-        float(text.replace(",", "")) for text in page.locator(f"{ROWS} td:nth-child(3)").all_inner_texts()
+        float(text.replace(",", "")) for text in page.locator(f"{ROWS} .ma-score__number").all_inner_texts()
     ]
-    assert len(scores) > 20
-    assert scores == sorted(scores, reverse=True), "the most likely buyers come first"
+    assert len(scores) > 10
+    # By score and by how well they fit: the first is no accident.
+    assert scores[0] > scores[-1]
 
     page.goto(f"{page.url}?who=lead")
     named = page.locator(f"{ROWS} td.title a").all_inner_texts()
@@ -184,7 +185,12 @@ def test_scoring_rule__made__pays_for_what_is_already_recorded(
     choose(page, "id_page", "導入事例")
     page.fill("[name=points]", "7")
     colleague.shot("editor-scoring-rule")
-    save(page)
+    page.locator("footer button[type=submit]:visible").first.click()
+    # What it would do is shown first.
+    expect(page.get_by_role("heading", name="What this change would do")).to_be_visible()
+    colleague.shot("editor-scoring-preview")
+    page.get_by_role("button", name="Save and apply to everything recorded").click()
+    expect(page.locator(".messages .success").first).to_be_visible()
     expect(page.locator(ROWS).filter(has_text=name)).to_contain_text("“導入事例” or a page below is viewed")
 
     def is_paid() -> bool:
@@ -217,6 +223,8 @@ def test_mail_of_a_scenario__its_minute_over__is_sent_clicked_and_unsubscribed(
     reader = visitor(playing, "en")
     button = re.search(r"http://localhost:\d+/ma/m/c/[\w-]+", body(message, "html"))
     assert button
+    # Nobody but a scanner follows a link in the first seconds.
+    reader.page.wait_for_timeout(6_000)
     reader.page.goto(button[0])
     assert reader.page.url.startswith(f"{full_site.url}/en/case-studies/")
     check_results(page, full_site, nurture)
@@ -300,8 +308,15 @@ def open_results(page: Page, site: RunningSite, nurture: Nurture) -> None:
 
 def check_results(page: Page, site: RunningSite, nurture: Nurture) -> None:
     """The click is on the page of the mail, and has sent the person the way of "yes"."""
-    open_results(page, site, nurture)
-    expect(card(page, "people clicked")).to_have_text("1")
+
+    def is_counted() -> bool:
+        """A click is a person's a minute later, when nothing has spoken against it."""
+        site.manage("ma_tick")
+        open_results(page, site, nurture)
+        expect(card(page, "people clicked")).to_be_visible()
+        return card(page, "people clicked").inner_text().strip() == "1"
+
+    assert eventually(is_counted, seconds=150), site.log("worker")
     expect(person(page)).to_contain_text(nurture.email)
 
     def has_gone_yes() -> bool:
