@@ -72,6 +72,7 @@ class Done:
     deliveries: int
     segments: int
     rescored: int
+    clicks: int = 0
 
 
 def receive(hit: Hit, *, now: datetime) -> Recorded:
@@ -248,10 +249,10 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: exclusions.review(now=now))
     stages.do(lambda: hot.run_due(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
-    stages.do(lambda: clicks.settle(now=now))
+    settled = stages.do(lambda: clicks.settle(now=now))
     stages.do(lambda: dispatches.advance(now=now))
     deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))
     stages.do(lambda: rollups.roll_up(now=now))
     stages.do(lambda: retention.prune(now=now, carry=partial(carry_forward, now=now)))
     stages.finish()
-    return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored)
+    return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored, clicks=settled)
