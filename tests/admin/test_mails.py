@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -297,6 +298,9 @@ def test_send__counted_then_confirmed__is_planned_once_and_goes_out(
     assert [message.to for message in django_mail.outbox] == [["ann@example.com"]]
     page = client.get(url("dispatch_results", sending_row.pk)).content.decode()
     assert "<html" not in page and "(100 %)" in page
+    # Asked again with the stamp of what is known: nothing has changed.
+    known = re.search(r'data-ma-live-stamp="([^"]+)"', page)[1]
+    assert client.get(url("dispatch_results", sending_row.pk), {"stamp": known}).status_code == 204
 
 
 def test_send__number_changed_meanwhile__asks_again(client, tested, readers, now):

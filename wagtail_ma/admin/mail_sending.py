@@ -30,7 +30,6 @@ from wagtail_ma.segments.models import Segment
 NAMESPACE = "wagtail_ma_mails"
 # From so many people on the number is typed by hand.
 TYPED_FROM = 10_000
-REFRESH_SECONDS = 5
 
 
 class AudienceForm(forms.Form):
@@ -210,14 +209,21 @@ class DispatchView(WagtailAdminTemplateMixin, TemplateView):
             "total": total,
             "settled": total - waiting,
             "percent": round(100 * (total - waiting) / total) if total else 0,
+            # What the page knows already it is not sent again.
+            "stamp": f"{sending.state}-{total - waiting}-{total}",
             "states": [(labels[state], counts[state]) for state in labels if counts.get(state)],
             "may_act": may(self.request, Mail, "publish"),
             "can_pause": sending.state in (Dispatch.State.RUNNING, Dispatch.State.PREPARING),
             "can_resume": sending.state == Dispatch.State.PAUSED,
             "refresh_url": reverse(f"{NAMESPACE}:dispatch_results", args=[sending.pk]),
-            "refresh_seconds": REFRESH_SECONDS,
             "results_url": reverse(f"{NAMESPACE}:results", args=[sending.mail_id]) if sending.mail_id else "",
         }
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        context = self.get_context_data(**kwargs)
+        if self.results_only and request.GET.get("stamp") == context["stamp"]:
+            return HttpResponse(status=204)
+        return self.render_to_response(context)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not may(request, Mail, "publish"):

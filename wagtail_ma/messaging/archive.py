@@ -11,7 +11,6 @@ from wagtail.models import Locale
 
 from wagtail_ma.core.tokens import mail_token, read_mail_token
 from wagtail_ma.messaging import merge_fields
-from wagtail_ma.messaging.compile import language_of
 from wagtail_ma.messaging.fill import Filled, fill
 from wagtail_ma.messaging.models import Dispatch, Mail
 
@@ -75,9 +74,7 @@ def _sent() -> QuerySet[Dispatch]:
 
 def _filled(dispatch: Dispatch) -> Filled:
     """With the defaults of all merge fields and what is meant for everybody; links lead straight."""
-    if dispatch.version is None or dispatch.mail is None:
+    if dispatch.version is None:
         raise ValueError("a newsletter without content")
-    compiled = dispatch.version.compiled
     values = dict.fromkeys(merge_fields.NAMES, "")
-    language = compiled.get("language") or language_of(dispatch.mail)
-    return fill({**compiled, "language": language}, values, links=dispatch.version.links)
+    return fill(dispatch.version.compiled, values, links=dispatch.version.links)

@@ -1,5 +1,5 @@
-/* Keeps the page of a visitor current while it is open: asks every five seconds whether anything has
-   happened, and puts what is new in place of what was there. What is folded open stays open, and
+/* Keeps a part of a screen current while it is open: asks every five seconds whether anything has
+   happened (204: nothing), and puts what is new in place of what was there. What is folded open stays open, and
    nothing is replaced under the reader's fingers. */
 (() => {
     const PAUSE = 5000;
