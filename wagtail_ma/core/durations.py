@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.utils.translation import gettext as _
 
 
@@ -16,3 +18,12 @@ def spoken(seconds: float) -> str:
     if whole < 3600:
         return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
     return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
+
+
+def months_before(day: date, months: int) -> dict[str, int]:
+    """Year, month and day so many months earlier, for ``replace()``.
+
+    The 29th to 31st do not exist everywhere; the 28th does.
+    """
+    count = day.year * 12 + day.month - 1 - months
+    return {"year": count // 12, "month": count % 12 + 1, "day": min(day.day, 28)}
