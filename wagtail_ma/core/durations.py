@@ -20,10 +20,7 @@ def spoken(seconds: float) -> str:
     return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
 
 
-def months_before(day: date, months: int) -> dict[str, int]:
-    """Year, month and day so many months earlier, for ``replace()``.
-
-    The 29th to 31st do not exist everywhere; the 28th does.
-    """
+def months_before(day: date, months: int) -> date:
+    """The same day so many months earlier; the 28th for what does not exist everywhere."""
     count = day.year * 12 + day.month - 1 - months
-    return {"year": count // 12, "month": count % 12 + 1, "day": min(day.day, 28)}
+    return day.replace(year=count // 12, month=count % 12 + 1, day=min(day.day, 28))

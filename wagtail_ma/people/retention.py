@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, time
 
 from django.apps import apps
 from django.db import transaction
@@ -36,8 +36,8 @@ def cutoff(*, now: datetime) -> datetime | None:
     months = conf.LEAD_RETENTION_MONTHS
     if not months:
         return None
-    local = timezone.localtime(now, timezone.get_default_timezone())
-    return local.replace(**months_before(local.date(), months), hour=0, minute=0, second=0, microsecond=0)
+    zone = timezone.get_default_timezone()
+    return datetime.combine(months_before(now.astimezone(zone).date(), months), time.min, zone)
 
 
 def inactive(*, now: datetime) -> QuerySet[Lead]:

@@ -31,7 +31,7 @@ def cutoff(*, now: datetime) -> datetime:
     """Facts before this moment are deleted: the midnight ``RETENTION_MONTHS`` ago (whole days, as
     caps per day count them), but never a day that is not in the roll-ups for good."""
     local = timezone.localtime(now, timezone.get_default_timezone())
-    oldest = local.date().replace(**months_before(local.date(), conf.RETENTION_MONTHS))
+    oldest = months_before(local.date(), conf.RETENTION_MONTHS)
     return rollups.midnight(min(oldest, rollups.first_open_day(now=now)))
 
 
