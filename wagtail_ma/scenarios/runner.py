@@ -219,6 +219,7 @@ def _move_on(enrolment: Enrolment, move: Go | Finish, *, now: datetime) -> bool:
     """Leave the step. False when that was the last one."""
     if isinstance(move, Finish):
         enrolment.status = Enrolment.Status.FINISHED
+        enrolment.goal_at = now if move.is_goal else enrolment.goal_at
         enrolment.left_at = now
         enrolment.left_reason = "completed"
         return False
