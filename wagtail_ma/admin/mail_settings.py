@@ -125,6 +125,7 @@ class SendingRulesViewSet(ModelViewSet):
         kept = [each for each in super().get_urlpatterns() if each.name not in NOT_KEPT]
         return [
             path("", self.index_redirect, name="index"),
+            path("results/", self.index_redirect, name="index_results"),
             path("adopt/", adopt, name="adopt"),
             *kept,
         ]
