@@ -75,3 +75,14 @@ def test_hot__among_many_that_are_over__read_by_index(now: datetime, visitors: l
     due = HotEntry.objects.filter(closed_at__isnull=True, expires_at__lte=now)
     for asked in (due, queries.open_entries()):
         assert "Seq Scan on wagtail_ma_hotentry" not in asked.explain()
+
+
+def test_count__of_active_prospects_and_of_everybody__reads_no_visitor(
+    now: datetime, visitors: list[Visitor]
+) -> None:
+    analyse()
+    for which, index in (("active", "ma_standing_active"), ("all", "ma_standing_")):
+        rows = ranked.listed(which, now=now).order_by()[: keyset.COUNT_LIMIT + 1]
+        plan = rows.values("visitor_id").explain()
+        assert index in plan
+        assert "wagtail_ma_visitor" not in plan

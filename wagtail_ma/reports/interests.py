@@ -12,7 +12,7 @@ from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 from wagtail_ma.scoring import decay, interests
 from wagtail_ma.scoring import queries as scores
 from wagtail_ma.scoring.ledger import ACTIVITY, VIEW, Fact
-from wagtail_ma.scoring.models import Interest, ScoringModel, Standing
+from wagtail_ma.scoring.models import LISTED, Interest, ScoringModel, Standing
 from wagtail_ma.tracking.models import Activity, PageView, Topic
 
 # Columns of the matrix.
@@ -141,7 +141,7 @@ def distribution(*, now: datetime) -> dict[tuple[str, str], int]:
     model = scores.in_force()
     if model is None:
         return {}
-    standings = Standing.objects.filter(model=model, visitor__excluded_reason="")
+    standings = Standing.objects.filter(LISTED, model=model)
     rows = (
         standings.annotate(
             intent=_level("intent_sum", model, now), research=_level("research_sum", model, now)

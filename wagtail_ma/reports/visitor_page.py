@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from wagtail_ma.core.durations import spoken
 from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.reports import charts
-from wagtail_ma.reports.ranked import decorate, score_line
+from wagtail_ma.reports.ranked import decorate, score_lines
 from wagtail_ma.reports.timeline import ACTIVITY_LABELS
 from wagtail_ma.sales import exclusions
 from wagtail_ma.sales import queries as sales
@@ -25,14 +25,11 @@ from wagtail_ma.sales.models import HotEntry, Marking
 from wagtail_ma.sales.patterns import reasons
 from wagtail_ma.scenarios.models import Enrolment
 from wagtail_ma.scoring import queries as scores
-from wagtail_ma.scoring.decay import exponent
 from wagtail_ma.scoring.ledger import ACTIVITY, VIEW, VISIT
-from wagtail_ma.scoring.models import ScoringModel, Standing
+from wagtail_ma.scoring.models import LISTED, ScoringModel, Standing
 from wagtail_ma.segments.models import Membership
 from wagtail_ma.tracking.models import Activity, PageView
 
-# The rest of a long ledger is summed up by rule.
-ENTRIES_SHOWN = 200
 HEAT_SHOWN = 10
 PLACES = 1_000
 CHART_DAYS = 90
@@ -51,8 +48,7 @@ def details(visitor: Visitor, *, now: datetime) -> dict[str, Any]:
     standing = scores.standing_of(visitor.pk)
     model = standing.model if standing else None
     breakdown = scores.breakdown(visitor.pk, now=now, model=model)
-    newest = breakdown.rows[:ENTRIES_SHOWN]
-    facts = _names(newest)
+    facts = _names(breakdown.rows)
     if standing is not None:
         standing.visitor = visitor
     entries = list(sales.of(visitor.pk)[:HEAT_SHOWN])
@@ -66,12 +62,12 @@ def details(visitor: Visitor, *, now: datetime) -> dict[str, Any]:
         "standing": decorate(standing, now=now) if standing else None,
         "place": place(standing) if standing else None,
         "temperature": scores.temperature(standing, now=now) if standing else None,
-        "score_chart": _score_chart(standing, breakdown, now=now) if standing else "",
+        "score_chart": _score_chart(standing, now=now) if standing else "",
         "months": _months(visitor.pk, now=now),
         "heat": [{"entry": entry, "reason": because[entry.pk], "standing": None} for entry in entries],
         "interests": _interests(visitor.pk, now=now, model=model),
         "breakdown": breakdown,
-        "entries": [_entry(row, facts) for row in newest],
+        "entries": [_entry(row, facts) for row in breakdown.rows],
         "memberships": Membership.objects.filter(visitor=visitor).select_related("segment"),
         "enrolments": Enrolment.objects.filter(visitor=visitor)
         .select_related("scenario")
@@ -116,25 +112,14 @@ def stamp(visitor_id: int) -> str:
 
 def place(standing: Standing) -> int | None:
     """The place in the ranked list, 1 for the first; None beyond the first :data:`PLACES`."""
-    ahead = Standing.objects.filter(
-        model_id=standing.model_id, visitor__excluded_reason="", rank__gte=standing.rank
-    )
+    ahead = Standing.objects.filter(LISTED, model_id=standing.model_id, rank__gte=standing.rank)
     ordered = ahead.order_by("-rank", "-visitor_id").values_list("visitor_id", flat=True)
     before = list(ordered[: PLACES + 1])
     return before.index(standing.visitor_id) + 1 if standing.visitor_id in before else None
 
 
-def _score_chart(standing: Standing, breakdown: scores.Breakdown, *, now: datetime) -> Any:
-    model, begin = standing.model, now - timedelta(days=CHART_DAYS)
-    newest = [
-        (
-            row.at,
-            row.earned * 2.0 ** exponent(row.at, epoch=model.epoch, half_life_days=model.half_life_days),
-        )
-        for row in breakdown.rows
-        if row.at > begin
-    ]
-    line = score_line(standing, newest, now=now, days=CHART_DAYS)
+def _score_chart(standing: Standing, *, now: datetime) -> Any:
+    line = score_lines([standing], now=now, days=CHART_DAYS)[standing.visitor_id]
     points = [
         (date_format(now - timedelta(days=CHART_DAYS - day), "SHORT_DATE_FORMAT"), value)
         for day, value in enumerate(line)

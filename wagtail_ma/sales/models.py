@@ -26,11 +26,14 @@ class HotDefinition(models.Model):
         FORM_LEFT = "form_left", _("A form is started and left")
         SURGE = "surge", _("Many visits after a long silence")
         SENIOR = "senior", _("A manager comes after staff of the same company")
+        DROP = "drop", _("A customer comes much less often than usual")
+        CANCELLATION = "cancellation", _("A customer reads pages about cancelling")
 
     class List(models.TextChoices):
         HOT = "hot", _("Hot")
         HIDDEN = "hidden", _("Hidden hot")
         SURGING = "surging", _("Surging")
+        AT_RISK = "at_risk", _("Customers at risk")
 
     name = models.CharField(_("name"), max_length=120)
     kind = models.CharField(_("who is hot"), max_length=16, choices=Kind.choices)

@@ -96,7 +96,7 @@ def pattern_of(definition: HotDefinition) -> Pattern:
 def reason_of(entry: HotEntry) -> str:
     """Why somebody is hot, as a sentence in the active language; load the entry's definition."""
     if entry.definition.kind == HotDefinition.Kind.RULE:
-        return _("Fulfils: %(conditions)s.") % {"conditions": rule_sentence(entry.definition)}
+        return _("%(conditions)s.") % {"conditions": rule_sentence(entry.definition)}
     return pattern_of(entry.definition).reason(entry.data)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, Max, QuerySet, Sum
 
 from wagtail_ma.conf import conf
 from wagtail_ma.scoring import bands, decay, interests
+from wagtail_ma.scoring.expressions import ForwardFactor
 from wagtail_ma.scoring.ledger import FIT
-from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
+from wagtail_ma.scoring.models import LISTED, Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
 from wagtail_ma.tracking.models import Topic
+
+# So many of a long ledger are listed one by one; the rest is summed up by rule.
+ENTRIES = 200
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,17 @@ class Share:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Why a score is what it is. ``total`` is the sum of ``rows``; the number shown on lists is
-    ``score``, never below zero. ``fit`` is :data:`bands.NEUTRAL_FIT` plus the sum of ``fit_rows``."""
+    """Why a score is what it is.
+
+    :param shares: by rule, the largest contribution first; they count every entry.
+    :param rows: the newest entries one by one, out of ``count``.
+    :param total: the sum of the shares; the number shown on lists is ``score``, never below zero.
+    :param fit_rows: ``fit`` is :data:`bands.NEUTRAL_FIT` plus their sum.
+    """
 
     rows: list[Row]
     shares: list[Share]
+    count: int
     total: float
     lifetime: float
     fit_rows: list[Row] = field(default_factory=list)
@@ -84,7 +95,7 @@ def ranked() -> QuerySet[Standing]:
     if model is None:
         return Standing.objects.none()
     return (
-        Standing.objects.filter(model_id=model.pk, visitor__excluded_reason="")
+        Standing.objects.filter(LISTED, model_id=model.pk)
         .select_related("model", "visitor", "visitor__lead")
         .order_by("-rank", "-visitor_id")
     )
@@ -110,55 +121,63 @@ def standing_of(visitor_id: int) -> Standing | None:
     )
 
 
-def breakdown(visitor_id: int, *, now: datetime, model: ScoringModel | None = None) -> Breakdown:
-    """A visitor's ledger, newest first, by entry and by rule (two statements; one with the model).
+def breakdown(
+    visitor_id: int, *, now: datetime, model: ScoringModel | None = None, newest: int = ENTRIES
+) -> Breakdown:
+    """A visitor's ledger by rule and its newest entries (three statements, however long it is; one more
+    without the model).
 
-    :returns: its ``total`` equals the sum of its rows, and :func:`current_score` of the standing
+    :param newest: so many entries are listed one by one.
+    :returns: its ``total`` equals the sum of all entries, and :func:`current_score` of the standing
         (where that is not negative) within 1e-9 relative.
     """
     model = model or in_force()
     if model is None:
-        return Breakdown(rows=[], shares=[], total=0.0, lifetime=0.0)
-    entries = (
-        ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
-        .select_related("rule")
-        .order_by("-at", "-pk")
+        return Breakdown(rows=[], shares=[], count=0, total=0.0, lifetime=0.0)
+    entries = ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
+    worth = Sum(F("points") * ForwardFactor("at", now, float(model.half_life_days)))
+    sums = list(
+        entries.order_by()
+        .values_list("rule_id", "fact_kind")
+        .annotate(count=Count("pk"), earned=Sum("points"), points=worth, last_at=Max("at"))
     )
-    rows = [_row(entry, model, now) for entry in entries if entry.fact_kind != FIT]
-    fit_rows = [_row(entry, model, now) for entry in entries if entry.fact_kind == FIT]
+    rules = ScoringRule.objects.in_bulk({rule_id for rule_id, *_values in sums})
+    shares = _shares(sums, rules)
+    # (Fit has one entry per rule.)
+    fit_rows = [
+        Row(rules[rule_id], kind, visitor_id, last_at, earned, earned)
+        for rule_id, kind, _count, earned, _points, last_at in sums
+        if kind == FIT
+    ]
+    listed = entries.exclude(fact_kind=FIT).order_by("-at", "-pk")[:newest] if shares else ()
     return Breakdown(
-        rows=rows,
-        shares=_shares(rows),
-        total=sum(row.points for row in rows),
-        lifetime=sum(row.earned for row in rows),
-        fit_rows=fit_rows,
+        rows=[_row(entry, rules, model, now) for entry in listed],
+        shares=shares,
+        count=sum(share.count for share in shares),
+        total=sum(share.points for share in shares),
+        lifetime=sum(share.earned for share in shares),
+        fit_rows=sorted(fit_rows, key=lambda row: (row.at, row.rule.pk), reverse=True),
         fit=bands.NEUTRAL_FIT + sum(row.points for row in fit_rows),
     )
 
 
-def _row(entry: ScoreEntry, model: ScoringModel, now: datetime) -> Row:
-    points = entry.points
-    if entry.fact_kind != FIT:
-        points = decay.decayed(points, entry.at, now=now, half_life_days=model.half_life_days)
-    return Row(entry.rule, entry.fact_kind, entry.fact_id, entry.at, entry.points, points)
+def _row(entry: ScoreEntry, rules: Mapping[int, ScoringRule], model: ScoringModel, now: datetime) -> Row:
+    points = decay.decayed(entry.points, entry.at, now=now, half_life_days=model.half_life_days)
+    return Row(rules[entry.rule_id], entry.fact_kind, entry.fact_id, entry.at, entry.points, points)
 
 
-def _shares(rows: list[Row]) -> list[Share]:
-    """The rows by rule, the largest contribution first."""
-    by_rule: dict[int, list[Row]] = {}
-    for row in rows:
-        by_rule.setdefault(row.rule.pk, []).append(row)
-    shares = [
-        Share(
-            rule=mine[0].rule,
-            count=len(mine),
-            earned=sum(row.earned for row in mine),
-            points=sum(row.points for row in mine),
-            last_at=mine[0].at,
-        )
-        for mine in by_rule.values()
-    ]
-    return sorted(shares, key=lambda share: (-abs(share.points), share.rule.pk))
+def _shares(sums: Iterable[Any], rules: Mapping[int, ScoringRule]) -> list[Share]:
+    """By rule, over all kinds of facts, the largest contribution first."""
+    shares: dict[int, Share] = {}
+    for rule_id, kind, count, earned, points, last_at in sums:
+        if kind == FIT:
+            continue
+        other = shares.get(rule_id)
+        if other is not None:
+            count, earned, points = other.count + count, other.earned + earned, other.points + points
+            last_at = max(other.last_at, last_at)
+        shares[rule_id] = Share(rules[rule_id], count, earned, points, last_at)
+    return sorted(shares.values(), key=lambda share: (-abs(share.points), share.rule.pk))
 
 
 def grade(standing: Standing, *, now: datetime) -> str:
