@@ -203,7 +203,8 @@ def fill(visitors: int) -> int:
                 visit_count="n % 9", engaged_seconds="n % 4000", last_seen_at=seen,
                 active_at=f"CASE WHEN (n::bigint * 104729) % {ACTIVE} = 0 THEN now() - interval '3 days' "
                           "ELSE now() - interval '90 days' END",
-                is_excluded=f"n % {EXCLUDED} = 0", is_customer=f"n % {CUSTOMER} = 1")  # fmt: skip
+                is_excluded=f"n % {EXCLUDED} = 0", is_customer=f"n % {CUSTOMER} = 1",
+                is_named=f"n % {NAMED} = {NAMED - 5}")  # fmt: skip
         entry = {"model_id": str(model.pk), "fact_kind": "'view'", "points": "n % 10 + 1"}
         _insert(cursor, ScoreEntry, visitors, rule_id=rule, visitor_id="n", fact_id="n",
                 at="now() - random() * interval '300 days'", **entry)  # fmt: skip

@@ -314,3 +314,13 @@ def test_defaults__good_fit_and_busy__hot_by_grade(home: Any, now: datetime) -> 
     assert person.named("ann@example.com").reasons == [
         "Has the grade A2 or better or has the grade B1 or better."
     ]
+
+
+def test_rule__defined_after_the_fact__finds_who_fulfils_it_already(home: Any, now: datetime) -> None:
+    pricing = classed_page(home, "Pricing", "pricing")
+    person = Person(now).read(pricing)
+    condition = factories.condition(
+        "page_viewed", page=pricing.pk, comparison="at_least", number=1, days=7, count="views"
+    )
+    define(Kind.RULE, rule=[condition])
+    assert len(person.tick().hot) == 1

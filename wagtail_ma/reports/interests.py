@@ -52,7 +52,7 @@ def people(*, topic: Topic | None = None, named: bool | None = None) -> QuerySet
     model = scores.in_force()
     if topic is None:
         standings = scores.ranked()
-        return standings if named is None else standings.filter(visitor__lead__isnull=not named)
+        return standings if named is None else standings.filter(is_named=named)
     rows = Interest.objects.filter(model=model, topic=topic, visitor__excluded_reason="")
     if named is not None:
         rows = rows.filter(visitor__lead__isnull=not named)

@@ -143,7 +143,11 @@ def in_engagement_band(rows: QuerySet[Standing], number: str, *, now: datetime) 
             forward = decay.forward_threshold(
                 score, now=now, epoch=model.epoch, half_life_days=model.half_life_days
             )
-            rows = rows.filter(**{f"engagement_sum__{lookup}": forward * (1 - 1e-9)})
+            # The rank lies between S × the smallest and S × the largest weight: a range of its index.
+            least, most = min(model.fit_weights), max(model.fit_weights)
+            rank = forward * (least if lookup == "gte" else most)
+            limits_of_rank = {f"rank__{lookup}": rank * (1 - 1e-9)} if forward > 0 else {}
+            rows = rows.filter(**{f"engagement_sum__{lookup}": forward * (1 - 1e-9)}, **limits_of_rank)
     return rows
 
 
@@ -177,8 +181,9 @@ def score_lines(
     if not standings:
         return {}
     model = standings[0].model
+    half_life = float(model.half_life_days)
     earned: dict[int, dict[int, float]] = defaultdict(dict)
-    worth = Sum(F("points") * ForwardFactor("at", model.epoch, float(model.half_life_days)))
+    worth = Sum(F("points") * ForwardFactor("at", now, half_life))
     # (index: ma_entry_visitor)
     sums = (
         ScoreEntry.objects.filter(
@@ -192,26 +197,33 @@ def score_lines(
         .values_list("visitor_id", "ago")
         .annotate(worth=worth)
     )
-    for visitor_id, ago, forward in sums:
-        earned[visitor_id][ago] = forward
+    for visitor_id, ago, worth_now in sums:
+        earned[visitor_id][ago] = worth_now
+    clock: dict[str, Any] = {"now": now, "epoch": model.epoch, "half_life_days": half_life}
     return {
-        standing.visitor_id: _line(standing, earned.get(standing.visitor_id, {}), now=now, days=days)
+        standing.visitor_id: line_back(
+            decay.value_at(standing.engagement_sum, **clock),
+            earned.get(standing.visitor_id, {}),
+            half_life_days=half_life,
+            days=days,
+        )
         for standing in standings
     }
 
 
-def _line(standing: Standing, earned: Mapping[int, float], *, now: datetime, days: int) -> list[float]:
-    """The score on each of the last days, oldest first.
+def line_back(
+    now_worth: float, worth: Mapping[int, float], *, half_life_days: float, days: int
+) -> list[float]:
+    """The score on each of the last days, oldest first, today last.
 
-    :param earned: forward-decayed points by how many whole days ago they were earned.
+    :param now_worth: the score of today, before it is cut off at zero.
+    :param worth: how many whole days ago → what was earned on that day, as it is worth now.
     """
-    model = standing.model
-    forward, line = standing.engagement_sum, []
-    # One day back, what is left of today's score has not faded by so much yet.
-    older = 2.0 ** (1 / model.half_life_days)
-    factor = 1 / decay.forward_threshold(1, now=now, epoch=model.epoch, half_life_days=model.half_life_days)
+    line, older = [], 2.0 ** (1 / half_life_days)
+    factor = 1.0
     for day in range(days + 1):
-        line.append(round(max(0.0, forward * factor), 2))
-        forward -= earned.get(day, 0.0)
+        line.append(round(max(0.0, now_worth * factor), 2))
+        now_worth -= worth.get(day, 0.0)
+        # One day earlier it had not faded by so much.
         factor *= older
     return line[::-1]

@@ -175,7 +175,7 @@ class RuleHolds(Pattern):
         if isinstance(tree, Broken):
             return {}
         if ids is None:
-            found = set(compiler.everyone(tree, population(), now=now))
+            found = set(compiler.everyone(tree, population(), now=now).values_list("pk", flat=True))
         else:
             rows = compiler.these([tree], population()).rows(now=now, ids=ids)
             found = {pk for pk, holds in rows if holds}

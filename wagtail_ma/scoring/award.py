@@ -28,7 +28,7 @@ from wagtail_ma.scoring.writing import write_entries
 COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at", "active_at")
 SCORES = ("engagement_sum", "lifetime", "fit", "fit_grade", "rank", "intent_sum", "research_sum")
 # Copied from the visitor, see marks.py.
-MARKS = ("is_excluded", "is_customer")
+MARKS = ("is_excluded", "is_customer", "is_named")
 WRITE_BATCH = 500
 
 
@@ -145,6 +145,7 @@ def _write_standings(
                 research_sum=_forward(model, research[pk].parts) if pk in research else 0.0,
                 is_excluded=person.is_excluded,
                 is_customer=person.is_customer,
+                is_named=person.named_at is not None,
                 **counters,
             )
         )

@@ -214,6 +214,8 @@ class Standing(models.Model):
     # whoever changes them (see :func:`wagtail_ma.scoring.marks.copy_marks`).
     is_excluded = models.BooleanField(default=False)
     is_customer = models.BooleanField(default=False)
+    # There is a lead; for filters only: who may see names is decided by the lead itself.
+    is_named = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(null=True)
     # The action before which an active prospect needs no older one (setting ACTIVE_ACTIONS).
     active_at = models.DateTimeField(null=True)
@@ -236,7 +238,7 @@ class Standing(models.Model):
             ),
             # How many active prospects there are; the list itself, where few of many are active.
             models.Index(
-                fields=["model", "-active_at", "visitor"],
+                fields=["model", "-active_at", "visitor", "is_named"],
                 condition=LISTED & models.Q(is_customer=False),
                 name="ma_standing_active",
             ),
@@ -245,6 +247,12 @@ class Standing(models.Model):
                 fields=["model", "-rank", "-visitor"],
                 condition=LISTED & models.Q(is_customer=True),
                 name="ma_standing_customers",
+            ),
+            # Those with a name.
+            models.Index(
+                fields=["model", "-rank", "-visitor"],
+                condition=LISTED & models.Q(is_named=True),
+                name="ma_standing_named",
             ),
         ]
 

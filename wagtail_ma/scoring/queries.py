@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, QuerySet, Sum
+from django.db.models import Case, Count, F, Max, OuterRef, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Least
 
 from wagtail_ma.conf import conf
 from wagtail_ma.scoring import bands, decay, interests
-from wagtail_ma.scoring.expressions import ForwardFactor
-from wagtail_ma.scoring.ledger import FIT
+from wagtail_ma.scoring.expressions import ForwardFactor, WholeDays
+from wagtail_ma.scoring.ledger import ACTIVITY, FIT, VIEW
 from wagtail_ma.scoring.models import LISTED, Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
-from wagtail_ma.tracking.models import Topic
+from wagtail_ma.tracking.models import Activity, PageView, Topic
 
 # So many of a long ledger are listed one by one; the rest is summed up by rule.
 ENTRIES = 200
@@ -30,6 +31,10 @@ class Row:
     at: datetime
     earned: float
     points: float
+    # What the fact was: title (or address) of the page viewed; kind and data of the activity.
+    page: str = ""
+    act: str = ""
+    act_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Breakdown:
     :param shares: by rule, the largest contribution first; they count every entry.
     :param rows: the newest entries one by one, out of ``count``.
     :param total: the sum of the shares; the number shown on lists is ``score``, never below zero.
+    :param by_day: how many whole days ago → what the entries of that day are worth now; the last days
+        that were asked for.
     :param fit_rows: ``fit`` is :data:`bands.NEUTRAL_FIT` plus their sum.
     """
 
@@ -58,6 +65,7 @@ class Breakdown:
     count: int
     total: float
     lifetime: float
+    by_day: dict[int, float] = field(default_factory=dict)
     fit_rows: list[Row] = field(default_factory=list)
     fit: float = bands.NEUTRAL_FIT
 
@@ -122,62 +130,136 @@ def standing_of(visitor_id: int) -> Standing | None:
 
 
 def breakdown(
-    visitor_id: int, *, now: datetime, model: ScoringModel | None = None, newest: int = ENTRIES
+    visitor_id: int,
+    *,
+    now: datetime,
+    model: ScoringModel | None = None,
+    newest: int = ENTRIES,
+    days: int = 0,
 ) -> Breakdown:
-    """A visitor's ledger by rule and its newest entries (three statements, however long it is; one more
+    """A visitor's ledger by rule and its newest entries (two statements, however long it is; one more
     without the model).
 
     :param newest: so many entries are listed one by one.
+    :param days: for so many days back, also what was earned on each.
     :returns: its ``total`` equals the sum of all entries, and :func:`current_score` of the standing
         (where that is not negative) within 1e-9 relative.
     """
     model = model or in_force()
     if model is None:
         return Breakdown(rows=[], shares=[], count=0, total=0.0, lifetime=0.0)
-    entries = ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
-    worth = Sum(F("points") * ForwardFactor("at", now, float(model.half_life_days)))
-    sums = list(
-        entries.order_by()
-        .values_list("rule_id", "fact_kind")
-        .annotate(count=Count("pk"), earned=Sum("points"), points=worth, last_at=Max("at"))
-    )
-    rules = ScoringRule.objects.in_bulk({rule_id for rule_id, *_values in sums})
-    shares = _shares(sums, rules)
+    sums = _sums(visitor_id, model, days, now)
+    shares = _shares(each for each in sums if each.kind != FIT)
+    by_day: dict[int, float] = {}
+    for each in sums:
+        if each.kind != FIT and each.ago < days:
+            by_day[each.ago] = by_day.get(each.ago, 0.0) + each.worth
     # (Fit has one entry per rule.)
     fit_rows = [
-        Row(rules[rule_id], kind, visitor_id, last_at, earned, earned)
-        for rule_id, kind, _count, earned, _points, last_at in sums
-        if kind == FIT
+        Row(each.rule, FIT, visitor_id, each.last_at, each.earned, each.earned)
+        for each in sums
+        if each.kind == FIT
     ]
-    listed = entries.exclude(fact_kind=FIT).order_by("-at", "-pk")[:newest] if shares else ()
+    rules = {share.rule.pk: share.rule for share in shares}
     return Breakdown(
-        rows=[_row(entry, rules, model, now) for entry in listed],
+        rows=[_row(entry, rules, model, now) for entry in _newest(visitor_id, model, newest)]
+        if rules
+        else [],
         shares=shares,
         count=sum(share.count for share in shares),
         total=sum(share.points for share in shares),
         lifetime=sum(share.earned for share in shares),
+        by_day=by_day,
         fit_rows=sorted(fit_rows, key=lambda row: (row.at, row.rule.pk), reverse=True),
         fit=bands.NEUTRAL_FIT + sum(row.points for row in fit_rows),
     )
 
 
-def _row(entry: ScoreEntry, rules: Mapping[int, ScoringRule], model: ScoringModel, now: datetime) -> Row:
+@dataclass(frozen=True)
+class _Sum:
+    """The entries of one rule, kind of fact and day (``ago``; all earlier ones together)."""
+
+    rule: ScoringRule
+    kind: str
+    ago: int
+    count: int
+    earned: float
+    worth: float
+    last_at: datetime
+
+
+def _sums(visitor_id: int, model: ScoringModel, days: int, now: datetime) -> list[_Sum]:
+    """Added up by the database (one statement; index ma_entry_visitor). Of each rule what is shown of it
+    is read: id, name and kind."""
+    ago = Least(WholeDays(now, "at"), Value(days)) if days else Value(0)
+    sums = (
+        ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
+        .annotate(ago=ago)
+        .order_by()
+        .values_list("rule_id", "rule__name", "rule__kind", "fact_kind", "ago")
+        .annotate(
+            count=Count("pk"),
+            earned=Sum("points"),
+            worth=Sum(F("points") * ForwardFactor("at", now, float(model.half_life_days))),
+            last_at=Max("at"),
+        )
+    )
+    return [_Sum(ScoringRule(pk=pk, name=name, kind=kind), *values) for pk, name, kind, *values in sums]
+
+
+def _newest(visitor_id: int, model: ScoringModel, count: int) -> QuerySet[ScoreEntry]:
+    """The newest entries, with what their facts were: ``page`` (its title or address), ``act`` (kind of
+    activity) and ``act_data``."""
+    view = PageView.objects.filter(pk=OuterRef("fact_id")).order_by()
+    act = Activity.objects.filter(pk=OuterRef("fact_id")).order_by()
+
+    def of(kind: str, rows: QuerySet[Any], column: str) -> Case:
+        return Case(When(fact_kind=kind, then=Subquery(rows.values(column)[:1])))
+
+    return (
+        ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
+        .exclude(fact_kind=FIT)
+        .annotate(
+            page=of(VIEW, view, "tracked_page__title"),
+            page_url=of(VIEW, view, "tracked_page__url"),
+            act=of(ACTIVITY, act, "kind"),
+            act_data=of(ACTIVITY, act, "data"),
+        )
+        .order_by("-at", "-pk")[:count]
+    )
+
+
+def _row(entry: Any, rules: Mapping[int, ScoringRule], model: ScoringModel, now: datetime) -> Row:
     points = decay.decayed(entry.points, entry.at, now=now, half_life_days=model.half_life_days)
-    return Row(rules[entry.rule_id], entry.fact_kind, entry.fact_id, entry.at, entry.points, points)
+    return Row(
+        rules[entry.rule_id],
+        entry.fact_kind,
+        entry.fact_id,
+        entry.at,
+        entry.points,
+        points,
+        page=entry.page or entry.page_url or "",
+        act=entry.act or "",
+        act_data=entry.act_data or {},
+    )
 
 
-def _shares(sums: Iterable[Any], rules: Mapping[int, ScoringRule]) -> list[Share]:
-    """By rule, over all kinds of facts, the largest contribution first."""
-    shares: dict[int, Share] = {}
-    for rule_id, kind, count, earned, points, last_at in sums:
-        if kind == FIT:
-            continue
-        other = shares.get(rule_id)
-        if other is not None:
-            count, earned, points = other.count + count, other.earned + earned, other.points + points
-            last_at = max(other.last_at, last_at)
-        shares[rule_id] = Share(rules[rule_id], count, earned, points, last_at)
-    return sorted(shares.values(), key=lambda share: (-abs(share.points), share.rule.pk))
+def _shares(sums: Iterable[_Sum]) -> list[Share]:
+    """By rule, over all kinds of facts and all days, the largest contribution first."""
+    by_rule: dict[int, list[_Sum]] = {}
+    for each in sums:
+        by_rule.setdefault(each.rule.pk, []).append(each)
+    shares = [
+        Share(
+            rule=mine[0].rule,
+            count=sum(each.count for each in mine),
+            earned=sum(each.earned for each in mine),
+            points=sum(each.worth for each in mine),
+            last_at=max(each.last_at for each in mine),
+        )
+        for mine in by_rule.values()
+    ]
+    return sorted(shares, key=lambda share: (-abs(share.points), share.rule.pk))
 
 
 def grade(standing: Standing, *, now: datetime) -> str:
