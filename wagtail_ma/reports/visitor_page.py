@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, IntegerField, Max, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models.functions import JSONObject, TruncMonth
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -43,7 +43,7 @@ LEVEL_LABELS = {
 }
 
 
-def find(visitor_id: int) -> tuple[Visitor | None, Any]:
+def find(visitor_id: int) -> tuple[Any, Any]:
     """The visitor with lead, company and owner, and the standing with the scoring model, ``place`` and
     ``stamp`` (see :func:`stamp`); both None if there is none (one statement, one more without standing).
 
@@ -52,7 +52,7 @@ def find(visitor_id: int) -> tuple[Visitor | None, Any]:
     standing = (
         Standing.objects.filter(model__is_current=True, visitor_id=visitor_id)
         .select_related("model", "visitor__lead__company", "visitor__lead__owner")
-        .annotate(ahead=_ahead(), **_signs("visitor_id"))
+        .annotate(ahead=_ahead(), **_signs("visitor_id"), **_markings("visitor_id"))
         .first()
     )
     if standing is not None:
@@ -66,22 +66,31 @@ def find(visitor_id: int) -> tuple[Visitor | None, Any]:
     return find(visitor.pk)
 
 
-def _visitor(pk: int) -> Visitor | None:
-    return Visitor.objects.select_related("lead__company", "lead__owner").filter(pk=pk).first()
+def _visitor(pk: int) -> Any:
+    found = Visitor.objects.select_related("lead__company", "lead__owner").annotate(**_markings("pk"))
+    return found.filter(pk=pk).first()
 
 
-def details(visitor: Visitor, standing: Any, *, now: datetime) -> dict[str, Any]:
+def _markings(visitor: str) -> dict[str, Subquery]:
+    """What was said by hand last of the visitor whose id is in this column: ``is_so`` and ``note``, or
+    None, as ``said_excluded`` and ``said_customer``."""
+    said = JSONObject(is_so="is_so", note="note")
+    rows = Marking.objects.filter(visitor=OuterRef(visitor)).order_by("-decided_at", "-pk")
+    return {
+        f"said_{kind}": Subquery(rows.filter(kind=kind).values(said=said)[:1]) for kind in Marking.Kind.values
+    }
+
+
+def details(visitor: Any, standing: Any, *, now: datetime) -> dict[str, Any]:
     """Everything about one visitor but the timeline; a fixed number of statements.
 
-    :param standing: as :func:`find` gives it.
+    :param visitor, standing: as :func:`find` gives them.
     """
     model = standing.model if standing else None
     breakdown = scores.breakdown(visitor.pk, now=now, model=model, days=CHART_DAYS)
     entries = list(sales.of(visitor.pk)[:HEAT_SHOWN])
     because = reasons(entries)
-    markings = {
-        each.kind: each for each in Marking.objects.filter(visitor=visitor).order_by("decided_at", "pk")
-    }
+    said = standing or visitor
     return {
         "visitor": visitor,
         "lead": getattr(visitor, "lead", None),
@@ -100,8 +109,8 @@ def details(visitor: Visitor, standing: Any, *, now: datetime) -> dict[str, Any]
         .order_by("-entered_at"),
         "attributes": _attributes(getattr(visitor, "lead", None)),
         "exclusion": _exclusion(visitor.excluded_reason),
-        "excluded_marking": markings.get(Marking.Kind.EXCLUDED),
-        "customer_marking": markings.get(Marking.Kind.CUSTOMER),
+        "excluded_marking": said.said_excluded,
+        "customer_marking": said.said_customer,
         "may_include": exclusions.is_own_reason(visitor.excluded_reason)
         or visitor.excluded_reason == Visitor.DOUBTFUL,
     }

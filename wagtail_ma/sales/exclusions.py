@@ -19,10 +19,9 @@ from django.utils.translation import gettext as _
 from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity, Lead, Rank, Visitor
 from wagtail_ma.people.models_of_companies import Affiliation, Company
-from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.tree import Broken
 from wagtail_ma.sales.models import ExclusionRule, Marking
-from wagtail_ma.sales.patterns import read_rule
+from wagtail_ma.sales.patterns import fulfilling, read_rule
 from wagtail_ma.scoring.marks import copy_marks
 from wagtail_ma.segments.queries import population
 from wagtail_ma.tracking.models import Network, PageClass, PageView, Visit
@@ -146,8 +145,7 @@ def _by_tree(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[
         ExclusionRule.objects.filter(pk=rule.pk).update(broken_reason=reason)
     if isinstance(tree, Broken):
         return set()
-    statement = compiler.these([tree], population())
-    return {pk for pk, holds in statement.rows(now=now, ids=visitor_ids) if holds}
+    return fulfilling(rule, tree, visitor_ids, now=now)
 
 
 def _competitors(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[int]:

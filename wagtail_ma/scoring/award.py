@@ -23,13 +23,12 @@ from wagtail_ma.scoring.current import models_to_write
 from wagtail_ma.scoring.history import History, counted, read
 from wagtail_ma.scoring.ledger import FIT, Award, Key, earn, points_by_visitor
 from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
-from wagtail_ma.scoring.writing import write_entries
+from wagtail_ma.scoring.writing import upsert, write_entries
 
 COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at", "active_at")
 SCORES = ("engagement_sum", "lifetime", "fit", "fit_grade", "rank", "intent_sum", "research_sum")
 # Copied from the visitor, see marks.py.
 MARKS = ("is_excluded", "is_customer", "is_named")
-WRITE_BATCH = 500
 
 
 def award(visitor_ids: Sequence[int], *, now: datetime) -> None:
@@ -131,31 +130,26 @@ def _write_standings(
         mine = points.get(pk, [])
         forward = _forward(model, mine)
         grade = bands.fit_grade(fits[pk], model.fit_thresholds)
-        counters = {name: getattr(history.seen[pk], name) for name in COUNTERS}
+        seen = history.seen[pk]
         standings.append(
-            Standing(
-                model=model,
-                visitor_id=pk,
-                engagement_sum=forward,
-                lifetime=sum(value for value, _at in mine),
-                fit=fits[pk],
-                fit_grade=grade,
-                rank=bands.rank(forward, grade, model.fit_weights),
-                intent_sum=_forward(model, intent[pk].parts) if pk in intent else 0.0,
-                research_sum=_forward(model, research[pk].parts) if pk in research else 0.0,
-                is_excluded=person.is_excluded,
-                is_customer=person.is_customer,
-                is_named=person.named_at is not None,
-                **counters,
+            (
+                model.pk,
+                pk,
+                forward,
+                float(sum(value for value, _at in mine)),
+                fits[pk],
+                grade,
+                bands.rank(forward, grade, model.fit_weights),
+                _forward(model, intent[pk].parts) if pk in intent else 0.0,
+                _forward(model, research[pk].parts) if pk in research else 0.0,
+                *(getattr(seen, name) for name in COUNTERS),
+                person.is_excluded,
+                person.is_customer,
+                person.named_at is not None,
             )
         )
-    Standing.objects.bulk_create(
-        standings,
-        batch_size=WRITE_BATCH,
-        update_conflicts=True,
-        unique_fields=["model", "visitor"],
-        update_fields=[*SCORES, *COUNTERS, *MARKS],
-    )
+    columns = ("model_id", "visitor_id", *SCORES, *COUNTERS, *MARKS)
+    upsert(Standing, columns, ("model_id", "visitor_id"), standings)
 
 
 def _forward(model: ScoringModel, points: Sequence[tuple[float, datetime]]) -> float:
@@ -180,20 +174,9 @@ def _write_interests(model: ScoringModel, visitor_ids: Sequence[int], history: H
             del wanted[visitor_id, topic_id]
     if gone:
         Interest.objects.filter(pk__in=gone).delete()
-    Interest.objects.bulk_create(
-        [
-            Interest(
-                model=model,
-                visitor_id=visitor_id,
-                topic_id=topic_id,
-                evidence_sum=evidence,
-                view_count=view_count,
-                last_at=last_at,
-            )
-            for (visitor_id, topic_id), (evidence, view_count, last_at) in wanted.items()
-        ],
-        batch_size=WRITE_BATCH,
-        update_conflicts=True,
-        unique_fields=["model", "visitor", "topic"],
-        update_fields=["evidence_sum", "view_count", "last_at"],
+    upsert(
+        Interest,
+        ("model_id", "visitor_id", "topic_id", "evidence_sum", "view_count", "last_at"),
+        ("model_id", "visitor_id", "topic_id"),
+        [(model.pk, *key, *values) for key, values in wanted.items()],
     )
