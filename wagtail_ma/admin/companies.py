@@ -31,12 +31,10 @@ from wagtail_ma.admin.company_merge import CompanyMergeView, may_merge
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import split_lines
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import companies, mail_domains
-from wagtail_ma.people.models import Lead
-from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
-from wagtail_ma.sales import exclusions
 from wagtail_ma.people import companies, company_merge, company_names, mail_domains
+from wagtail_ma.people.models import Lead
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
+from wagtail_ma.sales import exclusions
 from wagtail_ma.tracking.models import Visit
 
 SHOWN = 50
