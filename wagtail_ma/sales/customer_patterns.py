@@ -20,10 +20,10 @@ from wagtail_ma.tracking.models import PageClass, PageView, Visit
 WINDOWS = 3
 
 
-def _customers(ids: Ids) -> list[int]:
-    """Those of these visitors who are customers (index: ma_visitor_customer)."""
+def _customers(ids: Ids) -> Any:
+    """Ids of those of these visitors who are customers, as a query (index: ma_visitor_customer)."""
     found = Visitor.objects.filter(is_customer=True, merged_into__isnull=True, excluded_reason="")
-    return list(among(found, ids, "pk").values_list("pk", flat=True))
+    return among(found, ids, "pk").values_list("pk", flat=True)
 
 
 @register
