@@ -245,7 +245,7 @@ def test_definition__switched_off__nobody_is_hot_by_it(home: Any, now: datetime)
 
 def test_defaults__first_round_of_work__made_once(home: Any, now: datetime) -> None:
     Person(now).tick().tick()
-    assert HotDefinition.objects.count() == 10
+    assert HotDefinition.objects.count() == 11
 
 
 def a_customer(now: datetime, home: Any, *, visits: int, every_days: int = 10) -> Person:
@@ -324,3 +324,37 @@ def test_rule__defined_after_the_fact__finds_who_fulfils_it_already(home: Any, n
     )
     define(Kind.RULE, rule=[condition])
     assert len(person.tick().hot) == 1
+
+
+def test_company_surge__two_colleagues_after_a_silence__both_are_hot_and_a_stranger_is_not(
+    home: Any, now: datetime
+) -> None:
+    define(Kind.COMPANY_SURGE, list="surging", days=14, times=3, silent_days=30)
+    ann = Person(now).read(home).named("ann@mihon.example", company_name="Mihon")
+    stranger = Person(now).read(home).named("cy@other.example", company_name="Other")
+    ann.later(days=40).read(home)
+    assert ann.hot == []
+    bob = Person(ann.now).read(home).named("bob@mihon.example", company_name="Mihon")
+    # Two visits of two people: not yet.
+    assert bob.hot == []
+    bob.later(days=1).read(home)
+    assert bob.reasons == [
+        "After 40 days of silence 2 people of Mihon came 3 times in 14 days, 3 times as much as usual."
+    ]
+    ann.now = bob.now
+    ann.later(hours=1).read(home)
+    assert len(ann.hot) == 1
+    stranger.now = ann.now
+    assert stranger.read(home).read(home).hot == []
+
+
+def test_company_surge__somebody_came_all_the_time__not_hot(home: Any, now: datetime) -> None:
+    define(Kind.COMPANY_SURGE, list="surging", days=14, times=3, silent_days=30)
+    ann = Person(now).read(home).named("ann@mihon.example", company_name="Mihon")
+    bob = Person(now).read(home).named("bob@mihon.example", company_name="Mihon")
+    for _week in range(6):
+        ann.later(days=7).read(home)
+    bob.now = ann.now
+    for _visit in range(3):
+        bob.later(hours=2).read(home)
+    assert ann.hot == bob.hot == []

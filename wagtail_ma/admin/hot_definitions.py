@@ -106,6 +106,10 @@ def sentence(definition: HotDefinition) -> str:
         Kind.SAME_PAGE: _("Opens the same article %(times)d times in %(days)d days."),
         Kind.FORM_LEFT: _("Starts a form and has not sent it after %(minutes)d minutes."),
         Kind.SURGE: _("After %(silent)d days of silence comes %(times)d times in %(days)d days."),
+        Kind.COMPANY_SURGE: _(
+            "After %(silent)d days without anybody from a company its people come %(times)d times in "
+            "%(days)d days."
+        ),
         Kind.SENIOR: _("A manager comes within %(days)d days after staff of the same company."),
         Kind.DROP: _(
             "A customer who usually comes at least %(times)d times in %(days)d days comes %(factor)s times "

@@ -43,6 +43,15 @@ def default_definitions() -> list[dict[str, Any]]:
             "factor": 2,
         },
         {
+            "name": _("Company back after a long silence"),
+            "kind": Kind.COMPANY_SURGE,
+            "list": List.SURGING,
+            "days": 14,
+            "times": 3,
+            "silent_days": 30,
+            "factor": 2,
+        },
+        {
             "name": _("Good fit and busy"),
             "kind": Kind.RULE,
             "match": "any",
