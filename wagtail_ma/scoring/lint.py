@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
-from wagtail_ma.scoring.ledger import FIT
+from wagtail_ma.scoring.ledger import FIT, GIVEN
 from wagtail_ma.scoring.models import ScoreEntry, ScoringRule, Standing
 from wagtail_ma.tracking.models import TrackedPage
 
@@ -30,6 +30,7 @@ def warnings(
     """
     if rules is None:
         rules = list(ScoringRule.objects.filter(is_active=True).select_related("page_class"))
+    rules = [rule for rule in rules if rule.kind != Kind.GIVEN]
     giving = [rule for rule in rules if not rule.is_fit and rule.points > 0]
     if not giving:
         return []
@@ -87,7 +88,7 @@ def _earned() -> dict[int, float]:
     first = Standing.objects.filter(model__is_current=True).order_by("-rank", "-visitor_id")
     ids = list(first.values_list("visitor_id", flat=True)[:FIRST])
     entries = ScoreEntry.objects.filter(model__is_current=True, visitor_id__in=ids, points__gt=0)
-    sums = entries.exclude(fact_kind=FIT).values("rule_id").annotate(total=Sum("points"))
+    sums = entries.exclude(fact_kind__in=(FIT, GIVEN)).values("rule_id").annotate(total=Sum("points"))
     return {row["rule_id"]: row["total"] for row in sums}
 
 
