@@ -17,1661 +17,4104 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('wagtailcore', '0098_apitoken'),
+        ("wagtailcore", "0098_apitoken"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         migrations.swappable_dependency(settings.WAGTAIL_PAGE_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ChannelRule',
+            name="ChannelRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sort_order', models.IntegerField(blank=True, editable=False, null=True)),
-                ('field', models.CharField(choices=[('referrer_host', 'Referring site'), ('utm_source', 'utm_source'), ('utm_medium', 'utm_medium'), ('utm_campaign', 'utm_campaign'), ('landing_path', 'Path of the first page')], max_length=20, verbose_name='what is looked at')),
-                ('comparison', models.CharField(choices=[('equals', 'is'), ('contains', 'contains')], default='equals', max_length=10, verbose_name='how')),
-                ('value', models.CharField(max_length=255, verbose_name='text')),
-                ('medium', models.CharField(choices=[('organic', 'Search'), ('paid', 'Advertising'), ('social', 'Social media'), ('email', 'E-mail'), ('rss', 'Feeds'), ('referral', 'Other sites'), ('direct', 'Direct'), ('ai', 'AI assistants'), ('internal', 'Own site'), ('offline', 'Offline')], max_length=20, verbose_name='channel')),
-                ('source_name', models.CharField(blank=True, max_length=100, verbose_name='source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sort_order", models.IntegerField(blank=True, editable=False, null=True)),
+                (
+                    "field",
+                    models.CharField(
+                        choices=[
+                            ("referrer_host", "Referring site"),
+                            ("utm_source", "utm_source"),
+                            ("utm_medium", "utm_medium"),
+                            ("utm_campaign", "utm_campaign"),
+                            ("landing_path", "Path of the first page"),
+                        ],
+                        max_length=20,
+                        verbose_name="what is looked at",
+                    ),
+                ),
+                (
+                    "comparison",
+                    models.CharField(
+                        choices=[("equals", "is"), ("contains", "contains")],
+                        default="equals",
+                        max_length=10,
+                        verbose_name="how",
+                    ),
+                ),
+                ("value", models.CharField(max_length=255, verbose_name="text")),
+                (
+                    "medium",
+                    models.CharField(
+                        choices=[
+                            ("organic", "Search"),
+                            ("paid", "Advertising"),
+                            ("social", "Social media"),
+                            ("email", "E-mail"),
+                            ("rss", "Feeds"),
+                            ("referral", "Other sites"),
+                            ("direct", "Direct"),
+                            ("ai", "AI assistants"),
+                            ("internal", "Own site"),
+                            ("offline", "Offline"),
+                        ],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("source_name", models.CharField(blank=True, max_length=100, verbose_name="source")),
             ],
             options={
-                'verbose_name': 'channel rule',
-                'verbose_name_plural': 'channel rules',
-                'ordering': ['sort_order'],
-                'abstract': False,
+                "verbose_name": "channel rule",
+                "verbose_name_plural": "channel rules",
+                "ordering": ["sort_order"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ExclusionRule',
+            name="ExclusionRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('job_seeker', 'Job seekers'), ('competitor', 'Competitors'), ('staff', 'Own staff'), ('student', 'Students'), ('bot', 'Bots'), ('rule', 'By conditions')], max_length=12, verbose_name='who is left out')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('share_percent', models.PositiveSmallIntegerField(default=60, verbose_name='careers pages, percent of all')),
-                ('min_views', models.PositiveSmallIntegerField(default=3, verbose_name='pages viewed at least')),
-                ('domains', models.TextField(blank=True, help_text='One per line; with everything below it.', verbose_name='e-mail domains')),
-                ('match', models.CharField(choices=[('all', 'all of these'), ('any', 'any of these'), ('none', 'none of these')], default='all', max_length=4, verbose_name='match')),
-                ('rule', wagtail_ma.rules.fields.RuleField(blank=True, verbose_name='conditions')),
-                ('checked_to_id', models.BigIntegerField(editable=False, null=True)),
-                ('broken_reason', models.CharField(blank=True, editable=False, max_length=255)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("job_seeker", "Job seekers"),
+                            ("competitor", "Competitors"),
+                            ("staff", "Own staff"),
+                            ("student", "Students"),
+                            ("bot", "Bots"),
+                            ("rule", "By conditions"),
+                        ],
+                        max_length=12,
+                        verbose_name="who is left out",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "share_percent",
+                    models.PositiveSmallIntegerField(
+                        default=60, verbose_name="careers pages, percent of all"
+                    ),
+                ),
+                (
+                    "min_views",
+                    models.PositiveSmallIntegerField(default=3, verbose_name="pages viewed at least"),
+                ),
+                (
+                    "domains",
+                    models.TextField(
+                        blank=True,
+                        help_text="One per line; with everything below it.",
+                        verbose_name="e-mail domains",
+                    ),
+                ),
+                (
+                    "match",
+                    models.CharField(
+                        choices=[("all", "all of these"), ("any", "any of these"), ("none", "none of these")],
+                        default="all",
+                        max_length=4,
+                        verbose_name="match",
+                    ),
+                ),
+                ("rule", wagtail_ma.rules.fields.RuleField(blank=True, verbose_name="conditions")),
+                ("checked_to_id", models.BigIntegerField(editable=False, null=True)),
+                ("broken_reason", models.CharField(blank=True, editable=False, max_length=255)),
             ],
             options={
-                'verbose_name': 'exclusion rule',
-                'verbose_name_plural': 'exclusion rules',
-                'ordering': ['pk'],
+                "verbose_name": "exclusion rule",
+                "verbose_name_plural": "exclusion rules",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Goal',
+            name="Goal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('kind', models.CharField(choices=[('activity', 'An activity happens'), ('segment', 'Somebody enters a segment')], default='activity', max_length=10, verbose_name='reached when')),
-                ('activity_kind', models.CharField(blank=True, max_length=64, verbose_name='activity')),
-                ('object_key', models.CharField(blank=True, help_text='Key of the form, document or mail that it is done to. Empty: any.', max_length=100, verbose_name='only for')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("activity", "An activity happens"),
+                            ("segment", "Somebody enters a segment"),
+                        ],
+                        default="activity",
+                        max_length=10,
+                        verbose_name="reached when",
+                    ),
+                ),
+                ("activity_kind", models.CharField(blank=True, max_length=64, verbose_name="activity")),
+                (
+                    "object_key",
+                    models.CharField(
+                        blank=True,
+                        help_text="Key of the form, document or mail that it is done to. Empty: any.",
+                        max_length=100,
+                        verbose_name="only for",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'goal',
-                'verbose_name_plural': 'goals',
-                'ordering': ['name'],
+                "verbose_name": "goal",
+                "verbose_name_plural": "goals",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, unique=True)),
-                ('owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('last_at', models.DateTimeField(null=True)),
-                ('error', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=40, unique=True)),
+                ("owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("last_at", models.DateTimeField(null=True)),
+                ("error", models.TextField(blank=True)),
             ],
             options={
-                'verbose_name': 'heartbeat',
-                'verbose_name_plural': 'heartbeats',
+                "verbose_name": "heartbeat",
+                "verbose_name_plural": "heartbeats",
             },
         ),
         migrations.CreateModel(
-            name='HotDefinition',
+            name="HotDefinition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('score', 'The score reaches a threshold'), ('rule', 'Conditions hold'), ('pricing_read', 'The prices are read for long'), ('reassurance', 'Cases and questions are read, but no product'), ('same_page', 'The same article is opened again and again'), ('form_left', 'A form is started and left'), ('surge', 'Many visits after a long silence'), ('company_surge', 'Many visits of a company after a long silence'), ('senior', 'A manager comes after staff of the same company'), ('drop', 'A customer comes much less often than usual'), ('cancellation', 'A customer reads pages about cancelling')], max_length=16, verbose_name='who is hot')),
-                ('list', models.CharField(choices=[('hot', 'Hot'), ('hidden', 'Hidden hot'), ('surging', 'Surging'), ('at_risk', 'Customers at risk')], default='hot', max_length=8, verbose_name='list')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('score', models.PositiveIntegerField(default=50, verbose_name='score at least')),
-                ('release_score', models.PositiveIntegerField(default=40, verbose_name='cools when the score falls below')),
-                ('match', models.CharField(choices=[('all', 'all of these'), ('any', 'any of these'), ('none', 'none of these')], default='all', max_length=4, verbose_name='match')),
-                ('rule', wagtail_ma.rules.fields.RuleField(blank=True, verbose_name='conditions')),
-                ('days', models.PositiveSmallIntegerField(default=14, verbose_name='within days')),
-                ('times', models.PositiveSmallIntegerField(default=3, verbose_name='times at least')),
-                ('min_seconds', models.PositiveIntegerField(blank=True, null=True, verbose_name='seconds at least')),
-                ('silent_days', models.PositiveSmallIntegerField(default=30, verbose_name='days of silence before')),
-                ('factor', models.FloatField(default=2, verbose_name='times as many as usual')),
-                ('minutes', models.PositiveSmallIntegerField(default=30, verbose_name='minutes without sending')),
-                ('expiry_days', models.PositiveSmallIntegerField(default=14, verbose_name='stays hot for days')),
-                ('rearm_days', models.PositiveSmallIntegerField(default=7, verbose_name='quiet for days afterwards')),
-                ('learned_seconds', models.FloatField(editable=False, null=True)),
-                ('learned_at', models.DateTimeField(editable=False, null=True)),
-                ('swept_at', models.DateTimeField(editable=False, null=True)),
-                ('broken_reason', models.CharField(blank=True, editable=False, max_length=255)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("score", "The score reaches a threshold"),
+                            ("rule", "Conditions hold"),
+                            ("pricing_read", "The prices are read for long"),
+                            ("reassurance", "Cases and questions are read, but no product"),
+                            ("same_page", "The same article is opened again and again"),
+                            ("form_left", "A form is started and left"),
+                            ("surge", "Many visits after a long silence"),
+                            ("company_surge", "Many visits of a company after a long silence"),
+                            ("senior", "A manager comes after staff of the same company"),
+                            ("drop", "A customer comes much less often than usual"),
+                            ("cancellation", "A customer reads pages about cancelling"),
+                        ],
+                        max_length=16,
+                        verbose_name="who is hot",
+                    ),
+                ),
+                (
+                    "list",
+                    models.CharField(
+                        choices=[
+                            ("hot", "Hot"),
+                            ("hidden", "Hidden hot"),
+                            ("surging", "Surging"),
+                            ("at_risk", "Customers at risk"),
+                        ],
+                        default="hot",
+                        max_length=8,
+                        verbose_name="list",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("score", models.PositiveIntegerField(default=50, verbose_name="score at least")),
+                (
+                    "release_score",
+                    models.PositiveIntegerField(default=40, verbose_name="cools when the score falls below"),
+                ),
+                (
+                    "match",
+                    models.CharField(
+                        choices=[("all", "all of these"), ("any", "any of these"), ("none", "none of these")],
+                        default="all",
+                        max_length=4,
+                        verbose_name="match",
+                    ),
+                ),
+                ("rule", wagtail_ma.rules.fields.RuleField(blank=True, verbose_name="conditions")),
+                ("days", models.PositiveSmallIntegerField(default=14, verbose_name="within days")),
+                ("times", models.PositiveSmallIntegerField(default=3, verbose_name="times at least")),
+                (
+                    "min_seconds",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="seconds at least"),
+                ),
+                (
+                    "silent_days",
+                    models.PositiveSmallIntegerField(default=30, verbose_name="days of silence before"),
+                ),
+                ("factor", models.FloatField(default=2, verbose_name="times as many as usual")),
+                (
+                    "minutes",
+                    models.PositiveSmallIntegerField(default=30, verbose_name="minutes without sending"),
+                ),
+                (
+                    "expiry_days",
+                    models.PositiveSmallIntegerField(default=14, verbose_name="stays hot for days"),
+                ),
+                (
+                    "rearm_days",
+                    models.PositiveSmallIntegerField(default=7, verbose_name="quiet for days afterwards"),
+                ),
+                ("learned_seconds", models.FloatField(editable=False, null=True)),
+                ("learned_at", models.DateTimeField(editable=False, null=True)),
+                ("swept_at", models.DateTimeField(editable=False, null=True)),
+                ("broken_reason", models.CharField(blank=True, editable=False, max_length=255)),
             ],
             options={
-                'verbose_name': 'hot lead definition',
-                'verbose_name_plural': 'hot lead definitions',
-                'ordering': ['list', 'name'],
+                "verbose_name": "hot lead definition",
+                "verbose_name_plural": "hot lead definitions",
+                "ordering": ["list", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('browser', 'browser'), ('email', 'e-mail address'), ('log', 'server log')], max_length=10)),
-                ('key', models.CharField(max_length=254)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("browser", "browser"), ("email", "e-mail address"), ("log", "server log")],
+                        max_length=10,
+                    ),
+                ),
+                ("key", models.CharField(max_length=254)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'identity',
-                'verbose_name_plural': 'identities',
+                "verbose_name": "identity",
+                "verbose_name_plural": "identities",
             },
         ),
         migrations.CreateModel(
-            name='LeadField',
+            name="LeadField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(help_text='For exports, mails and conditions, e.g. budget. It cannot be changed later.', max_length=40, unique=True, verbose_name='short name')),
-                ('label', models.CharField(max_length=120, verbose_name='label')),
-                ('kind', models.CharField(choices=[('text', 'Text'), ('number', 'Number'), ('date', 'Date'), ('choice', 'One of several choices')], default='text', max_length=8, verbose_name='kind of value')),
-                ('choices', models.TextField(blank=True, help_text='One per line.', verbose_name='choices')),
-                ('sort_order', models.PositiveSmallIntegerField(default=0, verbose_name='order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.SlugField(
+                        help_text="For exports, mails and conditions, e.g. budget. It cannot be changed later.",
+                        max_length=40,
+                        unique=True,
+                        verbose_name="short name",
+                    ),
+                ),
+                ("label", models.CharField(max_length=120, verbose_name="label")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("number", "Number"),
+                            ("date", "Date"),
+                            ("choice", "One of several choices"),
+                        ],
+                        default="text",
+                        max_length=8,
+                        verbose_name="kind of value",
+                    ),
+                ),
+                ("choices", models.TextField(blank=True, help_text="One per line.", verbose_name="choices")),
+                ("sort_order", models.PositiveSmallIntegerField(default=0, verbose_name="order")),
             ],
             options={
-                'verbose_name': 'lead field',
-                'verbose_name_plural': 'lead fields',
-                'ordering': ['sort_order', 'pk'],
+                "verbose_name": "lead field",
+                "verbose_name_plural": "lead fields",
+                "ordering": ["sort_order", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='LeadForm',
+            name="LeadForm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('purpose', models.CharField(choices=[('contact', 'Contact'), ('whitepaper', 'Whitepaper'), ('newsletter', 'Newsletter'), ('seminar', 'Seminar'), ('diagnosis', 'Diagnosis')], default='contact', max_length=12, verbose_name='purpose')),
-                ('heading', models.CharField(blank=True, max_length=160, verbose_name='heading')),
-                ('intro', models.TextField(blank=True, verbose_name='introduction')),
-                ('submit_label', models.CharField(blank=True, max_length=60, verbose_name='label of the button')),
-                ('thanks', models.TextField(blank=True, help_text='Shown after the form was sent.', verbose_name='thank-you message')),
-                ('thanks_page_key', models.UUIDField(blank=True, null=True, verbose_name='thank-you page')),
-                ('document_id', models.PositiveBigIntegerField(blank=True, null=True, verbose_name='document')),
-                ('consent_text', models.TextField(blank=True, help_text='Shown beside a check box. Only people who tick it get marketing mail.', verbose_name='consent text')),
-                ('asks_confirmation', models.BooleanField(default=False, help_text='The sender gets a mail with a button. Only after it was pressed the consent counts (double opt-in).', verbose_name='confirm the address by mail')),
-                ('free_mail', models.CharField(choices=[('allow', 'Accept them'), ('warn', 'Ask once for a company address, then accept'), ('refuse', 'Refuse them')], default='allow', help_text='Throw-away addresses are always refused.', max_length=6, verbose_name='addresses of free mail providers')),
-                ('asks_only_unknown', models.BooleanField(default=False, help_text="Questions that were answered in the same browser before are left out. Works on the form's own page, and in a page where the block is set to adapt to the visitor.", verbose_name='ask only what is not known yet')),
-                ('max_questions', models.PositiveSmallIntegerField(blank=True, help_text='Beside the e-mail address. Empty: all that are not known.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(50)], verbose_name='questions at a time')),
-                ('notify', models.TextField(blank=True, help_text='One e-mail address per line. Each gets a mail with the answers.', verbose_name='tell these addresses')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("contact", "Contact"),
+                            ("whitepaper", "Whitepaper"),
+                            ("newsletter", "Newsletter"),
+                            ("seminar", "Seminar"),
+                            ("diagnosis", "Diagnosis"),
+                        ],
+                        default="contact",
+                        max_length=12,
+                        verbose_name="purpose",
+                    ),
+                ),
+                ("heading", models.CharField(blank=True, max_length=160, verbose_name="heading")),
+                ("intro", models.TextField(blank=True, verbose_name="introduction")),
+                (
+                    "submit_label",
+                    models.CharField(blank=True, max_length=60, verbose_name="label of the button"),
+                ),
+                (
+                    "thanks",
+                    models.TextField(
+                        blank=True,
+                        help_text="Shown after the form was sent.",
+                        verbose_name="thank-you message",
+                    ),
+                ),
+                ("thanks_page_key", models.UUIDField(blank=True, null=True, verbose_name="thank-you page")),
+                (
+                    "document_id",
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="document"),
+                ),
+                (
+                    "consent_text",
+                    models.TextField(
+                        blank=True,
+                        help_text="Shown beside a check box. Only people who tick it get marketing mail.",
+                        verbose_name="consent text",
+                    ),
+                ),
+                (
+                    "asks_confirmation",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The sender gets a mail with a button. Only after it was pressed the consent counts (double opt-in).",
+                        verbose_name="confirm the address by mail",
+                    ),
+                ),
+                (
+                    "free_mail",
+                    models.CharField(
+                        choices=[
+                            ("allow", "Accept them"),
+                            ("warn", "Ask once for a company address, then accept"),
+                            ("refuse", "Refuse them"),
+                        ],
+                        default="allow",
+                        help_text="Throw-away addresses are always refused.",
+                        max_length=6,
+                        verbose_name="addresses of free mail providers",
+                    ),
+                ),
+                (
+                    "asks_only_unknown",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Questions that were answered in the same browser before are left out. Works on the form's own page, and in a page where the block is set to adapt to the visitor.",
+                        verbose_name="ask only what is not known yet",
+                    ),
+                ),
+                (
+                    "max_questions",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Beside the e-mail address. Empty: all that are not known.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(50),
+                        ],
+                        verbose_name="questions at a time",
+                    ),
+                ),
+                (
+                    "notify",
+                    models.TextField(
+                        blank=True,
+                        help_text="One e-mail address per line. Each gets a mail with the answers.",
+                        verbose_name="tell these addresses",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'form',
-                'verbose_name_plural': 'forms',
+                "verbose_name": "form",
+                "verbose_name_plural": "forms",
             },
         ),
         migrations.CreateModel(
-            name='MailTopic',
+            name="MailTopic",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('description', models.CharField(blank=True, help_text='Shown on the preference page.', max_length=255, verbose_name='description')),
-                ('is_default', models.BooleanField(default=True, help_text='Otherwise only for those who chose it on their preference page.', verbose_name='for everybody who agreed')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                (
+                    "description",
+                    models.CharField(
+                        blank=True,
+                        help_text="Shown on the preference page.",
+                        max_length=255,
+                        verbose_name="description",
+                    ),
+                ),
+                (
+                    "is_default",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Otherwise only for those who chose it on their preference page.",
+                        verbose_name="for everybody who agreed",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'subscription',
-                'verbose_name_plural': 'subscriptions',
-                'ordering': ['name'],
+                "verbose_name": "subscription",
+                "verbose_name_plural": "subscriptions",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Network',
+            name="Network",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('company', 'Company'), ('competitor', 'Competitor'), ('own', 'Our own'), ('provider', 'Internet provider')], default='company', max_length=10, verbose_name='kind')),
-                ('ranges', models.TextField(verbose_name='addresses')),
-                ('is_excluded', models.BooleanField(default=False, verbose_name='do not record visits from here')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("company", "Company"),
+                            ("competitor", "Competitor"),
+                            ("own", "Our own"),
+                            ("provider", "Internet provider"),
+                        ],
+                        default="company",
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("ranges", models.TextField(verbose_name="addresses")),
+                (
+                    "is_excluded",
+                    models.BooleanField(default=False, verbose_name="do not record visits from here"),
+                ),
             ],
             options={
-                'verbose_name': 'network',
-                'verbose_name_plural': 'networks',
-                'ordering': ['name'],
+                "verbose_name": "network",
+                "verbose_name_plural": "networks",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='PageClass',
+            name="PageClass",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(max_length=40, unique=True, verbose_name='key')),
-                ('name', models.CharField(blank=True, max_length=80, verbose_name='name')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.SlugField(max_length=40, unique=True, verbose_name="key")),
+                ("name", models.CharField(blank=True, max_length=80, verbose_name="name")),
             ],
             options={
-                'verbose_name': 'page class',
-                'verbose_name_plural': 'page classes',
-                'ordering': ['pk'],
+                "verbose_name": "page class",
+                "verbose_name_plural": "page classes",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='RateWindow',
+            name="RateWindow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=100, unique=True)),
-                ('slots', models.JSONField(default=list)),
-                ('version', models.PositiveBigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=100, unique=True)),
+                ("slots", models.JSONField(default=list)),
+                ("version", models.PositiveBigIntegerField(default=0)),
             ],
             options={
-                'verbose_name': 'limit of sending',
-                'verbose_name_plural': 'limits of sending',
+                "verbose_name": "limit of sending",
+                "verbose_name_plural": "limits of sending",
             },
         ),
         migrations.CreateModel(
-            name='ReplayedLog',
+            name="ReplayedLog",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(max_length=64, unique=True)),
-                ('name', models.CharField(max_length=255)),
-                ('offset', models.PositiveBigIntegerField(default=0)),
-                ('counts', models.JSONField(default=dict)),
-                ('started_at', models.DateTimeField()),
-                ('read_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("fingerprint", models.CharField(max_length=64, unique=True)),
+                ("name", models.CharField(max_length=255)),
+                ("offset", models.PositiveBigIntegerField(default=0)),
+                ("counts", models.JSONField(default=dict)),
+                ("started_at", models.DateTimeField()),
+                ("read_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'replayed log',
-                'verbose_name_plural': 'replayed logs',
+                "verbose_name": "replayed log",
+                "verbose_name_plural": "replayed logs",
             },
         ),
         migrations.CreateModel(
-            name='Segment',
+            name="Segment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True, verbose_name='name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('match', models.CharField(choices=[('all', 'all of these'), ('any', 'any of these'), ('none', 'none of these')], default='all', max_length=4, verbose_name='match')),
-                ('rule', wagtail_ma.rules.fields.RuleField(blank=True, verbose_name='conditions')),
-                ('is_static', models.BooleanField(default=False, help_text='Without conditions: only the people whom you add stay in it.', verbose_name='fixed members')),
-                ('is_live', models.BooleanField(default=False, editable=False)),
-                ('version', models.CharField(blank=True, editable=False, max_length=32)),
-                ('broken_reason', models.CharField(blank=True, editable=False, max_length=255)),
-                ('refreshed_at', models.DateTimeField(editable=False, null=True)),
-                ('next_refresh_at', models.DateTimeField(editable=False, null=True)),
-                ('pending_cause', models.CharField(blank=True, choices=[('merge', 'Two turned out to be one person, or a known person used another browser'), ('undo', 'A merge was undone'), ('rescore', 'Scores were computed again under other rules'), ('import', 'A list of people was imported')], editable=False, max_length=8)),
-                ('includes_strangers', models.BooleanField(default=False, editable=False)),
-                ('member_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('is_offer', models.BooleanField(default=False, editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, unique=True, verbose_name="name")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                (
+                    "match",
+                    models.CharField(
+                        choices=[("all", "all of these"), ("any", "any of these"), ("none", "none of these")],
+                        default="all",
+                        max_length=4,
+                        verbose_name="match",
+                    ),
+                ),
+                ("rule", wagtail_ma.rules.fields.RuleField(blank=True, verbose_name="conditions")),
+                (
+                    "is_static",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Without conditions: only the people whom you add stay in it.",
+                        verbose_name="fixed members",
+                    ),
+                ),
+                ("is_live", models.BooleanField(default=False, editable=False)),
+                ("version", models.CharField(blank=True, editable=False, max_length=32)),
+                ("broken_reason", models.CharField(blank=True, editable=False, max_length=255)),
+                ("refreshed_at", models.DateTimeField(editable=False, null=True)),
+                ("next_refresh_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "pending_cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
+                ("includes_strangers", models.BooleanField(default=False, editable=False)),
+                ("member_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("is_offer", models.BooleanField(default=False, editable=False)),
             ],
             options={
-                'verbose_name': 'segment',
-                'verbose_name_plural': 'segments',
-                'ordering': ['name'],
+                "verbose_name": "segment",
+                "verbose_name_plural": "segments",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='SenderProfile',
+            name="SenderProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name shown to the reader')),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail address')),
-                ('legal_name', models.CharField(max_length=160, verbose_name='legal name')),
-                ('postal_address', models.CharField(max_length=255, verbose_name='postal address')),
-                ('contact', models.CharField(max_length=255, verbose_name='contact for complaints (URL, phone or address)')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name shown to the reader")),
+                ("email", models.EmailField(max_length=254, verbose_name="e-mail address")),
+                ("legal_name", models.CharField(max_length=160, verbose_name="legal name")),
+                ("postal_address", models.CharField(max_length=255, verbose_name="postal address")),
+                (
+                    "contact",
+                    models.CharField(
+                        max_length=255, verbose_name="contact for complaints (URL, phone or address)"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'sender',
-                'verbose_name_plural': 'senders',
+                "verbose_name": "sender",
+                "verbose_name_plural": "senders",
             },
         ),
         migrations.CreateModel(
-            name='SendingRules',
+            name="SendingRules",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_stopped', models.BooleanField(default=False, help_text='Nothing leaves, not even download links.', verbose_name='stop all mail')),
-                ('per_second', models.PositiveIntegerField(blank=True, null=True, verbose_name='mails a second')),
-                ('per_minute', models.PositiveIntegerField(blank=True, null=True, verbose_name='mails a minute')),
-                ('per_hour', models.PositiveIntegerField(blank=True, null=True, verbose_name='mails an hour')),
-                ('per_day', models.PositiveIntegerField(blank=True, null=True, verbose_name='mails a day')),
-                ('per_domain_minute', models.PositiveIntegerField(blank=True, help_text='For example to all Gmail addresses together.', null=True, verbose_name='mails a minute to one provider')),
-                ('warm_up_from', models.DateField(blank=True, help_text='A new sending address earns trust by beginning slowly. Empty: no warm-up.', null=True, verbose_name='warm-up since')),
-                ('warm_up_first', models.PositiveIntegerField(default=200, verbose_name='mails on the first day')),
-                ('warm_up_growth', models.PositiveSmallIntegerField(default=50, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(300)], verbose_name='more each day (%)')),
-                ('most_per_lead', models.PositiveSmallIntegerField(blank=True, help_text='Empty: no limit.', null=True, verbose_name='most mails to one person')),
-                ('most_per_lead_days', models.PositiveSmallIntegerField(default=7, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(90)], verbose_name='within days')),
-                ('scenario_per_day', models.PositiveSmallIntegerField(blank=True, default=1, help_text='A scenario sends no further mail to whoever got as many. Empty: no limit.', null=True, verbose_name='in 24 hours at most')),
-                ('scenario_per_week', models.PositiveSmallIntegerField(blank=True, default=3, null=True, verbose_name='in 7 days at most')),
-                ('quiet_from', models.TimeField(default=datetime.time(21, 0), verbose_name='quiet from')),
-                ('quiet_until', models.TimeField(default=datetime.time(8, 0), verbose_name='until')),
-                ('opens', models.TimeField(default=datetime.time(9, 0), verbose_name='business hours from')),
-                ('closes', models.TimeField(default=datetime.time(18, 0), verbose_name='until')),
-                ('holidays', models.CharField(blank=True, default='JP', help_text='Country in two letters (JP); empty: none are kept.', max_length=2, verbose_name='public holidays of')),
-                ('fingerprint', models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "is_stopped",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Nothing leaves, not even download links.",
+                        verbose_name="stop all mail",
+                    ),
+                ),
+                (
+                    "per_second",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="mails a second"),
+                ),
+                (
+                    "per_minute",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="mails a minute"),
+                ),
+                (
+                    "per_hour",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="mails an hour"),
+                ),
+                ("per_day", models.PositiveIntegerField(blank=True, null=True, verbose_name="mails a day")),
+                (
+                    "per_domain_minute",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="For example to all Gmail addresses together.",
+                        null=True,
+                        verbose_name="mails a minute to one provider",
+                    ),
+                ),
+                (
+                    "warm_up_from",
+                    models.DateField(
+                        blank=True,
+                        help_text="A new sending address earns trust by beginning slowly. Empty: no warm-up.",
+                        null=True,
+                        verbose_name="warm-up since",
+                    ),
+                ),
+                (
+                    "warm_up_first",
+                    models.PositiveIntegerField(default=200, verbose_name="mails on the first day"),
+                ),
+                (
+                    "warm_up_growth",
+                    models.PositiveSmallIntegerField(
+                        default=50,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(300),
+                        ],
+                        verbose_name="more each day (%)",
+                    ),
+                ),
+                (
+                    "most_per_lead",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Empty: no limit.",
+                        null=True,
+                        verbose_name="most mails to one person",
+                    ),
+                ),
+                (
+                    "most_per_lead_days",
+                    models.PositiveSmallIntegerField(
+                        default=7,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(90),
+                        ],
+                        verbose_name="within days",
+                    ),
+                ),
+                (
+                    "scenario_per_day",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        default=1,
+                        help_text="A scenario sends no further mail to whoever got as many. Empty: no limit.",
+                        null=True,
+                        verbose_name="in 24 hours at most",
+                    ),
+                ),
+                (
+                    "scenario_per_week",
+                    models.PositiveSmallIntegerField(
+                        blank=True, default=3, null=True, verbose_name="in 7 days at most"
+                    ),
+                ),
+                ("quiet_from", models.TimeField(default=datetime.time(21, 0), verbose_name="quiet from")),
+                ("quiet_until", models.TimeField(default=datetime.time(8, 0), verbose_name="until")),
+                ("opens", models.TimeField(default=datetime.time(9, 0), verbose_name="business hours from")),
+                ("closes", models.TimeField(default=datetime.time(18, 0), verbose_name="until")),
+                (
+                    "holidays",
+                    models.CharField(
+                        blank=True,
+                        default="JP",
+                        help_text="Country in two letters (JP); empty: none are kept.",
+                        max_length=2,
+                        verbose_name="public holidays of",
+                    ),
+                ),
+                ("fingerprint", models.CharField(blank=True, editable=False, max_length=64)),
             ],
             options={
-                'verbose_name': 'rules of sending',
-                'verbose_name_plural': 'rules of sending',
+                "verbose_name": "rules of sending",
+                "verbose_name_plural": "rules of sending",
             },
         ),
         migrations.CreateModel(
-            name='Suppression',
+            name="Suppression",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email_hash', models.CharField(max_length=64, unique=True)),
-                ('reason', models.CharField(max_length=20)),
-                ('at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("email_hash", models.CharField(max_length=64, unique=True)),
+                ("reason", models.CharField(max_length=20)),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'suppression',
-                'verbose_name_plural': 'suppressions',
+                "verbose_name": "suppression",
+                "verbose_name_plural": "suppressions",
             },
         ),
         migrations.CreateModel(
-            name='Topic',
+            name="Topic",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('kind', models.CharField(choices=[('product', 'product'), ('concern', 'concern')], default='product', max_length=10, verbose_name='kind')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("product", "product"), ("concern", "concern")],
+                        default="product",
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'topic',
-                'verbose_name_plural': 'topics',
-                'ordering': ['kind', 'name'],
+                "verbose_name": "topic",
+                "verbose_name_plural": "topics",
+                "ordering": ["kind", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Company',
+            name="Company",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160, verbose_name='name')),
-                ('corporate_number', models.CharField(blank=True, db_index=True, help_text='Thirteen digits, if it is a Japanese corporation.', max_length=13, validators=[wagtail_ma.people.models_of_companies.check_corporate_number], verbose_name='corporate number')),
-                ('website', models.URLField(blank=True, max_length=255, verbose_name='web site')),
-                ('is_customer', models.BooleanField(default=False, verbose_name='customer')),
-                ('is_competitor', models.BooleanField(default=False, verbose_name='competitor')),
-                ('is_own', models.BooleanField(default=False, verbose_name='our own company')),
-                ('followed_marks', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('strict_key', models.CharField(editable=False, max_length=160)),
-                ('reading_key', models.CharField(editable=False, max_length=320)),
-                ('created_at', models.DateTimeField(verbose_name='first seen')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=160, verbose_name="name")),
+                (
+                    "corporate_number",
+                    models.CharField(
+                        blank=True,
+                        db_index=True,
+                        help_text="Thirteen digits, if it is a Japanese corporation.",
+                        max_length=13,
+                        validators=[wagtail_ma.people.models_of_companies.check_corporate_number],
+                        verbose_name="corporate number",
+                    ),
+                ),
+                ("website", models.URLField(blank=True, max_length=255, verbose_name="web site")),
+                ("is_customer", models.BooleanField(default=False, verbose_name="customer")),
+                ("is_competitor", models.BooleanField(default=False, verbose_name="competitor")),
+                ("is_own", models.BooleanField(default=False, verbose_name="our own company")),
+                ("followed_marks", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("strict_key", models.CharField(editable=False, max_length=160)),
+                ("reading_key", models.CharField(editable=False, max_length=320)),
+                ("created_at", models.DateTimeField(verbose_name="first seen")),
             ],
             options={
-                'verbose_name': 'company',
-                'verbose_name_plural': 'companies',
-                'indexes': [models.Index(fields=['strict_key'], name='ma_company_key'), models.Index(fields=['reading_key'], name='ma_company_reading')],
+                "verbose_name": "company",
+                "verbose_name_plural": "companies",
+                "indexes": [
+                    models.Index(fields=["strict_key"], name="ma_company_key"),
+                    models.Index(fields=["reading_key"], name="ma_company_reading"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CompanyDomain',
+            name="CompanyDomain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('domain', models.CharField(max_length=254, unique=True, verbose_name='domain')),
-                ('is_shared', models.BooleanField(default=False, verbose_name='shared by several companies')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='domains', to='wagtail_ma.company')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("domain", models.CharField(max_length=254, unique=True, verbose_name="domain")),
+                ("is_shared", models.BooleanField(default=False, verbose_name="shared by several companies")),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="domains",
+                        to="wagtail_ma.company",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'mail domain',
-                'verbose_name_plural': 'mail domains',
-                'ordering': ['domain'],
+                "verbose_name": "mail domain",
+                "verbose_name_plural": "mail domains",
+                "ordering": ["domain"],
             },
         ),
         migrations.CreateModel(
-            name='Dispatch',
+            name="Dispatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scheduled_at', models.DateTimeField(verbose_name='time')),
-                ('state', models.CharField(choices=[('planned', 'planned'), ('preparing', 'recipients are being gathered'), ('running', 'being sent'), ('paused', 'paused'), ('done', 'done'), ('cancelled', 'cancelled'), ('expired', 'too late')], default='planned', max_length=10, verbose_name='state')),
-                ('reason', models.CharField(blank=True, max_length=255)),
-                ('expected_count', models.PositiveIntegerField(default=0)),
-                ('cursor', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('resumed_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("scheduled_at", models.DateTimeField(verbose_name="time")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "planned"),
+                            ("preparing", "recipients are being gathered"),
+                            ("running", "being sent"),
+                            ("paused", "paused"),
+                            ("done", "done"),
+                            ("cancelled", "cancelled"),
+                            ("expired", "too late"),
+                        ],
+                        default="planned",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=255)),
+                ("expected_count", models.PositiveIntegerField(default=0)),
+                ("cursor", models.BigIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("resumed_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'sending of a mail',
-                'verbose_name_plural': 'sendings of mails',
+                "verbose_name": "sending of a mail",
+                "verbose_name_plural": "sendings of mails",
             },
         ),
         migrations.CreateModel(
-            name='Lead',
+            name="Lead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(db_index=True, max_length=254, verbose_name='e-mail address')),
-                ('family_name', models.CharField(blank=True, max_length=80, verbose_name='family name')),
-                ('given_name', models.CharField(blank=True, max_length=80, verbose_name='given name')),
-                ('family_name_kana', models.CharField(blank=True, max_length=80, verbose_name='family name (kana)')),
-                ('given_name_kana', models.CharField(blank=True, max_length=80, verbose_name='given name (kana)')),
-                ('company_name', models.CharField(blank=True, max_length=160, verbose_name='company name')),
-                ('department', models.CharField(blank=True, max_length=120, verbose_name='department')),
-                ('job_function', models.CharField(blank=True, choices=[('executive', 'Management'), ('planning', 'Corporate planning'), ('sales', 'Sales'), ('marketing', 'Marketing and public relations'), ('it', 'Information technology'), ('development', 'Research and development'), ('production', 'Production and quality'), ('purchasing', 'Purchasing'), ('administration', 'Personnel and general affairs'), ('finance', 'Accounting and finance'), ('legal', 'Legal affairs'), ('other', 'Other')], help_text='Read from the department; choose another where that is wrong.', max_length=16, verbose_name='job function')),
-                ('title', models.CharField(blank=True, max_length=120, verbose_name='job title')),
-                ('rank', models.PositiveSmallIntegerField(blank=True, choices=[(1, 'Head of the company'), (2, 'Officer or director of the board'), (3, 'Head of a division'), (4, 'Head of a department'), (5, 'Deputy head of a department'), (6, 'Section manager'), (7, 'Team leader'), (8, 'Senior staff'), (9, 'Staff'), (10, 'Adviser'), (11, 'Student')], help_text='Read from the job title; choose another where that is wrong.', null=True, verbose_name='rank')),
-                ('buying_role', models.CharField(blank=True, choices=[('decides', 'Decides'), ('approves', 'Approves the budget'), ('recommends', 'Recommends'), ('uses', 'Will use it'), ('purchases', 'Handles the purchase'), ('opposes', 'Is against it')], max_length=12, verbose_name='part in the purchase')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='phone')),
-                ('mobile_phone', models.CharField(blank=True, max_length=40, verbose_name='mobile phone')),
-                ('other_phone', models.CharField(blank=True, max_length=40, verbose_name='other phone')),
-                ('postal_code', models.CharField(blank=True, max_length=20, verbose_name='postal code')),
-                ('address', models.CharField(blank=True, max_length=255, verbose_name='address')),
-                ('language', models.CharField(blank=True, max_length=12, verbose_name='language')),
-                ('time_zone', models.CharField(blank=True, help_text='For example Europe/Berlin. Empty: that of the site. Mails keep its quiet hours.', max_length=40, verbose_name='time zone')),
-                ('attributes', models.JSONField(blank=True, default=dict)),
-                ('sources', models.JSONField(blank=True, default=dict, editable=False)),
-                ('created_at', models.DateTimeField(verbose_name='identified')),
-                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='leads', to='wagtail_ma.company', verbose_name='company')),
-                ('owner', models.ForeignKey(blank=True, help_text='Who of us looks after this person.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='person in charge')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("email", models.EmailField(db_index=True, max_length=254, verbose_name="e-mail address")),
+                ("family_name", models.CharField(blank=True, max_length=80, verbose_name="family name")),
+                ("given_name", models.CharField(blank=True, max_length=80, verbose_name="given name")),
+                (
+                    "family_name_kana",
+                    models.CharField(blank=True, max_length=80, verbose_name="family name (kana)"),
+                ),
+                (
+                    "given_name_kana",
+                    models.CharField(blank=True, max_length=80, verbose_name="given name (kana)"),
+                ),
+                ("company_name", models.CharField(blank=True, max_length=160, verbose_name="company name")),
+                ("department", models.CharField(blank=True, max_length=120, verbose_name="department")),
+                (
+                    "job_function",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("executive", "Management"),
+                            ("planning", "Corporate planning"),
+                            ("sales", "Sales"),
+                            ("marketing", "Marketing and public relations"),
+                            ("it", "Information technology"),
+                            ("development", "Research and development"),
+                            ("production", "Production and quality"),
+                            ("purchasing", "Purchasing"),
+                            ("administration", "Personnel and general affairs"),
+                            ("finance", "Accounting and finance"),
+                            ("legal", "Legal affairs"),
+                            ("other", "Other"),
+                        ],
+                        help_text="Read from the department; choose another where that is wrong.",
+                        max_length=16,
+                        verbose_name="job function",
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=120, verbose_name="job title")),
+                (
+                    "rank",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        choices=[
+                            (1, "Head of the company"),
+                            (2, "Officer or director of the board"),
+                            (3, "Head of a division"),
+                            (4, "Head of a department"),
+                            (5, "Deputy head of a department"),
+                            (6, "Section manager"),
+                            (7, "Team leader"),
+                            (8, "Senior staff"),
+                            (9, "Staff"),
+                            (10, "Adviser"),
+                            (11, "Student"),
+                        ],
+                        help_text="Read from the job title; choose another where that is wrong.",
+                        null=True,
+                        verbose_name="rank",
+                    ),
+                ),
+                (
+                    "buying_role",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("decides", "Decides"),
+                            ("approves", "Approves the budget"),
+                            ("recommends", "Recommends"),
+                            ("uses", "Will use it"),
+                            ("purchases", "Handles the purchase"),
+                            ("opposes", "Is against it"),
+                        ],
+                        max_length=12,
+                        verbose_name="part in the purchase",
+                    ),
+                ),
+                ("phone", models.CharField(blank=True, max_length=40, verbose_name="phone")),
+                ("mobile_phone", models.CharField(blank=True, max_length=40, verbose_name="mobile phone")),
+                ("other_phone", models.CharField(blank=True, max_length=40, verbose_name="other phone")),
+                ("postal_code", models.CharField(blank=True, max_length=20, verbose_name="postal code")),
+                ("address", models.CharField(blank=True, max_length=255, verbose_name="address")),
+                ("language", models.CharField(blank=True, max_length=12, verbose_name="language")),
+                (
+                    "time_zone",
+                    models.CharField(
+                        blank=True,
+                        help_text="For example Europe/Berlin. Empty: that of the site. Mails keep its quiet hours.",
+                        max_length=40,
+                        verbose_name="time zone",
+                    ),
+                ),
+                ("attributes", models.JSONField(blank=True, default=dict)),
+                ("sources", models.JSONField(blank=True, default=dict, editable=False)),
+                ("created_at", models.DateTimeField(verbose_name="identified")),
+                (
+                    "company",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="leads",
+                        to="wagtail_ma.company",
+                        verbose_name="company",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Who of us looks after this person.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="person in charge",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lead',
-                'verbose_name_plural': 'leads',
-                'permissions': [('export_lead', 'Can export leads'), ('erase_lead', 'Can erase leads and all that is known of them')],
+                "verbose_name": "lead",
+                "verbose_name_plural": "leads",
+                "permissions": [
+                    ("export_lead", "Can export leads"),
+                    ("erase_lead", "Can erase leads and all that is known of them"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.BigIntegerField(default=wagtail_ma.messaging.models.draw_public_id, editable=False, unique=True)),
-                ('email', models.CharField(max_length=254)),
-                ('builtin', models.CharField(blank=True, max_length=20)),
-                ('is_marketing', models.BooleanField(default=True)),
-                ('occurrence', models.CharField(blank=True, max_length=120)),
-                ('extra', models.JSONField(default=dict)),
-                ('priority', models.PositiveSmallIntegerField(default=5)),
-                ('state', models.CharField(choices=[('planned', 'planned'), ('ready', 'waiting'), ('claimed', 'claimed'), ('sending', 'being sent'), ('sent', 'sent'), ('failed', 'failed'), ('unknown', 'unknown'), ('skipped', 'skipped'), ('expired', 'too late'), ('cancelled', 'cancelled')], default='ready', max_length=10)),
-                ('reason', models.CharField(blank=True, max_length=255)),
-                ('refusal', models.CharField(blank=True, max_length=10)),
-                ('owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('claims', models.PositiveSmallIntegerField(default=0)),
-                ('send_after', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('sending_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('message_id', models.CharField(blank=True, max_length=120)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('machine_opened_at', models.DateTimeField(null=True)),
-                ('dispatch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='wagtail_ma.dispatch')),
-                ('lead', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='wagtail_ma.lead')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.BigIntegerField(
+                        default=wagtail_ma.messaging.models.draw_public_id, editable=False, unique=True
+                    ),
+                ),
+                ("email", models.CharField(max_length=254)),
+                ("builtin", models.CharField(blank=True, max_length=20)),
+                ("is_marketing", models.BooleanField(default=True)),
+                ("occurrence", models.CharField(blank=True, max_length=120)),
+                ("extra", models.JSONField(default=dict)),
+                ("priority", models.PositiveSmallIntegerField(default=5)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "planned"),
+                            ("ready", "waiting"),
+                            ("claimed", "claimed"),
+                            ("sending", "being sent"),
+                            ("sent", "sent"),
+                            ("failed", "failed"),
+                            ("unknown", "unknown"),
+                            ("skipped", "skipped"),
+                            ("expired", "too late"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="ready",
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=255)),
+                ("refusal", models.CharField(blank=True, max_length=10)),
+                ("owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("claims", models.PositiveSmallIntegerField(default=0)),
+                ("send_after", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("sending_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("message_id", models.CharField(blank=True, max_length=120)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("machine_opened_at", models.DateTimeField(null=True)),
+                (
+                    "dispatch",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="deliveries",
+                        to="wagtail_ma.dispatch",
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="deliveries",
+                        to="wagtail_ma.lead",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'delivery',
-                'verbose_name_plural': 'deliveries',
+                "verbose_name": "delivery",
+                "verbose_name_plural": "deliveries",
             },
         ),
         migrations.CreateModel(
-            name='FormVersion',
+            name="FormVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(verbose_name='revision')),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('content', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('form', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='versions', to='wagtail_ma.leadform')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="revision")),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("content", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "form",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="versions",
+                        to="wagtail_ma.leadform",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'form revision',
-                'verbose_name_plural': 'form revisions',
+                "verbose_name": "form revision",
+                "verbose_name_plural": "form revisions",
             },
         ),
         migrations.CreateModel(
-            name='LeadFormField',
+            name="LeadFormField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sort_order', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('maps_to', models.CharField(choices=[('email', 'E-mail address'), ('family_name', 'Family name'), ('given_name', 'Given name'), ('family_name_kana', 'Family name (kana)'), ('given_name_kana', 'Given name (kana)'), ('company_name', 'Company'), ('department', 'Department'), ('title', 'Job title'), ('phone', 'Phone'), ('postal_code', 'Postal code'), ('address', 'Address'), ('message', 'Message'), ('attribute', 'Lead field of your own'), ('question', 'Question of your own')], max_length=20, verbose_name='asks for')),
-                ('label', models.CharField(blank=True, help_text='Empty: the usual label.', max_length=200, verbose_name='label')),
-                ('is_required', models.BooleanField(default=True, verbose_name='required')),
-                ('kind', models.CharField(blank=True, choices=[('', 'As usual'), ('line', 'One line'), ('text', 'Several lines'), ('number', 'Number'), ('date', 'Date'), ('select', 'Drop-down list'), ('radio', 'One of several choices'), ('checkboxes', 'Any of several choices'), ('checkbox', 'Check box'), ('hidden', 'Hidden value')], max_length=12, verbose_name='kind of answer')),
-                ('key', models.CharField(blank=True, help_text='For a question of your own: its name in exports and conditions, e.g. budget. For a lead field of your own: the short name of that field.', max_length=40, verbose_name='short name')),
-                ('choices', models.TextField(blank=True, help_text='One per line.', verbose_name='choices')),
-                ('help_text', models.CharField(blank=True, max_length=255, verbose_name='help text')),
-                ('default', models.CharField(blank=True, help_text="Of a hidden value. The address of the form's page may replace it: ?short-name=value.", max_length=200, verbose_name='value')),
-                ('show_if', models.CharField(blank=True, help_text='Short name of an earlier question. Empty: always asked.', max_length=40, verbose_name='only if this question …')),
-                ('show_if_values', models.TextField(blank=True, help_text='One per line.', verbose_name='… is answered with')),
-                ('form', modelcluster.fields.ParentalKey(on_delete=django.db.models.deletion.CASCADE, related_name='fields', to='wagtail_ma.leadform')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sort_order", models.PositiveSmallIntegerField(default=0, editable=False)),
+                (
+                    "maps_to",
+                    models.CharField(
+                        choices=[
+                            ("email", "E-mail address"),
+                            ("family_name", "Family name"),
+                            ("given_name", "Given name"),
+                            ("family_name_kana", "Family name (kana)"),
+                            ("given_name_kana", "Given name (kana)"),
+                            ("company_name", "Company"),
+                            ("department", "Department"),
+                            ("title", "Job title"),
+                            ("phone", "Phone"),
+                            ("postal_code", "Postal code"),
+                            ("address", "Address"),
+                            ("message", "Message"),
+                            ("attribute", "Lead field of your own"),
+                            ("question", "Question of your own"),
+                        ],
+                        max_length=20,
+                        verbose_name="asks for",
+                    ),
+                ),
+                (
+                    "label",
+                    models.CharField(
+                        blank=True, help_text="Empty: the usual label.", max_length=200, verbose_name="label"
+                    ),
+                ),
+                ("is_required", models.BooleanField(default=True, verbose_name="required")),
+                (
+                    "kind",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "As usual"),
+                            ("line", "One line"),
+                            ("text", "Several lines"),
+                            ("number", "Number"),
+                            ("date", "Date"),
+                            ("select", "Drop-down list"),
+                            ("radio", "One of several choices"),
+                            ("checkboxes", "Any of several choices"),
+                            ("checkbox", "Check box"),
+                            ("hidden", "Hidden value"),
+                        ],
+                        max_length=12,
+                        verbose_name="kind of answer",
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        blank=True,
+                        help_text="For a question of your own: its name in exports and conditions, e.g. budget. For a lead field of your own: the short name of that field.",
+                        max_length=40,
+                        verbose_name="short name",
+                    ),
+                ),
+                ("choices", models.TextField(blank=True, help_text="One per line.", verbose_name="choices")),
+                ("help_text", models.CharField(blank=True, max_length=255, verbose_name="help text")),
+                (
+                    "default",
+                    models.CharField(
+                        blank=True,
+                        help_text="Of a hidden value. The address of the form's page may replace it: ?short-name=value.",
+                        max_length=200,
+                        verbose_name="value",
+                    ),
+                ),
+                (
+                    "show_if",
+                    models.CharField(
+                        blank=True,
+                        help_text="Short name of an earlier question. Empty: always asked.",
+                        max_length=40,
+                        verbose_name="only if this question …",
+                    ),
+                ),
+                (
+                    "show_if_values",
+                    models.TextField(
+                        blank=True, help_text="One per line.", verbose_name="… is answered with"
+                    ),
+                ),
+                (
+                    "form",
+                    modelcluster.fields.ParentalKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="fields",
+                        to="wagtail_ma.leadform",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'question',
-                'verbose_name_plural': 'questions',
-                'ordering': ['sort_order'],
+                "verbose_name": "question",
+                "verbose_name_plural": "questions",
+                "ordering": ["sort_order"],
             },
         ),
         migrations.CreateModel(
-            name='LinkClick',
+            name="LinkClick",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('link', models.PositiveIntegerField()),
-                ('at', models.DateTimeField()),
-                ('doubt', models.CharField(blank=True, max_length=20)),
-                ('network', models.CharField(blank=True, max_length=32)),
-                ('is_confirmed', models.BooleanField(default=False)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='link_clicks', to='wagtail_ma.delivery')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("link", models.PositiveIntegerField()),
+                ("at", models.DateTimeField()),
+                ("doubt", models.CharField(blank=True, max_length=20)),
+                ("network", models.CharField(blank=True, max_length=32)),
+                ("is_confirmed", models.BooleanField(default=False)),
+                ("settled_at", models.DateTimeField(null=True)),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="link_clicks",
+                        to="wagtail_ma.delivery",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'click',
-                'verbose_name_plural': 'clicks',
+                "verbose_name": "click",
+                "verbose_name_plural": "clicks",
             },
         ),
         migrations.CreateModel(
-            name='Mail',
+            name="Mail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('translation_key', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('name', models.CharField(help_text='For you; readers do not see it.', max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('newsletter', 'Newsletter'), ('segment', 'Mail to segments'), ('step', 'Step of a scenario'), ('triggered', 'Triggered by a rule'), ('transactional', 'Transactional')], default='newsletter', help_text='A newsletter and a mail to segments are sent once to everybody in the audience; a newsletter can also be read on the site. Transactional mail is what somebody has just asked for; all other kinds go to people who agreed to them, and can be unsubscribed.', max_length=14, verbose_name='kind')),
-                ('tracking', models.CharField(choices=[('individual', 'Who followed which link'), ('aggregate', 'Only how often'), ('off', 'Nothing')], default='individual', max_length=10, verbose_name='what is measured')),
-                ('is_tagging', models.BooleanField(default=False, help_text='A link to this site tells it who the reader is, so that visits before and after are known as theirs. Needs “Who followed which link”.', verbose_name='recognise readers on this site')),
-                ('timing', models.CharField(choices=[('not_at_night', 'Not in quiet hours'), ('business', 'In business hours'), ('best', 'At the hour at which each reader usually visits'), ('any', 'At any time')], default='not_at_night', max_length=12, verbose_name='when')),
-                ('latest_hours', models.PositiveSmallIntegerField(default=24, help_text='If it could not start so many hours after its time, it is not sent at all.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='too late after (hours)')),
-                ('is_from_owner', models.BooleanField(default=False, help_text='The reader sees the name and the address of whoever looks after them, where there is somebody.', verbose_name='from the person in charge')),
-                ('trigger_delay_minutes', models.PositiveIntegerField(default=0, verbose_name='minutes later')),
-                ('trigger_again_days', models.PositiveSmallIntegerField(blank=True, help_text='Empty: once for each person.', null=True, verbose_name='again after (days)')),
-                ('language', models.CharField(blank=True, choices=wagtail_ma.messaging.models.mail_languages, help_text='Language of the footer and of the form of address. Empty: that of the mail itself.', max_length=12, verbose_name='language')),
-                ('subject', models.CharField(max_length=200, verbose_name='subject')),
-                ('preheader', models.CharField(blank=True, help_text='What inboxes show beside the subject.', max_length=200, verbose_name='preview text')),
-                ('body', wagtail_ma.messaging.models.MailBodyField(blank=True, verbose_name='body')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locale', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='wagtailcore.locale', verbose_name='locale')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
-                ('topic', models.ForeignKey(blank=True, help_text='What readers choose on their preference page. Empty: all who agreed to mail.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.mailtopic', verbose_name='subscription')),
-                ('trigger_segment', models.ForeignKey(blank=True, help_text='The conditions of this segment are the rule: the mail goes out when they become true. Not to people whom a merge, its undoing, a change of the scoring or an import brings into it.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.segment', verbose_name='sent when somebody enters')),
-                ('unless_segment', models.ForeignKey(blank=True, help_text='For example those who have reached the goal. Asked at the very moment of sending.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.segment', verbose_name='not to those who are in')),
-                ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='wagtail_ma.senderprofile', verbose_name='sender')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("translation_key", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(
+                        default=False, editable=False, verbose_name="has unpublished changes"
+                    ),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(
+                        blank=True, db_index=True, null=True, verbose_name="first published at"
+                    ),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="For you; readers do not see it.", max_length=120, verbose_name="name"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("newsletter", "Newsletter"),
+                            ("segment", "Mail to segments"),
+                            ("step", "Step of a scenario"),
+                            ("triggered", "Triggered by a rule"),
+                            ("transactional", "Transactional"),
+                        ],
+                        default="newsletter",
+                        help_text="A newsletter and a mail to segments are sent once to everybody in the audience; a newsletter can also be read on the site. Transactional mail is what somebody has just asked for; all other kinds go to people who agreed to them, and can be unsubscribed.",
+                        max_length=14,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "tracking",
+                    models.CharField(
+                        choices=[
+                            ("individual", "Who followed which link"),
+                            ("aggregate", "Only how often"),
+                            ("off", "Nothing"),
+                        ],
+                        default="individual",
+                        max_length=10,
+                        verbose_name="what is measured",
+                    ),
+                ),
+                (
+                    "is_tagging",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A link to this site tells it who the reader is, so that visits before and after are known as theirs. Needs “Who followed which link”.",
+                        verbose_name="recognise readers on this site",
+                    ),
+                ),
+                (
+                    "timing",
+                    models.CharField(
+                        choices=[
+                            ("not_at_night", "Not in quiet hours"),
+                            ("business", "In business hours"),
+                            ("best", "At the hour at which each reader usually visits"),
+                            ("any", "At any time"),
+                        ],
+                        default="not_at_night",
+                        max_length=12,
+                        verbose_name="when",
+                    ),
+                ),
+                (
+                    "latest_hours",
+                    models.PositiveSmallIntegerField(
+                        default=24,
+                        help_text="If it could not start so many hours after its time, it is not sent at all.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="too late after (hours)",
+                    ),
+                ),
+                (
+                    "is_from_owner",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The reader sees the name and the address of whoever looks after them, where there is somebody.",
+                        verbose_name="from the person in charge",
+                    ),
+                ),
+                (
+                    "trigger_delay_minutes",
+                    models.PositiveIntegerField(default=0, verbose_name="minutes later"),
+                ),
+                (
+                    "trigger_again_days",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Empty: once for each person.",
+                        null=True,
+                        verbose_name="again after (days)",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        blank=True,
+                        choices=wagtail_ma.messaging.models.mail_languages,
+                        help_text="Language of the footer and of the form of address. Empty: that of the mail itself.",
+                        max_length=12,
+                        verbose_name="language",
+                    ),
+                ),
+                ("subject", models.CharField(max_length=200, verbose_name="subject")),
+                (
+                    "preheader",
+                    models.CharField(
+                        blank=True,
+                        help_text="What inboxes show beside the subject.",
+                        max_length=200,
+                        verbose_name="preview text",
+                    ),
+                ),
+                ("body", wagtail_ma.messaging.models.MailBodyField(blank=True, verbose_name="body")),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locale",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="wagtailcore.locale",
+                        verbose_name="locale",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
+                (
+                    "topic",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="What readers choose on their preference page. Empty: all who agreed to mail.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.mailtopic",
+                        verbose_name="subscription",
+                    ),
+                ),
+                (
+                    "trigger_segment",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The conditions of this segment are the rule: the mail goes out when they become true. Not to people whom a merge, its undoing, a change of the scoring or an import brings into it.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.segment",
+                        verbose_name="sent when somebody enters",
+                    ),
+                ),
+                (
+                    "unless_segment",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="For example those who have reached the goal. Asked at the very moment of sending.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.segment",
+                        verbose_name="not to those who are in",
+                    ),
+                ),
+                (
+                    "sender",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="wagtail_ma.senderprofile",
+                        verbose_name="sender",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'mail',
-                'verbose_name_plural': 'mails',
-                'abstract': False,
+                "verbose_name": "mail",
+                "verbose_name_plural": "mails",
+                "abstract": False,
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.AddField(
-            model_name='dispatch',
-            name='mail',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='dispatches', to='wagtail_ma.mail'),
+            model_name="dispatch",
+            name="mail",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="dispatches",
+                to="wagtail_ma.mail",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='mail',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='wagtail_ma.mail'),
+            model_name="delivery",
+            name="mail",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="deliveries",
+                to="wagtail_ma.mail",
+            ),
         ),
         migrations.CreateModel(
-            name='MailVersion',
+            name="MailVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('compiled', models.JSONField()),
-                ('links', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField()),
-                ('mail', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='versions', to='wagtail_ma.mail')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("compiled", models.JSONField()),
+                ("links", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "mail",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="versions",
+                        to="wagtail_ma.mail",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'mail version',
-                'verbose_name_plural': 'mail versions',
+                "verbose_name": "mail version",
+                "verbose_name_plural": "mail versions",
             },
         ),
         migrations.CreateModel(
-            name='MailCount',
+            name="MailCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('link', models.SmallIntegerField()),
-                ('is_machine', models.BooleanField()),
-                ('count', models.PositiveIntegerField(default=0)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='counts', to='wagtail_ma.mailversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("link", models.SmallIntegerField()),
+                ("is_machine", models.BooleanField()),
+                ("count", models.PositiveIntegerField(default=0)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="counts",
+                        to="wagtail_ma.mailversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'count of a mail',
-                'verbose_name_plural': 'counts of mails',
+                "verbose_name": "count of a mail",
+                "verbose_name_plural": "counts of mails",
             },
         ),
         migrations.AddField(
-            model_name='dispatch',
-            name='version',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.mailversion'),
+            model_name="dispatch",
+            name="version",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtail_ma.mailversion",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='version',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='wagtail_ma.mailversion'),
+            model_name="delivery",
+            name="version",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="deliveries",
+                to="wagtail_ma.mailversion",
+            ),
         ),
         migrations.CreateModel(
-            name='Scenario',
+            name="Scenario",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('entry', models.CharField(choices=[('activity', 'An activity happens'), ('segment', 'Somebody enters a segment'), ('left', 'Somebody leaves a segment'), ('hand', 'Only by hand, or by a step of another scenario')], default='activity', max_length=10, verbose_name='starts when')),
-                ('activity_kind', models.CharField(blank=True, max_length=64, verbose_name='activity')),
-                ('entry_causes', models.JSONField(blank=True, default=list, help_text='On these occasions people come into segments, or leave them, without an act of their own. Not ticked: the scenario then does not start for them.', verbose_name='also when nobody did anything')),
-                ('again', models.CharField(choices=[('once', 'Once per person'), ('after_days', 'Again after some days'), ('each_time', 'Each time, when the last run is over')], default='once', max_length=10, verbose_name='who may enter')),
-                ('again_days', models.PositiveSmallIntegerField(default=90, help_text='Counted from the end of the last run.', verbose_name='again after so many days')),
-                ('group', models.CharField(blank=True, help_text='Nobody is in two scenarios of the same group at once. Empty: in no group.', max_length=60, verbose_name='group')),
-                ('priority', models.SmallIntegerField(default=0, help_text='A higher number goes first: in its group it takes people over, and its mails are sent before those of others when somebody may get only one.', verbose_name='priority')),
-                ('steps', wagtail_ma.scenarios.models.StepsField(blank=True, verbose_name='steps')),
-                ('is_paused', models.BooleanField(default=False, editable=False, verbose_name='paused')),
-                ('active_since', models.DateTimeField(editable=False, null=True)),
-                ('goal', models.ForeignKey(blank=True, help_text='Whoever reaches it leaves the scenario as a success. Asked before every step.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='scenarios', to='wagtail_ma.goal', verbose_name='goal')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('exit_segment', models.ForeignKey(blank=True, help_text='For example customers, or people handed to sales. Asked before every step.', limit_choices_to={'is_live': False}, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='wagtail_ma.segment', verbose_name='leave when in this segment')),
-                ('segment', models.ForeignKey(blank=True, limit_choices_to={'is_live': False}, null=True, on_delete=django.db.models.deletion.PROTECT, to='wagtail_ma.segment', verbose_name='segment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(
+                        default=False, editable=False, verbose_name="has unpublished changes"
+                    ),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(
+                        blank=True, db_index=True, null=True, verbose_name="first published at"
+                    ),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "entry",
+                    models.CharField(
+                        choices=[
+                            ("activity", "An activity happens"),
+                            ("segment", "Somebody enters a segment"),
+                            ("left", "Somebody leaves a segment"),
+                            ("hand", "Only by hand, or by a step of another scenario"),
+                        ],
+                        default="activity",
+                        max_length=10,
+                        verbose_name="starts when",
+                    ),
+                ),
+                ("activity_kind", models.CharField(blank=True, max_length=64, verbose_name="activity")),
+                (
+                    "entry_causes",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="On these occasions people come into segments, or leave them, without an act of their own. Not ticked: the scenario then does not start for them.",
+                        verbose_name="also when nobody did anything",
+                    ),
+                ),
+                (
+                    "again",
+                    models.CharField(
+                        choices=[
+                            ("once", "Once per person"),
+                            ("after_days", "Again after some days"),
+                            ("each_time", "Each time, when the last run is over"),
+                        ],
+                        default="once",
+                        max_length=10,
+                        verbose_name="who may enter",
+                    ),
+                ),
+                (
+                    "again_days",
+                    models.PositiveSmallIntegerField(
+                        default=90,
+                        help_text="Counted from the end of the last run.",
+                        verbose_name="again after so many days",
+                    ),
+                ),
+                (
+                    "group",
+                    models.CharField(
+                        blank=True,
+                        help_text="Nobody is in two scenarios of the same group at once. Empty: in no group.",
+                        max_length=60,
+                        verbose_name="group",
+                    ),
+                ),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        default=0,
+                        help_text="A higher number goes first: in its group it takes people over, and its mails are sent before those of others when somebody may get only one.",
+                        verbose_name="priority",
+                    ),
+                ),
+                ("steps", wagtail_ma.scenarios.models.StepsField(blank=True, verbose_name="steps")),
+                ("is_paused", models.BooleanField(default=False, editable=False, verbose_name="paused")),
+                ("active_since", models.DateTimeField(editable=False, null=True)),
+                (
+                    "goal",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Whoever reaches it leaves the scenario as a success. Asked before every step.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="scenarios",
+                        to="wagtail_ma.goal",
+                        verbose_name="goal",
+                    ),
+                ),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "exit_segment",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="For example customers, or people handed to sales. Asked before every step.",
+                        limit_choices_to={"is_live": False},
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="wagtail_ma.segment",
+                        verbose_name="leave when in this segment",
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        blank=True,
+                        limit_choices_to={"is_live": False},
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="wagtail_ma.segment",
+                        verbose_name="segment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'scenario',
-                'verbose_name_plural': 'scenarios',
+                "verbose_name": "scenario",
+                "verbose_name_plural": "scenarios",
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='ScenarioVersion',
+            name="ScenarioVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('definition', models.JSONField()),
-                ('published_at', models.DateTimeField()),
-                ('scenario', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='wagtail_ma.scenario')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("definition", models.JSONField()),
+                ("published_at", models.DateTimeField()),
+                (
+                    "scenario",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="wagtail_ma.scenario",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'scenario version',
-                'verbose_name_plural': 'scenario versions',
+                "verbose_name": "scenario version",
+                "verbose_name_plural": "scenario versions",
             },
         ),
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trigger', models.CharField(max_length=80)),
-                ('status', models.CharField(choices=[('active', 'active'), ('finished', 'finished'), ('exited', 'left'), ('failed', 'failed')], default='active', max_length=10)),
-                ('step_id', models.CharField(blank=True, max_length=40)),
-                ('round', models.PositiveIntegerField(default=1)),
-                ('due_at', models.DateTimeField()),
-                ('is_listening', models.BooleanField(default=False)),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('goal_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('entered_at', models.DateTimeField()),
-                ('step_entered_at', models.DateTimeField()),
-                ('left_at', models.DateTimeField(blank=True, null=True)),
-                ('left_reason', models.CharField(blank=True, max_length=120)),
-                ('scenario', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='wagtail_ma.scenario')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='enrolments', to='wagtail_ma.scenarioversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("trigger", models.CharField(max_length=80)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("active", "active"),
+                            ("finished", "finished"),
+                            ("exited", "left"),
+                            ("failed", "failed"),
+                        ],
+                        default="active",
+                        max_length=10,
+                    ),
+                ),
+                ("step_id", models.CharField(blank=True, max_length=40)),
+                ("round", models.PositiveIntegerField(default=1)),
+                ("due_at", models.DateTimeField()),
+                ("is_listening", models.BooleanField(default=False)),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("goal_at", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("entered_at", models.DateTimeField()),
+                ("step_entered_at", models.DateTimeField()),
+                ("left_at", models.DateTimeField(blank=True, null=True)),
+                ("left_reason", models.CharField(blank=True, max_length=120)),
+                (
+                    "scenario",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enrolments",
+                        to="wagtail_ma.scenario",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.RESTRICT,
+                        related_name="enrolments",
+                        to="wagtail_ma.scenarioversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'enrolment',
-                'verbose_name_plural': 'enrolments',
+                "verbose_name": "enrolment",
+                "verbose_name_plural": "enrolments",
             },
         ),
         migrations.CreateModel(
-            name='ScoringModel',
+            name="ScoringModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('half_life_days', models.PositiveSmallIntegerField(default=30, verbose_name='half-life (days)')),
-                ('epoch', models.DateTimeField()),
-                ('fit_thresholds', models.JSONField(default=wagtail_ma.scoring.models.default_thresholds)),
-                ('fit_weights', models.JSONField(default=wagtail_ma.scoring.models.default_weights)),
-                ('is_current', models.BooleanField(default=False)),
-                ('filled_to_id', models.BigIntegerField(default=0)),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "half_life_days",
+                    models.PositiveSmallIntegerField(default=30, verbose_name="half-life (days)"),
+                ),
+                ("epoch", models.DateTimeField()),
+                ("fit_thresholds", models.JSONField(default=wagtail_ma.scoring.models.default_thresholds)),
+                ("fit_weights", models.JSONField(default=wagtail_ma.scoring.models.default_weights)),
+                ("is_current", models.BooleanField(default=False)),
+                ("filled_to_id", models.BigIntegerField(default=0)),
+                ("retired_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'scoring model',
-                'verbose_name_plural': 'scoring models',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('is_current',), name='ma_scoring_one_current'), models.UniqueConstraint(condition=models.Q(('is_current', False), ('retired_at__isnull', True)), fields=('is_current',), name='ma_scoring_one_filling')],
+                "verbose_name": "scoring model",
+                "verbose_name_plural": "scoring models",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_current", True)),
+                        fields=("is_current",),
+                        name="ma_scoring_one_current",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_current", False), ("retired_at__isnull", True)),
+                        fields=("is_current",),
+                        name="ma_scoring_one_filling",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ScoringRule',
+            name="ScoringRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('page_view', 'A page is viewed'), ('engaged', 'A page is read for a time'), ('visit', 'A visit begins'), ('activity', 'An activity happens'), ('holds', 'Conditions hold (fit)'), ('given', 'A step of a scenario gives points')], max_length=12, verbose_name='what earns points')),
-                ('page_key', models.UUIDField(blank=True, null=True, verbose_name='page')),
-                ('is_page_alone', models.BooleanField(default=False, verbose_name='this page alone, not those below it')),
-                ('activity_kind', models.CharField(blank=True, max_length=64, verbose_name='activity')),
-                ('activity_object', models.CharField(blank=True, max_length=121, verbose_name='of which')),
-                ('min_seconds', models.PositiveIntegerField(default=0, verbose_name='engaged seconds at least')),
-                ('max_repeats', models.PositiveSmallIntegerField(default=1, verbose_name='again for each further such time, up to')),
-                ('times', models.PositiveSmallIntegerField(default=1, verbose_name='only at each … time')),
-                ('within_days', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='within days')),
-                ('is_same_page', models.BooleanField(default=False, verbose_name='of one and the same page')),
-                ('after_silence_days', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='after days of silence')),
-                ('match', models.CharField(choices=[('all', 'all of these'), ('any', 'any of these'), ('none', 'none of these')], default='all', max_length=4, verbose_name='match')),
-                ('rule', wagtail_ma.rules.fields.RuleField(blank=True, verbose_name='conditions')),
-                ('points', models.FloatField(default=1, verbose_name='points')),
-                ('boost_when', models.CharField(blank=True, choices=[('named', 'the visitor was known by name by then'), ('returning', 'it was not the first visit'), ('paid', 'the visit came from advertising'), ('email', 'the visit came from a mail'), ('organic', 'the visit came from a search'), ('social', 'the visit came from social media'), ('referral', 'the visit came from another site')], max_length=12, verbose_name='more (or less) if')),
-                ('boost', models.FloatField(default=1, verbose_name='points times')),
-                ('max_per_day', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times per day')),
-                ('max_per_visit', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times per visit')),
-                ('max_total', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most times in all')),
-                ('cool_down_hours', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='hours of rest after points')),
-                ('valid_from', models.DateField(blank=True, null=True, verbose_name='from')),
-                ('valid_to', models.DateField(blank=True, null=True, verbose_name='until')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('swept_at', models.DateTimeField(editable=False, null=True)),
-                ('broken_reason', models.CharField(blank=True, editable=False, max_length=255)),
-                ('page_class', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='scoring_rules', to='wagtail_ma.pageclass', verbose_name='class of pages')),
-                ('topic', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='scoring_rules', to='wagtail_ma.topic', verbose_name='topic')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("page_view", "A page is viewed"),
+                            ("engaged", "A page is read for a time"),
+                            ("visit", "A visit begins"),
+                            ("activity", "An activity happens"),
+                            ("holds", "Conditions hold (fit)"),
+                            ("given", "A step of a scenario gives points"),
+                        ],
+                        max_length=12,
+                        verbose_name="what earns points",
+                    ),
+                ),
+                ("page_key", models.UUIDField(blank=True, null=True, verbose_name="page")),
+                (
+                    "is_page_alone",
+                    models.BooleanField(default=False, verbose_name="this page alone, not those below it"),
+                ),
+                ("activity_kind", models.CharField(blank=True, max_length=64, verbose_name="activity")),
+                ("activity_object", models.CharField(blank=True, max_length=121, verbose_name="of which")),
+                (
+                    "min_seconds",
+                    models.PositiveIntegerField(default=0, verbose_name="engaged seconds at least"),
+                ),
+                (
+                    "max_repeats",
+                    models.PositiveSmallIntegerField(
+                        default=1, verbose_name="again for each further such time, up to"
+                    ),
+                ),
+                ("times", models.PositiveSmallIntegerField(default=1, verbose_name="only at each … time")),
+                (
+                    "within_days",
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="within days"),
+                ),
+                ("is_same_page", models.BooleanField(default=False, verbose_name="of one and the same page")),
+                (
+                    "after_silence_days",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="after days of silence"
+                    ),
+                ),
+                (
+                    "match",
+                    models.CharField(
+                        choices=[("all", "all of these"), ("any", "any of these"), ("none", "none of these")],
+                        default="all",
+                        max_length=4,
+                        verbose_name="match",
+                    ),
+                ),
+                ("rule", wagtail_ma.rules.fields.RuleField(blank=True, verbose_name="conditions")),
+                ("points", models.FloatField(default=1, verbose_name="points")),
+                (
+                    "boost_when",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("named", "the visitor was known by name by then"),
+                            ("returning", "it was not the first visit"),
+                            ("paid", "the visit came from advertising"),
+                            ("email", "the visit came from a mail"),
+                            ("organic", "the visit came from a search"),
+                            ("social", "the visit came from social media"),
+                            ("referral", "the visit came from another site"),
+                        ],
+                        max_length=12,
+                        verbose_name="more (or less) if",
+                    ),
+                ),
+                ("boost", models.FloatField(default=1, verbose_name="points times")),
+                (
+                    "max_per_day",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="at most times per day"
+                    ),
+                ),
+                (
+                    "max_per_visit",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="at most times per visit"
+                    ),
+                ),
+                (
+                    "max_total",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="at most times in all"
+                    ),
+                ),
+                (
+                    "cool_down_hours",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="hours of rest after points"
+                    ),
+                ),
+                ("valid_from", models.DateField(blank=True, null=True, verbose_name="from")),
+                ("valid_to", models.DateField(blank=True, null=True, verbose_name="until")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("swept_at", models.DateTimeField(editable=False, null=True)),
+                ("broken_reason", models.CharField(blank=True, editable=False, max_length=255)),
+                (
+                    "page_class",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="scoring_rules",
+                        to="wagtail_ma.pageclass",
+                        verbose_name="class of pages",
+                    ),
+                ),
+                (
+                    "topic",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="scoring_rules",
+                        to="wagtail_ma.topic",
+                        verbose_name="topic",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'scoring rule',
-                'verbose_name_plural': 'scoring rules',
-                'ordering': ['name'],
-            },
-        ),
-        migrations.AddField(
-            model_name='goal',
-            name='segment',
-            field=models.ForeignKey(blank=True, limit_choices_to={'is_live': False}, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='wagtail_ma.segment', verbose_name='segment'),
-        ),
-        migrations.AddField(
-            model_name='dispatch',
-            name='exclude',
-            field=models.ManyToManyField(blank=True, help_text='Whoever is in one of these is left out.', related_name='+', to='wagtail_ma.segment', verbose_name='but not to'),
-        ),
-        migrations.AddField(
-            model_name='dispatch',
-            name='include',
-            field=models.ManyToManyField(blank=True, help_text='Everybody who is in one of these segments. Empty: everybody who agreed to mail.', related_name='+', to='wagtail_ma.segment', verbose_name='to'),
-        ),
-        migrations.CreateModel(
-            name='SegmentDay',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('member_count', models.PositiveIntegerField(default=0)),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='days', to='wagtail_ma.segment')),
-            ],
-            options={
-                'verbose_name': 'segment on a day',
-                'verbose_name_plural': 'segments on a day',
-            },
-        ),
-        migrations.CreateModel(
-            name='SiteDay',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('views', models.PositiveIntegerField(default=0)),
-                ('anonymous_views', models.PositiveIntegerField(default=0)),
-                ('visits', models.PositiveIntegerField(default=0)),
-                ('mediums', models.JSONField(default=dict)),
-                ('visitors', models.PositiveIntegerField(default=0)),
-                ('engaged_seconds', models.FloatField(default=0)),
-                ('engaged_histogram', models.JSONField(default=dict)),
-                ('new_visitors', models.PositiveIntegerField(default=0)),
-                ('counted_at', models.DateTimeField()),
-                ('is_settled', models.BooleanField(default=False)),
-            ],
-            options={
-                'verbose_name': 'site on a day',
-                'verbose_name_plural': 'site on a day',
-                'indexes': [models.Index(condition=models.Q(('is_settled', False)), fields=['counted_at'], name='ma_site_day_open')],
-                'constraints': [models.UniqueConstraint(fields=('day',), name='ma_site_day_once')],
-            },
-        ),
-        migrations.CreateModel(
-            name='StepRun',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step_id', models.CharField(max_length=40)),
-                ('round', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=40)),
-                ('outcome', models.CharField(blank=True, max_length=120)),
-                ('at', models.DateTimeField()),
-                ('enrolment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='wagtail_ma.enrolment')),
-            ],
-            options={
-                'verbose_name': 'step run',
-                'verbose_name_plural': 'step runs',
-            },
-        ),
-        migrations.CreateModel(
-            name='Subscription',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email_hash', models.CharField(max_length=64)),
-                ('is_wanted', models.BooleanField()),
-                ('at', models.DateTimeField()),
-                ('topic', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='choices', to='wagtail_ma.mailtopic')),
-            ],
-            options={
-                'verbose_name': 'choice of a subscription',
-                'verbose_name_plural': 'choices of subscriptions',
-            },
-        ),
-        migrations.CreateModel(
-            name='PageLabel',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('translation_key', models.UUIDField(verbose_name='page')),
-                ('with_descendants', models.BooleanField(default=True, verbose_name='the pages below it too')),
-                ('page_class', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='labels', to='wagtail_ma.pageclass', verbose_name='class')),
-                ('topics', models.ManyToManyField(blank=True, related_name='labels', to='wagtail_ma.topic', verbose_name='topics')),
-            ],
-            options={
-                'verbose_name': 'page label',
-                'verbose_name_plural': 'page labels',
-            },
-        ),
-        migrations.CreateModel(
-            name='TrackedPage',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255, unique=True)),
-                ('url', models.CharField(max_length=2000)),
-                ('title', models.CharField(blank=True, max_length=255)),
-                ('translation_key', models.UUIDField(db_index=True, null=True)),
-                ('locale', models.CharField(blank=True, max_length=12)),
-                ('first_seen_at', models.DateTimeField()),
-                ('labelled_at', models.DateTimeField(null=True)),
-                ('page', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.WAGTAIL_PAGE_MODEL)),
-                ('page_class', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tracked_pages', to='wagtail_ma.pageclass')),
-                ('site', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.site')),
-                ('topics', models.ManyToManyField(related_name='tracked_pages', to='wagtail_ma.topic')),
-            ],
-            options={
-                'verbose_name': 'tracked page',
-                'verbose_name_plural': 'tracked pages',
-            },
-        ),
-        migrations.CreateModel(
-            name='PageDay',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('views', models.PositiveIntegerField(default=0)),
-                ('anonymous_views', models.PositiveIntegerField(default=0)),
-                ('visits', models.PositiveIntegerField(default=0)),
-                ('mediums', models.JSONField(default=dict)),
-                ('visitors', models.PositiveIntegerField(default=0)),
-                ('engaged_seconds', models.FloatField(default=0)),
-                ('engaged_histogram', models.JSONField(default=dict)),
-                ('scroll_percents', models.PositiveIntegerField(default=0)),
-                ('tracked_page', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='days', to='wagtail_ma.trackedpage')),
-            ],
-            options={
-                'verbose_name': 'page on a day',
-                'verbose_name_plural': 'pages on a day',
-            },
-        ),
-        migrations.CreateModel(
-            name='PageCount',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('views', models.PositiveIntegerField(default=0)),
-                ('tracked_page', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='counts', to='wagtail_ma.trackedpage')),
-            ],
-            options={
-                'verbose_name': 'anonymous views',
-                'verbose_name_plural': 'anonymous views',
-            },
-        ),
-        migrations.CreateModel(
-            name='Visitor',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_seen_at', models.DateTimeField(verbose_name='first seen')),
-                ('bucket', models.PositiveSmallIntegerField(default=wagtail_ma.people.models.draw_bucket, editable=False)),
-                ('excluded_reason', models.CharField(blank=True, max_length=40, verbose_name='excluded because')),
-                ('is_customer', models.BooleanField(default=False, verbose_name='customer')),
-                ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='merged_from', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'visitor',
-                'verbose_name_plural': 'visitors',
-            },
-        ),
-        migrations.CreateModel(
-            name='Visit',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('referrer_host', models.CharField(blank=True, max_length=255)),
-                ('medium', models.CharField(max_length=20)),
-                ('source', models.CharField(blank=True, max_length=100)),
-                ('campaign', models.CharField(blank=True, max_length=100)),
-                ('device', models.CharField(blank=True, max_length=10)),
-                ('language', models.CharField(blank=True, max_length=12)),
-                ('country', models.CharField(blank=True, max_length=2)),
-                ('region', models.CharField(blank=True, max_length=60)),
-                ('is_bot', models.BooleanField(default=False)),
-                ('identity', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='wagtail_ma.identity')),
-                ('landing', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.trackedpage')),
-                ('network', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='visits', to='wagtail_ma.network')),
-                ('visitor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'visit',
-                'verbose_name_plural': 'visits',
-            },
-        ),
-        migrations.CreateModel(
-            name='Task',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.CharField(max_length=200, verbose_name='what to do')),
-                ('due_at', models.DateTimeField(verbose_name='due')),
-                ('source_key', models.CharField(max_length=120, unique=True)),
-                ('created_at', models.DateTimeField()),
-                ('done_at', models.DateTimeField(blank=True, null=True, verbose_name='done')),
-                ('assignee', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='who does it')),
-                ('done_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('born_visitor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.visitor')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'task',
-                'verbose_name_plural': 'tasks',
-            },
-        ),
-        migrations.CreateModel(
-            name='Submission',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('data', models.JSONField(default=dict)),
-                ('document_id', models.PositiveBigIntegerField(null=True)),
-                ('page_id', models.PositiveBigIntegerField(null=True)),
-                ('language', models.CharField(blank=True, max_length=12)),
-                ('at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('accepted', 'Accepted'), ('suspect', 'Looks like a dummy'), ('held', 'Waits for review'), ('refused', 'Refused')], default='accepted', max_length=10, verbose_name='state')),
-                ('asked_at', models.DateTimeField(null=True)),
-                ('confirmed_at', models.DateTimeField(null=True, verbose_name='confirmed')),
-                ('nonce', models.CharField(max_length=40, unique=True)),
-                ('network', models.CharField(blank=True, max_length=16)),
-                ('browser', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.identity')),
-                ('form', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='submissions', to='wagtail_ma.leadform')),
-                ('identity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.identity')),
-                ('version', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='submissions', to='wagtail_ma.formversion')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='submissions', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'submission',
-                'verbose_name_plural': 'submissions',
-            },
-        ),
-        migrations.CreateModel(
-            name='Standing',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('engagement_sum', models.FloatField(default=0)),
-                ('lifetime', models.FloatField(default=0)),
-                ('fit', models.FloatField(default=30)),
-                ('fit_grade', models.CharField(default='C', max_length=1)),
-                ('rank', models.FloatField(default=0)),
-                ('intent_sum', models.FloatField(default=0)),
-                ('research_sum', models.FloatField(default=0)),
-                ('view_count', models.PositiveIntegerField(default=0)),
-                ('visit_count', models.PositiveIntegerField(default=0)),
-                ('engaged_seconds', models.FloatField(default=0)),
-                ('is_excluded', models.BooleanField(default=False)),
-                ('is_customer', models.BooleanField(default=False)),
-                ('is_named', models.BooleanField(default=False)),
-                ('last_seen_at', models.DateTimeField(null=True)),
-                ('active_at', models.DateTimeField(null=True)),
-                ('model', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='standings', to='wagtail_ma.scoringmodel')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='standings', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'standing',
-                'verbose_name_plural': 'standings',
-            },
-        ),
-        migrations.CreateModel(
-            name='SegmentDecision',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_member', models.BooleanField()),
-                ('decided_at', models.DateTimeField()),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='wagtail_ma.segment')),
-                ('born_visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segment_decisions', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'decision on a segment',
-                'verbose_name_plural': 'decisions on segments',
-            },
-        ),
-        migrations.CreateModel(
-            name='ScoreEntry',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fact_kind', models.CharField(max_length=12)),
-                ('fact_id', models.BigIntegerField()),
-                ('points', models.FloatField()),
-                ('at', models.DateTimeField()),
-                ('model', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.scoringmodel')),
-                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='wagtail_ma.scoringrule')),
-                ('visitor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='score_entries', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'score entry',
-                'verbose_name_plural': 'score entries',
-            },
-        ),
-        migrations.CreateModel(
-            name='PastMembership',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('entered_at', models.DateTimeField()),
-                ('left_at', models.DateTimeField()),
-                ('cause', models.CharField(blank=True, choices=[('merge', 'Two turned out to be one person, or a known person used another browser'), ('undo', 'A merge was undone'), ('rescore', 'Scores were computed again under other rules'), ('import', 'A list of people was imported')], max_length=8)),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='past', to='wagtail_ma.segment')),
-                ('born_visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='past_memberships', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'past membership',
-                'verbose_name_plural': 'past memberships',
-            },
-        ),
-        migrations.CreateModel(
-            name='PageView',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('view_id', models.UUIDField(unique=True)),
-                ('query', models.CharField(blank=True, max_length=2000)),
-                ('at', models.DateTimeField()),
-                ('source', models.CharField(choices=[('script', 'script'), ('server', 'server'), ('log', 'access log')], default='script', max_length=6)),
-                ('engaged_seconds', models.FloatField(default=0)),
-                ('visible_seconds', models.FloatField(default=0)),
-                ('scroll_percent', models.PositiveSmallIntegerField(default=0)),
-                ('is_doubtful', models.BooleanField(default=False)),
-                ('identity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='views', to='wagtail_ma.identity')),
-                ('tracked_page', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='views', to='wagtail_ma.trackedpage')),
-                ('visit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='views', to='wagtail_ma.visit')),
-                ('visitor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='views', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'page view',
-                'verbose_name_plural': 'page views',
-            },
-        ),
-        migrations.CreateModel(
-            name='News',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('cause', models.CharField(blank=True, choices=[('merge', 'Two turned out to be one person, or a known person used another browser'), ('undo', 'A merge was undone'), ('rescore', 'Scores were computed again under other rules'), ('import', 'A list of people was imported')], max_length=8)),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'news',
-                'verbose_name_plural': 'news',
-            },
-        ),
-        migrations.CreateModel(
-            name='MergeProposal',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(max_length=20)),
-                ('state', models.CharField(choices=[('open', 'To be decided'), ('merged', 'Merged'), ('refused', 'Different persons'), ('undone', 'Merged, and taken apart again')], default='open', max_length=8, verbose_name='state')),
-                ('created_at', models.DateTimeField(verbose_name='proposed')),
-                ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('kept', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-                ('other', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'proposed merge',
-                'verbose_name_plural': 'proposed merges',
-            },
-        ),
-        migrations.CreateModel(
-            name='Membership',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('entered_at', models.DateTimeField()),
-                ('cause', models.CharField(blank=True, choices=[('merge', 'Two turned out to be one person, or a known person used another browser'), ('undo', 'A merge was undone'), ('rescore', 'Scores were computed again under other rules'), ('import', 'A list of people was imported')], max_length=8)),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='wagtail_ma.segment')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'membership',
-                'verbose_name_plural': 'memberships',
-            },
-        ),
-        migrations.CreateModel(
-            name='Marking',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('excluded', 'excluded'), ('customer', 'customer')], max_length=8)),
-                ('is_so', models.BooleanField()),
-                ('note', models.CharField(blank=True, max_length=255, verbose_name='note')),
-                ('decided_at', models.DateTimeField()),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('born_visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='markings', to='wagtail_ma.visitor')),
-            ],
-            options={
-                'verbose_name': 'marking by hand',
-                'verbose_name_plural': 'markings by hand',
+                "verbose_name": "scoring rule",
+                "verbose_name_plural": "scoring rules",
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='lead',
-            name='visitor',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='lead', to='wagtail_ma.visitor'),
+            model_name="goal",
+            name="segment",
+            field=models.ForeignKey(
+                blank=True,
+                limit_choices_to={"is_live": False},
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="wagtail_ma.segment",
+                verbose_name="segment",
+            ),
+        ),
+        migrations.AddField(
+            model_name="dispatch",
+            name="exclude",
+            field=models.ManyToManyField(
+                blank=True,
+                help_text="Whoever is in one of these is left out.",
+                related_name="+",
+                to="wagtail_ma.segment",
+                verbose_name="but not to",
+            ),
+        ),
+        migrations.AddField(
+            model_name="dispatch",
+            name="include",
+            field=models.ManyToManyField(
+                blank=True,
+                help_text="Everybody who is in one of these segments. Empty: everybody who agreed to mail.",
+                related_name="+",
+                to="wagtail_ma.segment",
+                verbose_name="to",
+            ),
         ),
         migrations.CreateModel(
-            name='Interest',
+            name="SegmentDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('evidence_sum', models.FloatField(default=0)),
-                ('view_count', models.PositiveIntegerField(default=0)),
-                ('last_at', models.DateTimeField()),
-                ('model', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='interests', to='wagtail_ma.scoringmodel')),
-                ('topic', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='interests', to='wagtail_ma.topic')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='interests', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("member_count", models.PositiveIntegerField(default=0)),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="days",
+                        to="wagtail_ma.segment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'interest',
-                'verbose_name_plural': 'interests',
+                "verbose_name": "segment on a day",
+                "verbose_name_plural": "segments on a day",
             },
         ),
         migrations.CreateModel(
-            name='IdentityLink',
+            name="SiteDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('method', models.CharField(max_length=20)),
-                ('strength', models.CharField(choices=[('claimed', 'claimed'), ('verified', 'verified')], default='claimed', max_length=10)),
-                ('evidence', models.JSONField(default=dict)),
-                ('at', models.DateTimeField()),
-                ('undone_at', models.DateTimeField(blank=True, null=True)),
-                ('is_settled', models.BooleanField(default=True)),
-                ('identity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='wagtail_ma.identity')),
-                ('from_visitor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-                ('to_visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("views", models.PositiveIntegerField(default=0)),
+                ("anonymous_views", models.PositiveIntegerField(default=0)),
+                ("visits", models.PositiveIntegerField(default=0)),
+                ("mediums", models.JSONField(default=dict)),
+                ("visitors", models.PositiveIntegerField(default=0)),
+                ("engaged_seconds", models.FloatField(default=0)),
+                ("engaged_histogram", models.JSONField(default=dict)),
+                ("new_visitors", models.PositiveIntegerField(default=0)),
+                ("counted_at", models.DateTimeField()),
+                ("is_settled", models.BooleanField(default=False)),
             ],
             options={
-                'verbose_name': 'identification',
-                'verbose_name_plural': 'identifications',
+                "verbose_name": "site on a day",
+                "verbose_name_plural": "site on a day",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("is_settled", False)),
+                        fields=["counted_at"],
+                        name="ma_site_day_open",
+                    )
+                ],
+                "constraints": [models.UniqueConstraint(fields=("day",), name="ma_site_day_once")],
+            },
+        ),
+        migrations.CreateModel(
+            name="StepRun",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("step_id", models.CharField(max_length=40)),
+                ("round", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=40)),
+                ("outcome", models.CharField(blank=True, max_length=120)),
+                ("at", models.DateTimeField()),
+                (
+                    "enrolment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="wagtail_ma.enrolment",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "step run",
+                "verbose_name_plural": "step runs",
+            },
+        ),
+        migrations.CreateModel(
+            name="Subscription",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("email_hash", models.CharField(max_length=64)),
+                ("is_wanted", models.BooleanField()),
+                ("at", models.DateTimeField()),
+                (
+                    "topic",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="choices",
+                        to="wagtail_ma.mailtopic",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "choice of a subscription",
+                "verbose_name_plural": "choices of subscriptions",
+            },
+        ),
+        migrations.CreateModel(
+            name="PageLabel",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("translation_key", models.UUIDField(verbose_name="page")),
+                (
+                    "with_descendants",
+                    models.BooleanField(default=True, verbose_name="the pages below it too"),
+                ),
+                (
+                    "page_class",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="labels",
+                        to="wagtail_ma.pageclass",
+                        verbose_name="class",
+                    ),
+                ),
+                (
+                    "topics",
+                    models.ManyToManyField(
+                        blank=True, related_name="labels", to="wagtail_ma.topic", verbose_name="topics"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "page label",
+                "verbose_name_plural": "page labels",
+            },
+        ),
+        migrations.CreateModel(
+            name="TrackedPage",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255, unique=True)),
+                ("url", models.CharField(max_length=2000)),
+                ("title", models.CharField(blank=True, max_length=255)),
+                ("translation_key", models.UUIDField(db_index=True, null=True)),
+                ("locale", models.CharField(blank=True, max_length=12)),
+                ("first_seen_at", models.DateTimeField()),
+                ("labelled_at", models.DateTimeField(null=True)),
+                (
+                    "page",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.WAGTAIL_PAGE_MODEL,
+                    ),
+                ),
+                (
+                    "page_class",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="tracked_pages",
+                        to="wagtail_ma.pageclass",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.site",
+                    ),
+                ),
+                ("topics", models.ManyToManyField(related_name="tracked_pages", to="wagtail_ma.topic")),
+            ],
+            options={
+                "verbose_name": "tracked page",
+                "verbose_name_plural": "tracked pages",
+            },
+        ),
+        migrations.CreateModel(
+            name="PageDay",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("views", models.PositiveIntegerField(default=0)),
+                ("anonymous_views", models.PositiveIntegerField(default=0)),
+                ("visits", models.PositiveIntegerField(default=0)),
+                ("mediums", models.JSONField(default=dict)),
+                ("visitors", models.PositiveIntegerField(default=0)),
+                ("engaged_seconds", models.FloatField(default=0)),
+                ("engaged_histogram", models.JSONField(default=dict)),
+                ("scroll_percents", models.PositiveIntegerField(default=0)),
+                (
+                    "tracked_page",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="days",
+                        to="wagtail_ma.trackedpage",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "page on a day",
+                "verbose_name_plural": "pages on a day",
+            },
+        ),
+        migrations.CreateModel(
+            name="PageCount",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("views", models.PositiveIntegerField(default=0)),
+                (
+                    "tracked_page",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="counts",
+                        to="wagtail_ma.trackedpage",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "anonymous views",
+                "verbose_name_plural": "anonymous views",
+            },
+        ),
+        migrations.CreateModel(
+            name="Visitor",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("first_seen_at", models.DateTimeField(verbose_name="first seen")),
+                (
+                    "bucket",
+                    models.PositiveSmallIntegerField(
+                        default=wagtail_ma.people.models.draw_bucket, editable=False
+                    ),
+                ),
+                (
+                    "excluded_reason",
+                    models.CharField(blank=True, max_length=40, verbose_name="excluded because"),
+                ),
+                ("is_customer", models.BooleanField(default=False, verbose_name="customer")),
+                (
+                    "merged_into",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="merged_from",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "visitor",
+                "verbose_name_plural": "visitors",
+            },
+        ),
+        migrations.CreateModel(
+            name="Visit",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("referrer_host", models.CharField(blank=True, max_length=255)),
+                ("medium", models.CharField(max_length=20)),
+                ("source", models.CharField(blank=True, max_length=100)),
+                ("campaign", models.CharField(blank=True, max_length=100)),
+                ("device", models.CharField(blank=True, max_length=10)),
+                ("language", models.CharField(blank=True, max_length=12)),
+                ("country", models.CharField(blank=True, max_length=2)),
+                ("region", models.CharField(blank=True, max_length=60)),
+                ("is_bot", models.BooleanField(default=False)),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="visits",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "landing",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.trackedpage",
+                    ),
+                ),
+                (
+                    "network",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="visits",
+                        to="wagtail_ma.network",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="visits",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "visit",
+                "verbose_name_plural": "visits",
+            },
+        ),
+        migrations.CreateModel(
+            name="Task",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.CharField(max_length=200, verbose_name="what to do")),
+                ("due_at", models.DateTimeField(verbose_name="due")),
+                ("source_key", models.CharField(max_length=120, unique=True)),
+                ("created_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(blank=True, null=True, verbose_name="done")),
+                (
+                    "assignee",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="who does it",
+                    ),
+                ),
+                (
+                    "done_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "born_visitor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tasks",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "task",
+                "verbose_name_plural": "tasks",
+            },
+        ),
+        migrations.CreateModel(
+            name="Submission",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("data", models.JSONField(default=dict)),
+                ("document_id", models.PositiveBigIntegerField(null=True)),
+                ("page_id", models.PositiveBigIntegerField(null=True)),
+                ("language", models.CharField(blank=True, max_length=12)),
+                ("at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("accepted", "Accepted"),
+                            ("suspect", "Looks like a dummy"),
+                            ("held", "Waits for review"),
+                            ("refused", "Refused"),
+                        ],
+                        default="accepted",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(null=True)),
+                ("confirmed_at", models.DateTimeField(null=True, verbose_name="confirmed")),
+                ("nonce", models.CharField(max_length=40, unique=True)),
+                ("network", models.CharField(blank=True, max_length=16)),
+                (
+                    "browser",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "form",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="submissions",
+                        to="wagtail_ma.leadform",
+                    ),
+                ),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="submissions",
+                        to="wagtail_ma.formversion",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="submissions",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "submission",
+                "verbose_name_plural": "submissions",
+            },
+        ),
+        migrations.CreateModel(
+            name="Standing",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("engagement_sum", models.FloatField(default=0)),
+                ("lifetime", models.FloatField(default=0)),
+                ("fit", models.FloatField(default=30)),
+                ("fit_grade", models.CharField(default="C", max_length=1)),
+                ("rank", models.FloatField(default=0)),
+                ("intent_sum", models.FloatField(default=0)),
+                ("research_sum", models.FloatField(default=0)),
+                ("view_count", models.PositiveIntegerField(default=0)),
+                ("visit_count", models.PositiveIntegerField(default=0)),
+                ("engaged_seconds", models.FloatField(default=0)),
+                ("is_excluded", models.BooleanField(default=False)),
+                ("is_customer", models.BooleanField(default=False)),
+                ("is_named", models.BooleanField(default=False)),
+                ("last_seen_at", models.DateTimeField(null=True)),
+                ("active_at", models.DateTimeField(null=True)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="standings",
+                        to="wagtail_ma.scoringmodel",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="standings",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "standing",
+                "verbose_name_plural": "standings",
+            },
+        ),
+        migrations.CreateModel(
+            name="SegmentDecision",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("is_member", models.BooleanField()),
+                ("decided_at", models.DateTimeField()),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="decisions",
+                        to="wagtail_ma.segment",
+                    ),
+                ),
+                (
+                    "born_visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="segment_decisions",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "decision on a segment",
+                "verbose_name_plural": "decisions on segments",
+            },
+        ),
+        migrations.CreateModel(
+            name="ScoreEntry",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("fact_kind", models.CharField(max_length=12)),
+                ("fact_id", models.BigIntegerField()),
+                ("points", models.FloatField()),
+                ("at", models.DateTimeField()),
+                (
+                    "model",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="wagtail_ma.scoringmodel",
+                    ),
+                ),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="wagtail_ma.scoringrule",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="score_entries",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "score entry",
+                "verbose_name_plural": "score entries",
+            },
+        ),
+        migrations.CreateModel(
+            name="PastMembership",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("entered_at", models.DateTimeField()),
+                ("left_at", models.DateTimeField()),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="past",
+                        to="wagtail_ma.segment",
+                    ),
+                ),
+                (
+                    "born_visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="past_memberships",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "past membership",
+                "verbose_name_plural": "past memberships",
+            },
+        ),
+        migrations.CreateModel(
+            name="PageView",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("view_id", models.UUIDField(unique=True)),
+                ("query", models.CharField(blank=True, max_length=2000)),
+                ("at", models.DateTimeField()),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("script", "script"), ("server", "server"), ("log", "access log")],
+                        default="script",
+                        max_length=6,
+                    ),
+                ),
+                ("engaged_seconds", models.FloatField(default=0)),
+                ("visible_seconds", models.FloatField(default=0)),
+                ("scroll_percent", models.PositiveSmallIntegerField(default=0)),
+                ("is_doubtful", models.BooleanField(default=False)),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="views",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "tracked_page",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="views",
+                        to="wagtail_ma.trackedpage",
+                    ),
+                ),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="views",
+                        to="wagtail_ma.visit",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="views",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "page view",
+                "verbose_name_plural": "page views",
+            },
+        ),
+        migrations.CreateModel(
+            name="News",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "news",
+                "verbose_name_plural": "news",
+            },
+        ),
+        migrations.CreateModel(
+            name="MergeProposal",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=20)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "To be decided"),
+                            ("merged", "Merged"),
+                            ("refused", "Different persons"),
+                            ("undone", "Merged, and taken apart again"),
+                        ],
+                        default="open",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="proposed")),
+                ("decided_at", models.DateTimeField(blank=True, null=True, verbose_name="decided")),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "kept",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
+                (
+                    "other",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "proposed merge",
+                "verbose_name_plural": "proposed merges",
+            },
+        ),
+        migrations.CreateModel(
+            name="Membership",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("entered_at", models.DateTimeField()),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="wagtail_ma.segment",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "membership",
+                "verbose_name_plural": "memberships",
+            },
+        ),
+        migrations.CreateModel(
+            name="Marking",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("excluded", "excluded"), ("customer", "customer")], max_length=8
+                    ),
+                ),
+                ("is_so", models.BooleanField()),
+                ("note", models.CharField(blank=True, max_length=255, verbose_name="note")),
+                ("decided_at", models.DateTimeField()),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "born_visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="markings",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "marking by hand",
+                "verbose_name_plural": "markings by hand",
             },
         ),
         migrations.AddField(
-            model_name='identity',
-            name='visitor',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='wagtail_ma.visitor'),
+            model_name="lead",
+            name="visitor",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE, related_name="lead", to="wagtail_ma.visitor"
+            ),
         ),
         migrations.CreateModel(
-            name='HotEntry',
+            name="Interest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('opened_at', models.DateTimeField(verbose_name='hot since')),
-                ('evidence_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('data', models.JSONField(default=dict)),
-                ('closed_at', models.DateTimeField(null=True, verbose_name='ended')),
-                ('ended', models.CharField(blank=True, choices=[('handled', 'handled'), ('expired', 'time was up'), ('cooled', 'cooled down'), ('excluded', 'excluded'), ('merged', 'joined with another visitor'), ('switched_off', 'the definition was switched off')], max_length=12, verbose_name='ended because')),
-                ('closed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('definition', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='wagtail_ma.hotdefinition')),
-                ('born_visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
-                ('visitor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='hot_entries', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("evidence_sum", models.FloatField(default=0)),
+                ("view_count", models.PositiveIntegerField(default=0)),
+                ("last_at", models.DateTimeField()),
+                (
+                    "model",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="interests",
+                        to="wagtail_ma.scoringmodel",
+                    ),
+                ),
+                (
+                    "topic",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="interests",
+                        to="wagtail_ma.topic",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="interests",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'hot lead',
-                'verbose_name_plural': 'hot leads',
+                "verbose_name": "interest",
+                "verbose_name_plural": "interests",
             },
         ),
         migrations.CreateModel(
-            name='GivenPoints',
+            name="IdentityLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('points', models.FloatField()),
-                ('source_key', models.CharField(max_length=120, unique=True)),
-                ('at', models.DateTimeField()),
-                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='given', to='wagtail_ma.scoringrule')),
-                ('born_visitor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.visitor')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='given_points', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("method", models.CharField(max_length=20)),
+                (
+                    "strength",
+                    models.CharField(
+                        choices=[("claimed", "claimed"), ("verified", "verified")],
+                        default="claimed",
+                        max_length=10,
+                    ),
+                ),
+                ("evidence", models.JSONField(default=dict)),
+                ("at", models.DateTimeField()),
+                ("undone_at", models.DateTimeField(blank=True, null=True)),
+                ("is_settled", models.BooleanField(default=True)),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="links",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "from_visitor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+                (
+                    "to_visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="links",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'given points',
-                'verbose_name_plural': 'given points',
+                "verbose_name": "identification",
+                "verbose_name_plural": "identifications",
             },
         ),
         migrations.AddField(
-            model_name='enrolment',
-            name='born_visitor',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.visitor'),
+            model_name="identity",
+            name="visitor",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="identities",
+                to="wagtail_ma.visitor",
+            ),
+        ),
+        migrations.CreateModel(
+            name="HotEntry",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(verbose_name="hot since")),
+                ("evidence_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("data", models.JSONField(default=dict)),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="ended")),
+                (
+                    "ended",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("handled", "handled"),
+                            ("expired", "time was up"),
+                            ("cooled", "cooled down"),
+                            ("excluded", "excluded"),
+                            ("merged", "joined with another visitor"),
+                            ("switched_off", "the definition was switched off"),
+                        ],
+                        max_length=12,
+                        verbose_name="ended because",
+                    ),
+                ),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "definition",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="wagtail_ma.hotdefinition",
+                    ),
+                ),
+                (
+                    "born_visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="hot_entries",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "hot lead",
+                "verbose_name_plural": "hot leads",
+            },
+        ),
+        migrations.CreateModel(
+            name="GivenPoints",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("points", models.FloatField()),
+                ("source_key", models.CharField(max_length=120, unique=True)),
+                ("at", models.DateTimeField()),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="given",
+                        to="wagtail_ma.scoringrule",
+                    ),
+                ),
+                (
+                    "born_visitor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="given_points",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "given points",
+                "verbose_name_plural": "given points",
+            },
         ),
         migrations.AddField(
-            model_name='enrolment',
-            name='visitor',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='wagtail_ma.visitor'),
+            model_name="enrolment",
+            name="born_visitor",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtail_ma.visitor",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='born_visitor',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.visitor'),
+            model_name="enrolment",
+            name="visitor",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="enrolments",
+                to="wagtail_ma.visitor",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='visitor',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='wagtail_ma.visitor'),
+            model_name="delivery",
+            name="born_visitor",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtail_ma.visitor",
+            ),
+        ),
+        migrations.AddField(
+            model_name="delivery",
+            name="visitor",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="deliveries",
+                to="wagtail_ma.visitor",
+            ),
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.CharField(max_length=254)),
-                ('is_granted', models.BooleanField()),
-                ('basis', models.CharField(default='opt-in', max_length=20)),
-                ('text', models.TextField(blank=True)),
-                ('source_kind', models.CharField(blank=True, max_length=20)),
-                ('source_key', models.CharField(blank=True, max_length=100)),
-                ('at', models.DateTimeField()),
-                ('born_visitor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.visitor')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("email", models.CharField(max_length=254)),
+                ("is_granted", models.BooleanField()),
+                ("basis", models.CharField(default="opt-in", max_length=20)),
+                ("text", models.TextField(blank=True)),
+                ("source_kind", models.CharField(blank=True, max_length=20)),
+                ("source_key", models.CharField(blank=True, max_length=100)),
+                ("at", models.DateTimeField()),
+                (
+                    "born_visitor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consents",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'consent',
-                'verbose_name_plural': 'consents',
+                "verbose_name": "consent",
+                "verbose_name_plural": "consents",
             },
         ),
         migrations.CreateModel(
-            name='CarriedPoints',
+            name="CarriedPoints",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('month', models.DateField()),
-                ('points', models.FloatField()),
-                ('count', models.PositiveIntegerField()),
-                ('at', models.DateTimeField()),
-                ('last_day', models.DateField()),
-                ('last_day_count', models.PositiveIntegerField()),
-                ('identity', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.identity')),
-                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.scoringrule')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("month", models.DateField()),
+                ("points", models.FloatField()),
+                ("count", models.PositiveIntegerField()),
+                ("at", models.DateTimeField()),
+                ("last_day", models.DateField()),
+                ("last_day_count", models.PositiveIntegerField()),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="wagtail_ma.scoringrule",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'carried points',
-                'verbose_name_plural': 'carried points',
+                "verbose_name": "carried points",
+                "verbose_name_plural": "carried points",
             },
         ),
         migrations.CreateModel(
-            name='CarriedCounts',
+            name="CarriedCounts",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('visit_count', models.PositiveIntegerField(default=0)),
-                ('view_count', models.PositiveIntegerField(default=0)),
-                ('engaged_seconds', models.FloatField(default=0)),
-                ('last_seen_at', models.DateTimeField()),
-                ('identity', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.identity')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("visit_count", models.PositiveIntegerField(default=0)),
+                ("view_count", models.PositiveIntegerField(default=0)),
+                ("engaged_seconds", models.FloatField(default=0)),
+                ("last_seen_at", models.DateTimeField()),
+                (
+                    "identity",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'carried counts',
-                'verbose_name_plural': 'carried counts',
+                "verbose_name": "carried counts",
+                "verbose_name_plural": "carried counts",
             },
         ),
         migrations.CreateModel(
-            name='Activity',
+            name="Activity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=64)),
-                ('at', models.DateTimeField()),
-                ('object_kind', models.CharField(blank=True, max_length=20)),
-                ('object_key', models.CharField(blank=True, max_length=100)),
-                ('value', models.FloatField(null=True)),
-                ('data', models.JSONField(default=dict)),
-                ('source_key', models.CharField(max_length=100)),
-                ('identity', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='activities', to='wagtail_ma.identity')),
-                ('tracked_page', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtail_ma.trackedpage')),
-                ('visit', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='activities', to='wagtail_ma.visit')),
-                ('visitor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='activities', to='wagtail_ma.visitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=64)),
+                ("at", models.DateTimeField()),
+                ("object_kind", models.CharField(blank=True, max_length=20)),
+                ("object_key", models.CharField(blank=True, max_length=100)),
+                ("value", models.FloatField(null=True)),
+                ("data", models.JSONField(default=dict)),
+                ("source_key", models.CharField(max_length=100)),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="activities",
+                        to="wagtail_ma.identity",
+                    ),
+                ),
+                (
+                    "tracked_page",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtail_ma.trackedpage",
+                    ),
+                ),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="activities",
+                        to="wagtail_ma.visit",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="activities",
+                        to="wagtail_ma.visitor",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'activity',
-                'verbose_name_plural': 'activities',
+                "verbose_name": "activity",
+                "verbose_name_plural": "activities",
             },
         ),
         migrations.CreateModel(
-            name='WebhookCall',
+            name="WebhookCall",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=120, unique=True)),
-                ('url', models.CharField(max_length=500)),
-                ('data', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('failed', 'failed')], default='waiting', max_length=8)),
-                ('due_at', models.DateTimeField()),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('reason', models.CharField(blank=True, max_length=255)),
-                ('created_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('enrolment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhook_calls', to='wagtail_ma.enrolment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=120, unique=True)),
+                ("url", models.CharField(max_length=500)),
+                ("data", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "waiting"), ("done", "done"), ("failed", "failed")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("due_at", models.DateTimeField()),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("reason", models.CharField(blank=True, max_length=255)),
+                ("created_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "enrolment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhook_calls",
+                        to="wagtail_ma.enrolment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'webhook call',
-                'verbose_name_plural': 'webhook calls',
+                "verbose_name": "webhook call",
+                "verbose_name_plural": "webhook calls",
             },
         ),
         migrations.CreateModel(
-            name='CompanyAlias',
+            name="CompanyAlias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160, verbose_name='name')),
-                ('strict_key', models.CharField(editable=False, max_length=160)),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='wagtail_ma.company')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=160, verbose_name="name")),
+                ("strict_key", models.CharField(editable=False, max_length=160)),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="aliases",
+                        to="wagtail_ma.company",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'other name',
-                'verbose_name_plural': 'other names',
-                'ordering': ['pk'],
-                'indexes': [models.Index(fields=['strict_key'], name='ma_alias_key')],
+                "verbose_name": "other name",
+                "verbose_name_plural": "other names",
+                "ordering": ["pk"],
+                "indexes": [models.Index(fields=["strict_key"], name="ma_alias_key")],
             },
         ),
         migrations.CreateModel(
-            name='Affiliation',
+            name="Affiliation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('department', models.CharField(blank=True, max_length=120, verbose_name='department')),
-                ('title', models.CharField(blank=True, max_length=120, verbose_name='job title')),
-                ('source', models.CharField(blank=True, max_length=20)),
-                ('since', models.DateTimeField(verbose_name='since')),
-                ('until', models.DateTimeField(blank=True, null=True, verbose_name='until')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='affiliations', to='wagtail_ma.company')),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='affiliations', to='wagtail_ma.lead')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("department", models.CharField(blank=True, max_length=120, verbose_name="department")),
+                ("title", models.CharField(blank=True, max_length=120, verbose_name="job title")),
+                ("source", models.CharField(blank=True, max_length=20)),
+                ("since", models.DateTimeField(verbose_name="since")),
+                ("until", models.DateTimeField(blank=True, null=True, verbose_name="until")),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="affiliations",
+                        to="wagtail_ma.company",
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="affiliations",
+                        to="wagtail_ma.lead",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'affiliation',
-                'verbose_name_plural': 'affiliations',
-                'ordering': ['-since', '-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('until__isnull', True)), fields=('lead',), name='ma_affiliation_current')],
+                "verbose_name": "affiliation",
+                "verbose_name_plural": "affiliations",
+                "ordering": ["-since", "-pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("until__isnull", True)),
+                        fields=("lead",),
+                        name="ma_affiliation_current",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='GatedDocument',
+            name="GatedDocument",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('document_id', models.PositiveBigIntegerField(blank=True, null=True, unique=True, verbose_name='document')),
-                ('blocked_domains', models.TextField(blank=True, help_text='One per line, e.g. example.com; their sub-domains are included.', verbose_name='not for these mail domains')),
-                ('blocks_competitors', models.BooleanField(default=True, help_text='Companies that are marked as competitors, by the domain of the address or by their name.', verbose_name='nor for people of competitors')),
-                ('for_blocked', models.CharField(choices=[('refuse', 'Refuse it'), ('hold', 'Hold it until somebody releases it')], default='hold', max_length=6, verbose_name='when they ask for a document')),
-                ('lets_known_through', models.BooleanField(default=False, help_text='Whoever sent any form in the same browser before gets the document without this one.', verbose_name='let known visitors through')),
-                ('collection', models.OneToOneField(blank=True, help_text='All its documents, also those of the collections below it.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wagtailcore.collection', verbose_name='collection')),
-                ('form', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gated', to='wagtail_ma.leadform', verbose_name='form')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "document_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, unique=True, verbose_name="document"
+                    ),
+                ),
+                (
+                    "blocked_domains",
+                    models.TextField(
+                        blank=True,
+                        help_text="One per line, e.g. example.com; their sub-domains are included.",
+                        verbose_name="not for these mail domains",
+                    ),
+                ),
+                (
+                    "blocks_competitors",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Companies that are marked as competitors, by the domain of the address or by their name.",
+                        verbose_name="nor for people of competitors",
+                    ),
+                ),
+                (
+                    "for_blocked",
+                    models.CharField(
+                        choices=[("refuse", "Refuse it"), ("hold", "Hold it until somebody releases it")],
+                        default="hold",
+                        max_length=6,
+                        verbose_name="when they ask for a document",
+                    ),
+                ),
+                (
+                    "lets_known_through",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Whoever sent any form in the same browser before gets the document without this one.",
+                        verbose_name="let known visitors through",
+                    ),
+                ),
+                (
+                    "collection",
+                    models.OneToOneField(
+                        blank=True,
+                        help_text="All its documents, also those of the collections below it.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="wagtailcore.collection",
+                        verbose_name="collection",
+                    ),
+                ),
+                (
+                    "form",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="gated",
+                        to="wagtail_ma.leadform",
+                        verbose_name="form",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'gated document',
-                'verbose_name_plural': 'gated documents',
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('collection__isnull', True), ('document_id__isnull', False)), models.Q(('collection__isnull', False), ('document_id__isnull', True)), _connector='OR'), name='ma_gate_of_one_thing')],
+                "verbose_name": "gated document",
+                "verbose_name_plural": "gated documents",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("collection__isnull", True), ("document_id__isnull", False)),
+                            models.Q(("collection__isnull", False), ("document_id__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="ma_gate_of_one_thing",
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='formversion',
-            constraint=models.UniqueConstraint(fields=('form', 'fingerprint'), name='ma_form_version_once'),
+            model_name="formversion",
+            constraint=models.UniqueConstraint(fields=("form", "fingerprint"), name="ma_form_version_once"),
         ),
         migrations.AddIndex(
-            model_name='linkclick',
-            index=models.Index(condition=models.Q(('settled_at__isnull', True)), fields=['at'], name='ma_click_open'),
+            model_name="linkclick",
+            index=models.Index(
+                condition=models.Q(("settled_at__isnull", True)), fields=["at"], name="ma_click_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='linkclick',
-            index=models.Index(fields=['network', 'at'], name='ma_click_network'),
+            model_name="linkclick",
+            index=models.Index(fields=["network", "at"], name="ma_click_network"),
         ),
         migrations.AddConstraint(
-            model_name='mailversion',
-            constraint=models.UniqueConstraint(fields=('mail', 'fingerprint'), name='ma_mail_version_once'),
+            model_name="mailversion",
+            constraint=models.UniqueConstraint(fields=("mail", "fingerprint"), name="ma_mail_version_once"),
         ),
         migrations.AddConstraint(
-            model_name='mailcount',
-            constraint=models.UniqueConstraint(fields=('version', 'link', 'is_machine'), name='ma_mail_count_once'),
+            model_name="mailcount",
+            constraint=models.UniqueConstraint(
+                fields=("version", "link", "is_machine"), name="ma_mail_count_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scenarioversion',
-            constraint=models.UniqueConstraint(fields=('scenario', 'number'), name='ma_scenario_version_once'),
+            model_name="scenarioversion",
+            constraint=models.UniqueConstraint(
+                fields=("scenario", "number"), name="ma_scenario_version_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='dispatch',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['scheduled_at'], name='ma_dispatch_open'),
+            model_name="dispatch",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=["scheduled_at"],
+                name="ma_dispatch_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dispatch',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('mail',), name='ma_dispatch_open_once'),
+            model_name="dispatch",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)), fields=("mail",), name="ma_dispatch_open_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='segmentday',
-            constraint=models.UniqueConstraint(fields=('segment', 'day'), name='ma_segment_day_once'),
+            model_name="segmentday",
+            constraint=models.UniqueConstraint(fields=("segment", "day"), name="ma_segment_day_once"),
         ),
         migrations.AlterUniqueTogether(
-            name='mail',
-            unique_together={('translation_key', 'locale')},
+            name="mail",
+            unique_together={("translation_key", "locale")},
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.UniqueConstraint(fields=('enrolment', 'step_id', 'round'), name='ma_step_run_once'),
+            model_name="steprun",
+            constraint=models.UniqueConstraint(
+                fields=("enrolment", "step_id", "round"), name="ma_step_run_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('email_hash', 'topic'), name='ma_subscription_once'),
+            model_name="subscription",
+            constraint=models.UniqueConstraint(fields=("email_hash", "topic"), name="ma_subscription_once"),
         ),
         migrations.AddConstraint(
-            model_name='pagelabel',
-            constraint=models.UniqueConstraint(fields=('translation_key', 'with_descendants'), name='ma_label_once', violation_error_message='This page has such a label already.'),
+            model_name="pagelabel",
+            constraint=models.UniqueConstraint(
+                fields=("translation_key", "with_descendants"),
+                name="ma_label_once",
+                violation_error_message="This page has such a label already.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='trackedpage',
-            index=models.Index(fields=['labelled_at'], name='ma_page_labelled'),
+            model_name="trackedpage",
+            index=models.Index(fields=["labelled_at"], name="ma_page_labelled"),
         ),
         migrations.AddIndex(
-            model_name='pageday',
-            index=models.Index(fields=['day', 'tracked_page'], name='ma_page_day_day'),
+            model_name="pageday",
+            index=models.Index(fields=["day", "tracked_page"], name="ma_page_day_day"),
         ),
         migrations.AddConstraint(
-            model_name='pageday',
-            constraint=models.UniqueConstraint(fields=('tracked_page', 'day'), name='ma_page_day_once'),
+            model_name="pageday",
+            constraint=models.UniqueConstraint(fields=("tracked_page", "day"), name="ma_page_day_once"),
         ),
         migrations.AddConstraint(
-            model_name='pagecount',
-            constraint=models.UniqueConstraint(fields=('tracked_page', 'day'), name='ma_count_page_day'),
+            model_name="pagecount",
+            constraint=models.UniqueConstraint(fields=("tracked_page", "day"), name="ma_count_page_day"),
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=models.Index(condition=models.Q(('excluded_reason', ''), _negated=True), fields=['id'], name='ma_visitor_excluded'),
+            model_name="visitor",
+            index=models.Index(
+                condition=models.Q(("excluded_reason", ""), _negated=True),
+                fields=["id"],
+                name="ma_visitor_excluded",
+            ),
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=models.Index(condition=models.Q(('is_customer', True)), fields=['id'], name='ma_visitor_customer'),
+            model_name="visitor",
+            index=models.Index(
+                condition=models.Q(("is_customer", True)), fields=["id"], name="ma_visitor_customer"
+            ),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(fields=['identity', '-last_at'], name='ma_visit_open'),
+            model_name="visit",
+            index=models.Index(fields=["identity", "-last_at"], name="ma_visit_open"),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(fields=['visitor', 'started_at'], name='ma_visit_visitor'),
+            model_name="visit",
+            index=models.Index(fields=["visitor", "started_at"], name="ma_visit_visitor"),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(fields=['started_at', 'is_bot', 'visitor'], name='ma_visit_started'),
+            model_name="visit",
+            index=models.Index(fields=["started_at", "is_bot", "visitor"], name="ma_visit_started"),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(condition=models.Q(('network__isnull', False)), fields=['network', 'started_at'], name='ma_visit_network'),
+            model_name="visit",
+            index=models.Index(
+                condition=models.Q(("network__isnull", False)),
+                fields=["network", "started_at"],
+                name="ma_visit_network",
+            ),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(condition=models.Q(('is_bot', True)), fields=['id'], name='ma_visit_bot'),
+            model_name="visit",
+            index=models.Index(condition=models.Q(("is_bot", True)), fields=["id"], name="ma_visit_bot"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('done_at__isnull', True)), fields=['due_at', 'id'], name='ma_task_open'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("done_at__isnull", True)), fields=["due_at", "id"], name="ma_task_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['network', 'at'], name='ma_submission_network'),
+            model_name="submission",
+            index=models.Index(fields=["network", "at"], name="ma_submission_network"),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['form', '-at'], name='ma_submission_form'),
+            model_name="submission",
+            index=models.Index(fields=["form", "-at"], name="ma_submission_form"),
         ),
         migrations.AddIndex(
-            model_name='standing',
-            index=models.Index(condition=models.Q(('is_excluded', False)), fields=['model', '-rank', '-visitor'], name='ma_standing_rank'),
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False)),
+                fields=["model", "-rank", "-visitor"],
+                name="ma_standing_rank",
+            ),
         ),
         migrations.AddIndex(
-            model_name='standing',
-            index=models.Index(condition=models.Q(('is_excluded', False)), fields=['model', '-last_seen_at', '-visitor'], name='ma_standing_seen'),
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False)),
+                fields=["model", "-last_seen_at", "-visitor"],
+                name="ma_standing_seen",
+            ),
         ),
         migrations.AddIndex(
-            model_name='standing',
-            index=models.Index(condition=models.Q(('is_excluded', False)), fields=['model', 'fit_grade', '-rank', '-visitor'], name='ma_standing_fit'),
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False)),
+                fields=["model", "fit_grade", "-rank", "-visitor"],
+                name="ma_standing_fit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='standing',
-            index=models.Index(condition=models.Q(('is_excluded', False), ('is_customer', False)), fields=['model', '-active_at', 'visitor', 'is_named'], name='ma_standing_active'),
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False), ("is_customer", False)),
+                fields=["model", "-active_at", "visitor", "is_named"],
+                name="ma_standing_active",
+            ),
         ),
         migrations.AddIndex(
-            model_name='standing',
-            index=models.Index(condition=models.Q(('is_excluded', False), ('is_customer', True)), fields=['model', '-rank', '-visitor'], name='ma_standing_customers'),
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False), ("is_customer", True)),
+                fields=["model", "-rank", "-visitor"],
+                name="ma_standing_customers",
+            ),
         ),
         migrations.AddIndex(
-            model_name='standing',
-            index=models.Index(condition=models.Q(('is_excluded', False), ('is_named', True)), fields=['model', '-rank', '-visitor'], name='ma_standing_named'),
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False), ("is_named", True)),
+                fields=["model", "-rank", "-visitor"],
+                name="ma_standing_named",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='standing',
-            constraint=models.UniqueConstraint(fields=('model', 'visitor'), name='ma_standing_once'),
+            model_name="standing",
+            constraint=models.UniqueConstraint(fields=("model", "visitor"), name="ma_standing_once"),
         ),
         migrations.AddConstraint(
-            model_name='segmentdecision',
-            constraint=models.UniqueConstraint(fields=('segment', 'born_visitor'), name='ma_decision_once'),
+            model_name="segmentdecision",
+            constraint=models.UniqueConstraint(fields=("segment", "born_visitor"), name="ma_decision_once"),
         ),
         migrations.AddIndex(
-            model_name='scoreentry',
-            index=models.Index(fields=['visitor', 'model', 'at'], name='ma_entry_visitor'),
+            model_name="scoreentry",
+            index=models.Index(fields=["visitor", "model", "at"], name="ma_entry_visitor"),
         ),
         migrations.AddConstraint(
-            model_name='scoreentry',
-            constraint=models.UniqueConstraint(fields=('model', 'rule', 'fact_kind', 'fact_id'), name='ma_entry_once'),
+            model_name="scoreentry",
+            constraint=models.UniqueConstraint(
+                fields=("model", "rule", "fact_kind", "fact_id"), name="ma_entry_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='pastmembership',
-            index=models.Index(fields=['segment', 'left_at'], name='ma_past_membership'),
+            model_name="pastmembership",
+            index=models.Index(fields=["segment", "left_at"], name="ma_past_membership"),
         ),
         migrations.AddIndex(
-            model_name='pageview',
-            index=models.Index(fields=['visitor', 'at'], name='ma_view_visitor'),
+            model_name="pageview",
+            index=models.Index(fields=["visitor", "at"], name="ma_view_visitor"),
         ),
         migrations.AddIndex(
-            model_name='pageview',
-            index=models.Index(fields=['tracked_page', 'at'], name='ma_view_page'),
+            model_name="pageview",
+            index=models.Index(fields=["tracked_page", "at"], name="ma_view_page"),
         ),
         migrations.AddIndex(
-            model_name='news',
-            index=models.Index(fields=['at', 'id'], name='ma_news_due'),
+            model_name="news",
+            index=models.Index(fields=["at", "id"], name="ma_news_due"),
         ),
         migrations.AddConstraint(
-            model_name='mergeproposal',
-            constraint=models.UniqueConstraint(fields=('kept', 'other'), name='ma_proposal_once'),
+            model_name="mergeproposal",
+            constraint=models.UniqueConstraint(fields=("kept", "other"), name="ma_proposal_once"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('segment', 'visitor'), name='ma_membership_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("segment", "visitor"), name="ma_membership_once"),
         ),
         migrations.AddConstraint(
-            model_name='marking',
-            constraint=models.UniqueConstraint(fields=('kind', 'born_visitor'), name='ma_marking_once'),
+            model_name="marking",
+            constraint=models.UniqueConstraint(fields=("kind", "born_visitor"), name="ma_marking_once"),
         ),
         migrations.AddIndex(
-            model_name='interest',
-            index=models.Index(fields=['model', 'topic', '-evidence_sum', '-visitor'], name='ma_interest_topic'),
+            model_name="interest",
+            index=models.Index(
+                fields=["model", "topic", "-evidence_sum", "-visitor"], name="ma_interest_topic"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='interest',
-            constraint=models.UniqueConstraint(fields=('model', 'visitor', 'topic'), name='ma_interest_once'),
+            model_name="interest",
+            constraint=models.UniqueConstraint(fields=("model", "visitor", "topic"), name="ma_interest_once"),
         ),
         migrations.AddIndex(
-            model_name='identitylink',
-            index=models.Index(condition=models.Q(('is_settled', False)), fields=['id'], name='ma_link_unsettled'),
+            model_name="identitylink",
+            index=models.Index(
+                condition=models.Q(("is_settled", False)), fields=["id"], name="ma_link_unsettled"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.UniqueConstraint(fields=('kind', 'key'), name='ma_identity_kind_key'),
+            model_name="identity",
+            constraint=models.UniqueConstraint(fields=("kind", "key"), name="ma_identity_kind_key"),
         ),
         migrations.AddIndex(
-            model_name='hotentry',
-            index=models.Index(fields=['visitor', 'definition', '-opened_at'], name='ma_hot_visitor'),
+            model_name="hotentry",
+            index=models.Index(fields=["visitor", "definition", "-opened_at"], name="ma_hot_visitor"),
         ),
         migrations.AddIndex(
-            model_name='hotentry',
-            index=models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['expires_at'], name='ma_hot_open'),
+            model_name="hotentry",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)), fields=["expires_at"], name="ma_hot_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='hotentry',
-            index=models.Index(fields=['closed_at'], name='ma_hot_closed'),
+            model_name="hotentry",
+            index=models.Index(fields=["closed_at"], name="ma_hot_closed"),
         ),
         migrations.AddConstraint(
-            model_name='hotentry',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('definition', 'visitor'), name='ma_hot_one_open'),
+            model_name="hotentry",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at__isnull", True)),
+                fields=("definition", "visitor"),
+                name="ma_hot_one_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='enrolment',
-            index=models.Index(condition=models.Q(('status', 'active')), fields=['due_at', 'id'], name='ma_enrolment_due'),
+            model_name="enrolment",
+            index=models.Index(
+                condition=models.Q(("status", "active")), fields=["due_at", "id"], name="ma_enrolment_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'active')), fields=('scenario', 'visitor'), name='ma_enrolment_one_active'),
+            model_name="enrolment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "active")),
+                fields=("scenario", "visitor"),
+                name="ma_enrolment_one_active",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.UniqueConstraint(fields=('scenario', 'trigger'), name='ma_enrolment_trigger'),
+            model_name="enrolment",
+            constraint=models.UniqueConstraint(fields=("scenario", "trigger"), name="ma_enrolment_trigger"),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state', 'ready')), fields=['priority', 'send_after', 'id'], name='ma_delivery_due'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state", "ready")),
+                fields=["priority", "send_after", "id"],
+                name="ma_delivery_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False), ('state', 'ready')), fields=['expires_at'], name='ma_delivery_expiring'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("expires_at__isnull", False), ("state", "ready")),
+                fields=["expires_at"],
+                name="ma_delivery_expiring",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('dispatch__isnull', False)), fields=['dispatch', 'state'], name='ma_delivery_dispatch'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("dispatch__isnull", False)),
+                fields=["dispatch", "state"],
+                name="ma_delivery_dispatch",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['lead', 'sending_at'], name='ma_delivery_recent'),
+            model_name="delivery",
+            index=models.Index(fields=["lead", "sending_at"], name="ma_delivery_recent"),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('lease_until__isnull', False)), fields=['lease_until'], name='ma_delivery_lease'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("lease_until__isnull", False)),
+                fields=["lease_until"],
+                name="ma_delivery_lease",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['email'], name='ma_delivery_email'),
+            model_name="delivery",
+            index=models.Index(fields=["email"], name="ma_delivery_email"),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['mail', 'state'], name='ma_delivery_result'),
+            model_name="delivery",
+            index=models.Index(fields=["mail", "state"], name="ma_delivery_result"),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('mail', 'lead', 'occurrence'), name='ma_delivery_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                fields=("mail", "lead", "occurrence"), name="ma_delivery_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('builtin', ''), _negated=True), models.Q(('occurrence', ''), _negated=True)), fields=('builtin', 'lead', 'occurrence'), name='ma_delivery_builtin_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    models.Q(("builtin", ""), _negated=True), models.Q(("occurrence", ""), _negated=True)
+                ),
+                fields=("builtin", "lead", "occurrence"),
+                name="ma_delivery_builtin_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(condition=models.Q(('dispatch__isnull', False), models.Q(('state', 'skipped'), _negated=True)), fields=('dispatch', 'email'), name='ma_delivery_address_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("dispatch__isnull", False), models.Q(("state", "skipped"), _negated=True)
+                ),
+                fields=("dispatch", "email"),
+                name="ma_delivery_address_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='consent',
-            index=models.Index(fields=['email', '-at'], name='ma_consent_latest'),
+            model_name="consent",
+            index=models.Index(fields=["email", "-at"], name="ma_consent_latest"),
         ),
         migrations.AddConstraint(
-            model_name='carriedpoints',
-            constraint=models.UniqueConstraint(fields=('identity', 'rule', 'month'), name='ma_carried_points_once'),
+            model_name="carriedpoints",
+            constraint=models.UniqueConstraint(
+                fields=("identity", "rule", "month"), name="ma_carried_points_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='activity',
-            index=models.Index(fields=['visitor', 'kind', 'at'], name='ma_activity_visitor'),
+            model_name="activity",
+            index=models.Index(fields=["visitor", "kind", "at"], name="ma_activity_visitor"),
         ),
         migrations.AddIndex(
-            model_name='activity',
-            index=models.Index(fields=['kind', 'at'], name='ma_activity_kind'),
+            model_name="activity",
+            index=models.Index(fields=["kind", "at"], name="ma_activity_kind"),
         ),
         migrations.AddConstraint(
-            model_name='activity',
-            constraint=models.UniqueConstraint(fields=('identity', 'source_key'), name='ma_activity_once'),
+            model_name="activity",
+            constraint=models.UniqueConstraint(fields=("identity", "source_key"), name="ma_activity_once"),
         ),
         migrations.AddIndex(
-            model_name='webhookcall',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at', 'id'], name='ma_webhook_due'),
+            model_name="webhookcall",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")), fields=["due_at", "id"], name="ma_webhook_due"
+            ),
         ),
     ]
