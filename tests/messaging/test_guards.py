@@ -237,16 +237,42 @@ def test_transactional__refused_marketing__arrives_but_not_at_dead_addresses(now
     assert len(mailoutbox) == 1
 
 
-def test_claim__suspect__taken_alone_and_given_up_in_the_end(now):
+def dies(owner, now):
+    """A sender takes what it gets and is never heard of again; a quarter of an hour later."""
+    taken = [delivery.pk for delivery in claiming.claim(owner, now=now, limit=50)]
+    later = now + timedelta(minutes=15)
+    settling.reap(now=later)
+    return taken, later
+
+
+def test_claim__suspect__taken_alone_and_given_up_at_the_third_death(now):
     one = planned(now)
-    other = planned(now + timedelta(seconds=1), make_lead(now, "b@example.com"))
-    Delivery.objects.filter(pk=one.pk).update(claims=claiming.SUSPECT_CLAIMS)
-    later = now + timedelta(seconds=1)
-    assert [d.pk for d in claiming.claim("a", now=later, limit=50)] == [one.pk]
-    assert [d.pk for d in claiming.claim("b", now=later, limit=50)] == [other.pk]
-    Delivery.objects.filter(pk=one.pk).update(claims=settling.POISON_CLAIMS)
-    settling.reap(now=now + timedelta(hours=1))
-    assert dict(Delivery.objects.values_list("pk", "state")) == {one.pk: "failed", other.pk: "ready"}
+    other = planned(now, make_lead(now, "b@example.com"))
+    taken, later = dies("a", now)
+    assert taken == [one.pk, other.pk]
+    for owner in "bc":
+        assert Delivery.objects.get(pk=one.pk).state == "ready"
+        taken, later = dies(owner, later)
+        assert taken == [one.pk]
+    poison = Delivery.objects.get(pk=one.pk)
+    assert (poison.state, poison.reason, poison.claims) == ("failed", reasons.POISON, 3)
+    sending.drain(now=later)
+    assert Delivery.objects.get(pk=other.pk).state == "sent"
+
+
+def test_reap__senders_die_of_something_else__nothing_is_called_poison(now):
+    one = planned(now)
+    for number in range(3):
+        cut_short = planned(now, make_lead(now, f"q{number}@example.com"))
+        Delivery.objects.filter(pk=cut_short.pk).update(
+            state="unknown", reason=reasons.INTERRUPTED, owner=f"dead {number}", sending_at=now
+        )
+    Delivery.objects.filter(pk=one.pk).update(claims=2)
+    _taken, later = dies("a", now)
+    assert Delivery.objects.get(pk=one.pk).state == "ready"
+    Delivery.objects.filter(pk=one.pk).update(claims=7)
+    dies("b", later)
+    assert Delivery.objects.get(pk=one.pk).state == "failed", "there is an end to it"
 
 
 @pytest.mark.parametrize("what", ["claim", "lease", "expiry", "recent"])
