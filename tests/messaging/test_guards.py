@@ -275,29 +275,6 @@ def test_reap__senders_die_of_something_else__nothing_is_called_poison(now):
     assert Delivery.objects.get(pk=one.pk).state == "failed", "there is an end to it"
 
 
-@pytest.mark.parametrize("what", ["claim", "lease", "expiry", "recent"])
-def test_plans__queues__use_their_indexes(now, what):
-    lead = make_lead(now)
-    rows = [
-        Delivery(
-            lead=lead, email="x", state="sent", occurrence=str(n), send_after=now, created_at=now, builtin="x"
-        )
-        for n in range(3000)
-    ]
-    Delivery.objects.bulk_create(rows)
-    if connection.vendor == "postgresql":
-        connection.cursor().execute(f"ANALYZE {Delivery._meta.db_table}")
-    queries = {
-        "claim": (claiming._due(now=now).order_by("priority", "send_after", "id")[:50], "ma_delivery_due"),
-        "lease": (Delivery.objects.filter(lease_until__lt=now, state="claimed"), "ma_delivery_lease"),
-        "expiry": (Delivery.objects.filter(state="ready", expires_at__lt=now), "ma_delivery_expiring"),
-        "recent": (Delivery.objects.filter(lead=0, sending_at__gt=now), "ma_delivery_recent"),
-    }
-    query, index = queries[what]
-    # (The literal lets SQLite prove that the partial index fits.)
-    assert index in query.explain() or "ma_delivery_due" in query.explain()
-
-
 # --- who it is from -----------------------------------------------------------------------------------------
 
 

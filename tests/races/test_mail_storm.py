@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,16 +46,24 @@ class Sink:
         return "250 taken"
 
 
-@pytest.fixture
-def sink():
-    handler = Sink()
+@contextmanager
+def running(handler):
+    """The server on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         handler.port = probe.getsockname()[1]
     controller = Controller(handler, hostname="127.0.0.1", port=handler.port)
     controller.start()
-    yield handler
-    controller.stop()
+    try:
+        yield handler
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def sink():
+    with running(Sink()) as handler:
+        yield handler
 
 
 def plan(people, *, occurrences=("storm",)):

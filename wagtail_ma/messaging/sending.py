@@ -119,7 +119,9 @@ class _Round:
             self.waiting.clear()
             self._collect(GRACE_SECONDS)
         except BaseException:
-            # Time-outs of the queue and shut-downs strike anywhere, also in the middle of a mail.
+            # Time-outs of the queue and shut-downs strike anywhere, also in the middle of a mail. Where
+            # the database was lost, it may be back already.
+            connection.close_if_unusable_or_obsolete()
             self._collect(STOP_SECONDS)
             settling.abandon(self.pool.in_flight, self.owner)
             raise
