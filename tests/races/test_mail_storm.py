@@ -143,6 +143,16 @@ def test_senders__one_mail_kills_its_sender__given_up_others_arrive(transactiona
     assert list(found.values()).count("sent") >= 12 - 1 - 1
 
 
+def test_senders__so_many_a_minute__no_more_though_several_send_and_are_killed(transactional_db, sink):
+    SendingRules.objects.create(per_minute=20)
+    plan(60)
+    kills, failures = senders(sink, "--senders", "3", "--most-kills", "6", "--seconds", "5")
+    # (What a killed sender had taken from the limit is lost for this minute.)
+    assert kills >= 3 and failures == 0
+    assert 1 <= sum(sink.taken.values()) <= 20
+    assert Delivery.objects.filter(state="ready").count() >= 40 - 3
+
+
 def test_send_loop__sigterm_in_the_middle__ends_soon_and_knows_everything(transactional_db, sink):
     plan(120)
     code = (

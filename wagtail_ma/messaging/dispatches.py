@@ -16,8 +16,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from wagtail_ma.messaging import reasons, recipients
-from wagtail_ma.messaging.compile import CannotCompile, current_version
+from wagtail_ma.messaging.compile import CannotCompile
 from wagtail_ma.messaging.models import Delivery, Dispatch, Mail
+from wagtail_ma.messaging.ready import version_to_send
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def _start(*, now: datetime) -> None:
             mine.update(state=State.EXPIRED, reason=reasons.TOO_LATE, ended_at=now)
         else:
             try:
-                version = current_version(mail, now=now)
+                version = version_to_send(mail, now=now)
             except CannotCompile:
                 logger.warning("mail %s cannot be sent", mail.pk, exc_info=True)
                 mine.update(state=State.PAUSED, reason=reasons.NOT_READY)
@@ -157,7 +158,7 @@ def _prepare(dispatch: Dispatch, *, now: datetime, deadline: float) -> int:
     if dispatch.version_id is None:
         # It was paused before it could start.
         try:
-            dispatch.version = current_version(mail, now=now)
+            dispatch.version = version_to_send(mail, now=now)
         except CannotCompile:
             Dispatch.objects.filter(pk=dispatch.pk, state=State.PREPARING).update(
                 state=State.PAUSED, reason=reasons.NOT_READY

@@ -150,3 +150,23 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic} {'+' if self.is_wanted else '-'}"
+
+
+class MailPace(models.Model):
+    """How often somebody wants marketing mail, as said on the preference page; by keyed hash."""
+
+    class Days(models.IntegerChoices):
+        WEEK = 7, _("At most once a week")
+        MONTH = 30, _("At most once a month")
+
+    email_hash = models.CharField(max_length=64, unique=True)
+    # At most one in so many days.
+    days = models.PositiveSmallIntegerField(choices=Days.choices)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("wanted frequency of mail")
+        verbose_name_plural = _("wanted frequencies of mail")
+
+    def __str__(self) -> str:
+        return str(self.get_days_display())

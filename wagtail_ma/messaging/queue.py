@@ -9,8 +9,9 @@ from typing import Any
 
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.messaging import message, reasons
-from wagtail_ma.messaging.compile import CannotCompile, current_version
+from wagtail_ma.messaging.compile import CannotCompile
 from wagtail_ma.messaging.models import Delivery, Mail, MailVersion, draw_public_id
+from wagtail_ma.messaging.ready import version_to_send
 from wagtail_ma.people.models import Lead
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def enqueue(
 
 def _version_of(mail: Mail, *, now: datetime) -> MailVersion | None:
     try:
-        return current_version(mail, now=now)
+        return version_to_send(mail, now=now)
     except CannotCompile:
         logger.warning("mail %s cannot be sent", mail.pk, exc_info=True)
         return None
