@@ -83,14 +83,31 @@ def test_drain__night__download_link_leaves_all_the_same(mailoutbox):
     assert len(mailoutbox) == 1
 
 
-def test_dispatch__best_hour__each_readers_own(now, home):
-    early, unknown = make_lead(now, "early@example.com"), make_lead(now, "unknown@example.com")
-    identity = early.visitor.identities.get()
+def visits_at_four(lead, now):
+    identity = lead.visitor.identities.get()
     for days in range(1, 5):
         at = (now - timedelta(days=days)).replace(hour=4)
         Visit.objects.create(
-            identity=identity, visitor=early.visitor, started_at=at, last_at=at, medium="direct"
+            identity=identity, visitor=lead.visitor, started_at=at, last_at=at, medium="direct"
         )
+
+
+def test_enqueue__best_hour__the_readers_own(now, mailoutbox):
+    early = make_lead(now, "early@example.com")
+    visits_at_four(early, now)
+    delivery = planned(now, early, timing="best", latest_hours=24)
+    four = now.replace(hour=4, minute=0)
+    assert (delivery.send_after, delivery.expires_at) == (four, four + timedelta(hours=24))
+    assert planned(now, make_lead(now, "unknown@example.com"), timing="best").send_after == now
+    after_noon = queue.enqueue(
+        delivery.mail, early, occurrence="later", now=now, send_after=now.replace(hour=12)
+    )
+    assert after_noon.send_after == four + timedelta(days=1)
+
+
+def test_dispatch__best_hour__each_readers_own(now, home):
+    early, unknown = make_lead(now, "early@example.com"), make_lead(now, "unknown@example.com")
+    visits_at_four(early, now)
     mail = factories.make_mail(timing="best")
     dispatches.plan(mail, include=[], exclude=[], scheduled_at=None, expected_count=2, by=None, now=now)
     later = now + timedelta(minutes=1)

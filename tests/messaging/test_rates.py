@@ -108,3 +108,23 @@ def plan(count, now, *, domain="example.com"):
         lead = factories.make_lead(f"p{number}@{domain}", now=now)
         factories.make_consent(lead, now=now)
         queue.enqueue(mail, lead, occurrence="", now=now)
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [("per_second", 1), ("per_minute", 60), ("per_hour", 3600), ("per_day", 86_400)]
+)
+def test_drain__each_limit__kept_and_free_again_after_its_time(now, mailoutbox, limit, seconds):
+    SendingRules.objects.create(**{limit: 2})
+    mail = factories.make_mail(timing="any", latest_hours=240)
+    for number in range(3):
+        lead = factories.make_lead(f"l{number}@example.com", now=now)
+        factories.make_consent(lead, now=now)
+        queue.enqueue(mail, lead, occurrence="", now=now)
+    sending.drain(now=now)
+    assert len(mailoutbox) == 2
+    if seconds > 1:
+        # (A round of its own may take longer than half a second.)
+        sending.drain(now=now + timedelta(seconds=seconds / 2))
+        assert len(mailoutbox) == 2
+    sending.drain(now=now + timedelta(seconds=seconds * 62 / 60))
+    assert len(mailoutbox) == 3
