@@ -43,8 +43,10 @@ def prepare(options: argparse.Namespace) -> None:
     assert connections["default"].vendor
     get_connection()
     DNS_NAME.get_fqdn()
-    # The dead leave their claims behind; nobody wants to wait ten minutes for them here.
-    claiming.CLAIM_LEASE = timedelta(seconds=1)
+    if options.most_kills or options.poison:
+        # The dead leave their claims behind; nobody wants to wait ten minutes for them here. (Where all
+        # live, a slow machine must not take them for dead.)
+        claiming.CLAIM_LEASE = timedelta(seconds=1)
     sending.BATCH = 20
     if options.poison:
         real = preparing.Preparer.message
