@@ -145,7 +145,7 @@ class MailResultsView(generic.IndexView):
             PersonColumn("email", label=_("Person")),
             StateColumn("get_state_display", label=_("State")),
             DateColumn("sent_at", label=_("Sent"), sort_key="sent_at"),
-            BooleanColumn("opened_at", label=_("Opened")),
+            BooleanColumn("has_opened", label=_("Opened")),
             BooleanColumn("has_clicked", label=_("Clicked")),
         ]
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
@@ -92,7 +102,7 @@ def results(mail: Mail) -> Results:
 def people(
     mail: Mail, *, link: str = "", scanned: str = "", reason: str = "", why_left: str = ""
 ) -> QuerySet[Delivery]:
-    """The deliveries of a mail with ``has_clicked`` and ``has_unsubscribed``, newest first.
+    """The deliveries of a mail with ``has_opened``, ``has_clicked`` and ``has_unsubscribed``, newest first.
 
     :param link: only those who followed the link to this address.
     :param scanned: only those for whom a machine followed the link to this address.
@@ -111,7 +121,10 @@ def people(
         found = found.filter(Exists(looks.filter(data__url=scanned)))
     if why_left:
         found = found.filter(Exists(left.filter(why=why_left)))
-    return found.annotate(has_clicked=Exists(clicked), has_unsubscribed=Exists(left)).order_by("-pk")
+    has_opened = ExpressionWrapper(Q(opened_at__isnull=False), output_field=BooleanField())
+    return found.annotate(
+        has_opened=has_opened, has_clicked=Exists(clicked), has_unsubscribed=Exists(left)
+    ).order_by("-pk")
 
 
 def _why_not(mail: Mail) -> list[WhyNot]:
