@@ -231,7 +231,10 @@ class Migration(migrations.Migration):
                             ("same_page", "The same article is opened again and again"),
                             ("form_left", "A form is started and left"),
                             ("surge", "Many visits after a long silence"),
+                            ("company_surge", "Many visits of a company after a long silence"),
                             ("senior", "A manager comes after staff of the same company"),
+                            ("drop", "A customer comes much less often than usual"),
+                            ("cancellation", "A customer reads pages about cancelling"),
                         ],
                         max_length=16,
                         verbose_name="who is hot",
@@ -240,7 +243,12 @@ class Migration(migrations.Migration):
                 (
                     "list",
                     models.CharField(
-                        choices=[("hot", "Hot"), ("hidden", "Hidden hot"), ("surging", "Surging")],
+                        choices=[
+                            ("hot", "Hot"),
+                            ("hidden", "Hidden hot"),
+                            ("surging", "Surging"),
+                            ("at_risk", "Customers at risk"),
+                        ],
                         default="hot",
                         max_length=8,
                         verbose_name="list",
@@ -896,6 +904,7 @@ class Migration(migrations.Migration):
                 ("is_customer", models.BooleanField(default=False, verbose_name="customer")),
                 ("is_competitor", models.BooleanField(default=False, verbose_name="competitor")),
                 ("is_own", models.BooleanField(default=False, verbose_name="our own company")),
+                ("followed_marks", models.PositiveSmallIntegerField(default=0, editable=False)),
                 ("strict_key", models.CharField(editable=False, max_length=160)),
                 ("reading_key", models.CharField(editable=False, max_length=320)),
                 ("created_at", models.DateTimeField(verbose_name="first seen")),
@@ -2676,6 +2685,9 @@ class Migration(migrations.Migration):
                 ("view_count", models.PositiveIntegerField(default=0)),
                 ("visit_count", models.PositiveIntegerField(default=0)),
                 ("engaged_seconds", models.FloatField(default=0)),
+                ("is_excluded", models.BooleanField(default=False)),
+                ("is_customer", models.BooleanField(default=False)),
+                ("is_named", models.BooleanField(default=False)),
                 ("last_seen_at", models.DateTimeField(null=True)),
                 ("active_at", models.DateTimeField(null=True)),
                 (
@@ -3879,15 +3891,51 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="standing",
-            index=models.Index(fields=["model", "-rank", "-visitor"], name="ma_standing_rank"),
+            index=models.Index(
+                condition=models.Q(("is_excluded", False)),
+                fields=["model", "-rank", "-visitor"],
+                name="ma_standing_rank",
+            ),
         ),
         migrations.AddIndex(
             model_name="standing",
-            index=models.Index(fields=["model", "-last_seen_at", "-visitor"], name="ma_standing_seen"),
+            index=models.Index(
+                condition=models.Q(("is_excluded", False)),
+                fields=["model", "-last_seen_at", "-visitor"],
+                name="ma_standing_seen",
+            ),
         ),
         migrations.AddIndex(
             model_name="standing",
-            index=models.Index(fields=["model", "fit_grade", "-rank", "-visitor"], name="ma_standing_fit"),
+            index=models.Index(
+                condition=models.Q(("is_excluded", False)),
+                fields=["model", "fit_grade", "-rank", "-visitor"],
+                name="ma_standing_fit",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False), ("is_customer", False)),
+                fields=["model", "-active_at", "visitor", "is_named"],
+                name="ma_standing_active",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False), ("is_customer", True)),
+                fields=["model", "-rank", "-visitor"],
+                name="ma_standing_customers",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="standing",
+            index=models.Index(
+                condition=models.Q(("is_excluded", False), ("is_named", True)),
+                fields=["model", "-rank", "-visitor"],
+                name="ma_standing_named",
+            ),
         ),
         migrations.AddConstraint(
             model_name="standing",
