@@ -110,6 +110,7 @@ def plan(count, now, *, domain="example.com"):
         queue.enqueue(mail, lead, occurrence="", now=now)
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("limit", "seconds"), [("per_second", 1), ("per_minute", 60), ("per_hour", 3600), ("per_day", 86_400)]
 )
