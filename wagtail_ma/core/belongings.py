@@ -37,11 +37,14 @@ class Belonging:
         ``derived`` rows are thrown away and rebuilt; ``decision`` rows move to the new visitor and
         keep ``born_visitor``; ``root`` rows (Visitor, Identity, Lead, IdentityLink) are handled by
         identification itself.
-    :param before_merge: called as ``before_merge(loser_id, winner_id, now)`` before decisions
-        move, to give way where a unique constraint allows one row per visitor.
+    :param before_merge: called as ``before_merge(loser_id, winner_id, now)`` before derived rows are
+        thrown away, and before decisions move: to give way where a unique constraint allows one row
+        per visitor, or to note what was there.
     :param fields: the foreign keys that this entry answers for.
     :param erase: called as ``erase(person)`` when a person is erased, instead of deleting the rows:
         for what must stay without saying who it was.
+    :param active_at: the time in a row at which the person did something (or one of us for them): leads
+        without any for long may be erased (``people.retention``). "" where rows say nothing of that.
     :param is_told: rows are in the export that people get of themselves. Facts are; what we thought
         of them is for staff.
     """
@@ -52,6 +55,7 @@ class Belonging:
     before_merge: Callable[[int, int, datetime], Any] | None = None
     erase: Callable[[Person], Any] | None = None
     is_told: bool | None = None
+    active_at: str = ""
 
 
 belongings: Registry[Belonging] = Registry("belongings")

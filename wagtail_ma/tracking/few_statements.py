@@ -67,7 +67,7 @@ def write(message: Ready, *, now: datetime) -> str | None:
         elif not browser.is_new:
             cursor.execute(_prolong_sql(), [_moment(now), visit_id, _moment(now)])
         _insert(cursor, PageView, visit_id, identity_id, visitor_id, *message.view)
-        cursor.execute(_news_sql(), [visitor_id, _moment(now)])
+        _insert(cursor, News, visitor_id, *values(News, {"at": now}))
     return key
 
 
@@ -141,8 +141,3 @@ def _insert_sql(model: type[Model]) -> str:
     names = [f'"{name}"' for name in (*LATER[model], *(field.column for field in columns(model)))]
     given = ", ".join(["%s"] * len(names))
     return f"INSERT INTO {table(model)} ({', '.join(names)}) VALUES ({given}) RETURNING id"  # noqa: S608
-
-
-@cache
-def _news_sql() -> str:
-    return f"INSERT INTO {table(News)} (visitor_id, at, attempts, error) VALUES (%s, %s, 0, '')"  # noqa: S608

@@ -39,6 +39,7 @@ class Outcome(Enum):
     # Nothing has been written.
     UNUSUAL = "unusual"
     UNKNOWN_VIEW = "unknown view"
+    UNKNOWN_BROWSER = "unknown browser"
 
 
 @dataclass(frozen=True)
@@ -63,25 +64,30 @@ def record(hit: Hit, page: TrackedPage, *, now: datetime) -> Told:
         if not is_usual(hit):
             return Told(Outcome.UNUSUAL)
         view = values(PageView, views.fields_of_seen(hit, page, at=now))
-        if hit.browser_key:
-            return Told(_record_next(hit, view, now=now), hit.browser_key)
-        return _record_first(hit, view, first(hit, page, now=now), now=now)
+        news = values(News, {"at": now})
+        outcome = _record_next(hit, view, news, now=now) if hit.browser_key else Outcome.UNKNOWN_BROWSER
+        if outcome is not Outcome.UNKNOWN_BROWSER:
+            return Told(outcome, hit.browser_key)
+        return _record_first(hit, view, news, first(hit, page, now=now))
 
 
-def _record_next(hit: Hit, view: list[Any], *, now: datetime) -> Outcome:
+def _record_next(hit: Hit, view: list[Any], news: list[Any], *, now: datetime) -> Outcome:
     """The new view of a known browser whose visit is going on.
 
     The browser is locked as everywhere: a second message of it waits, and then finds its view.
     """
     since = now - visits.timeout()
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(_next_sql(), [hit.browser_key, now, hit.view_id, since, now, *view, now])
-        return Outcome.DONE if cursor.rowcount == 1 else Outcome.UNUSUAL
+        cursor.execute(_next_sql(), [hit.browser_key, now, hit.view_id, since, now, *view, *news])
+        is_known, is_done = cursor.fetchone()
+    if not is_known:
+        return Outcome.UNKNOWN_BROWSER
+    return Outcome.DONE if is_done else Outcome.UNUSUAL
 
 
-def _record_first(hit: Hit, view: list[Any], rows: First, *, now: datetime) -> Told:
+def _record_first(hit: Hit, view: list[Any], news: list[Any], rows: First) -> Told:
     """The first view of a new browser, unless it is known: then its message came twice."""
-    given = [*rows.visitor, hit.view_id, *rows.identity, *rows.visit, *view, now]
+    given = [*rows.visitor, hit.view_id, *rows.identity, *rows.visit, *view, *news]
     try:
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(_first_sql(), given)
@@ -106,9 +112,9 @@ def _grow(hit: Hit, *, now: datetime) -> Outcome:
     if totals.is_beyond(known):
         raised = [totals.engaged, totals.visible, totals.scroll, is_doubtful]
         is_news = totals.is_noticeably_beyond(known)
-        since = now - visits.timeout()
+        since, news = now - visits.timeout(), values(News, {"at": now})
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(_grow_sql(), [visit_id, *raised, pk, now, now, since, now, is_news])
+            cursor.execute(_grow_sql(), [visit_id, *raised, pk, now, now, since, *news, is_news])
     return Outcome.DONE
 
 
@@ -130,8 +136,10 @@ def _next_sql() -> str:
         ), seen AS (
             {_insert_sql(PageView, "going_on.id, me.id, me.visitor_id", "FROM me, going_on")}
             ON CONFLICT (view_id) DO NOTHING RETURNING visitor_id
+        ), told AS (
+            {_insert_sql(News, "visitor_id", "FROM seen")} RETURNING 1
         )
-        {_NEWS} FROM seen
+        SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM told)
     """  # noqa: S608
 
 
@@ -149,7 +157,7 @@ def _first_sql() -> str:
             {_insert_sql(PageView, "begun.id, me.id, me.visitor_id", "FROM me, begun")}
             RETURNING visitor_id
         )
-        {_NEWS} FROM seen
+        {_insert_sql(News, "visitor_id", "FROM seen")}
     """
 
 
@@ -168,9 +176,6 @@ def _insert_sql(model: type[Model], found: str, source: str) -> str:
     return f"INSERT INTO {table(model)} ({quoted}) SELECT {given} {source}"
 
 
-_NEWS = f"INSERT INTO {table(News)} (visitor_id, at, attempts, error) SELECT visitor_id, %s, 0, ''"
-
-
 @cache
 def _grow_sql() -> str:
     raised = ", ".join(f"{name} = GREATEST({name}, %s)" for name in _TOTALS)
@@ -184,6 +189,5 @@ def _grow_sql() -> str:
             UPDATE {table(Visit)} SET last_at = %s FROM going_on
             WHERE {table(Visit)}.id = going_on.id AND last_at < %s AND last_at > %s
         )
-        INSERT INTO {table(News)} (visitor_id, at, attempts, error)
-        SELECT visitor_id, %s, 0, '' FROM going_on WHERE %s
+        {_insert_sql(News, "visitor_id", "FROM going_on WHERE %s")}
     """  # noqa: S608

@@ -18,7 +18,7 @@ from django.db.models import Model
 
 from wagtail_ma.core.prepared import database_value
 from wagtail_ma.people import browsers
-from wagtail_ma.people.models import Identity, Visitor
+from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import visits
 from wagtail_ma.tracking.hits import VIEW, Hit
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
@@ -29,6 +29,7 @@ LATER: Mapping[type[Model], tuple[str, ...]] = {
     Identity: ("visitor_id",),
     Visit: ("identity_id", "visitor_id"),
     PageView: ("visit_id", "identity_id", "visitor_id"),
+    News: ("visitor_id",),
 }
 
 
