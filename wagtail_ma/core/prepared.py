@@ -180,7 +180,7 @@ def database_value(field: Any, value: Any, connection: Any) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _moment(value: datetime, zone: tzinfo | None) -> str:
+def _moment(value: datetime, zone: tzinfo | None) -> str | None:
     """A moment as SQLite keeps it; one message writes the same one many times."""
     return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
 
