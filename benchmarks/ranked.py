@@ -86,8 +86,9 @@ def _line(
     from django.test.utils import CaptureQueriesContext
 
     call()
-    with CaptureQueriesContext(connection) as statements:
+    with CaptureQueriesContext(connection) as captured:
         call()
+    statements = list(captured)
     ms = statistics.median(_timed(call) for _ in range(ROUNDS)) * 1000
     verdict = ""
     if budget is not None:
@@ -97,7 +98,7 @@ def _line(
     line = f"| {name} | {ms:,.0f} | {len(statements)} | {verdict} |"
     print(line, file=sys.stderr, flush=True)
     if os.environ.get("BENCH_STATEMENTS"):
-        for each in statements.captured_queries:
+        for each in statements:
             print(f"    {each['time']} {each['sql'][:400]}", file=sys.stderr)
     return line
 

@@ -98,7 +98,7 @@ def details(visitor: Any, standing: Any, *, now: datetime) -> dict[str, Any]:
         "place": _place(standing) if standing else None,
         "temperature": scores.temperature(standing, now=now) if standing else None,
         "score_chart": _score_chart(model, breakdown, now=now) if model else "",
-        "months": _months(visitor.pk, now=now),
+        "months": _months(visitor.pk, standing, now=now),
         "heat": [{"entry": entry, "reason": because[entry.pk], "standing": None} for entry in entries],
         "interests": _interests(visitor.pk, now=now, model=model),
         "breakdown": breakdown,
@@ -193,32 +193,32 @@ def _score_chart(model: ScoringModel, breakdown: scores.Breakdown, *, now: datet
     return charts.line_chart([charts.Series(_("Score"), points)], title=title)
 
 
-def _months(visitor_id: int, *, now: datetime) -> dict[str, Any]:
+def _months(visitor_id: int, standing: Any, *, now: datetime) -> dict[str, Any]:
     """Pages by month of the last two years, and what lies before in one number."""
     zone = timezone.get_default_timezone()
-    views = PageView.objects.filter(visitor_id=visitor_id, visit__is_bot=False).order_by()
+    month = timezone.localtime(now, zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    # (To the first of the month before, whatever the clocks did in between.)
+    months = [month]
+    while len(months) < MONTHS_SHOWN:
+        month = (month - timedelta(days=1)).replace(day=1, tzinfo=None, hour=0).replace(tzinfo=zone)
+        months.append(month)
+    views = PageView.objects.filter(visitor_id=visitor_id, visit__is_bot=False, at__gte=month).order_by()
     rows = dict(
         views.annotate(month=TruncMonth("at", tzinfo=zone))
         .values("month")
         .annotate(n=Count("pk"))
         .values_list("month", "n")
     )
-    month = timezone.localtime(now, zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    shown: list[tuple[str, int]] = []
-    counted = 0
-    first = min(rows, default=month)
-    while len(shown) < MONTHS_SHOWN and month >= first:
-        count = rows.get(month, 0)
-        counted += count
-        shown.append((date_format(month, "YEAR_MONTH_FORMAT"), count))
-        # (To the first of the month before, whatever the clocks did in between.)
-        month = (month - timedelta(days=1)).replace(day=1, tzinfo=None, hour=0).replace(tzinfo=zone)
+    counted = sum(rows.values())
+    before = max(0, standing.view_count - counted) if standing else 0
+    first = month if before else min(rows, default=months[0])
+    shown = [(date_format(each, "YEAR_MONTH_FORMAT"), rows.get(each, 0)) for each in months if each >= first]
     shown.reverse()
     title = _("Pages by month")
     return {
         "chart": charts.bar_chart(shown, title=title) if len(shown) > 1 else "",
         "table": charts.data_table([_("Month"), _("Pages")], shown, caption=title),
-        "before": sum(rows.values()) - counted,
+        "before": before,
     }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db.models import DateTimeField, F, FloatField, Func, IntegerField, Value
 
-# SQLite: between two moments, exact; julianday() would round to milliseconds.
-_MICROSECONDS = "django_timestamp_diff({later}, {earlier})"
-_DAY = 86_400_000_000
+# SQLite: seconds since 1970 of a moment as Django stores it. (julianday() would round to milliseconds, and
+# Django's own difference of moments is a call of Python for each row.)
+_SECONDS = "(CAST(strftime('%%s', {0}) AS INTEGER) + CAST('0' || substr({0}, 20, 7) AS REAL))"
 
 
 class _BetweenMoments(Func):
@@ -22,6 +22,12 @@ class _BetweenMoments(Func):
         """The SQL of the arguments, and the parameters of all."""
         compiled = [compiler.compile(each) for each in self.get_source_expressions()]
         return [sql for sql, _parameters in compiled], [p for _sql, some in compiled for p in some]
+
+    def seconds(self, compiler: Any) -> tuple[str, list[Any]]:
+        """SQLite: the seconds between the two. (Each moment stands in it twice, and so do its parameters.)"""
+        later, earlier = (compiler.compile(each) for each in self.get_source_expressions()[:2])
+        sql = f"({_SECONDS.format(later[0])} - {_SECONDS.format(earlier[0])})"
+        return sql, [*later[1], *later[1], *earlier[1], *earlier[1]]
 
 
 class ForwardFactor(_BetweenMoments):
@@ -39,9 +45,9 @@ class ForwardFactor(_BetweenMoments):
         return f"POWER(2.0::float8, {seconds} / (86400.0 * {days}))", parameters
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (later, earlier, days), parameters = self.parts(compiler)
-        between = _MICROSECONDS.format(later=later, earlier=earlier)
-        return f"POWER(2.0, {between} / ({_DAY}.0 * {days}))", parameters
+        days, of_days = compiler.compile(self.get_source_expressions()[2])
+        seconds, parameters = self.seconds(compiler)
+        return f"POWER(2.0, {seconds} / (86400.0 * {days}))", [*parameters, *of_days]
 
 
 class WholeDays(_BetweenMoments):
@@ -54,8 +60,8 @@ class WholeDays(_BetweenMoments):
         return f"FLOOR(EXTRACT(EPOCH FROM ({later} - {earlier})) / 86400)::integer", parameters
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (later, earlier), parameters = self.parts(compiler)
-        return f"{_MICROSECONDS.format(later=later, earlier=earlier)} / {_DAY}", parameters
+        seconds, parameters = self.seconds(compiler)
+        return f"CAST({seconds} / 86400 AS INTEGER)", parameters
 
 
 def _moment(value: Any) -> Any:

@@ -18,7 +18,7 @@ from wagtail_ma.scoring.models import LISTED, Interest, ScoreEntry, ScoringModel
 from wagtail_ma.tracking.models import Activity, PageView, Topic
 
 # So many of a long ledger are listed one by one; the rest is summed up by rule.
-ENTRIES = 200
+ENTRIES = 100
 
 
 @dataclass(frozen=True)

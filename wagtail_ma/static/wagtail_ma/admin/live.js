@@ -40,10 +40,20 @@
         }
 
         replace(html) {
-            const opened = [...this.element.querySelectorAll("details")].map((box) => box.open);
+            const opened = new Map(this.boxes().map(([key, box]) => [key, box.open]));
             this.element.innerHTML = html;
-            this.element.querySelectorAll("details").forEach((box, index) => {
-                box.open = opened[index] ?? box.open;
+            this.boxes().forEach(([key, box]) => {
+                box.open = opened.get(key) ?? box.open;
+            });
+        }
+
+        /* What can be folded, each with what it is known by: new ones may come before it. */
+        boxes() {
+            const seen = {};
+            return [...this.element.querySelectorAll("details")].map((box) => {
+                const kind = box.dataset.maKey || box.className;
+                seen[kind] = (seen[kind] || 0) + 1;
+                return [`${kind} ${seen[kind]}`, box];
             });
         }
     }
