@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -93,6 +94,15 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         help_text=_(
             "A higher number goes first: in its group it takes people over, and its mails are sent before "
             "those of others when somebody may get only one."
+        ),
+    )
+    holdout_percent = models.PositiveSmallIntegerField(
+        _("hold-out, percent"),
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text=_(
+            "So many of those who would enter are left alone, always the same ones, so that the results "
+            "show what the scenario brings. 0: everybody enters."
         ),
     )
     steps = StepsField(_("steps"), blank=True)
@@ -188,6 +198,8 @@ class Enrolment(models.Model):
         FINISHED = "finished", _("finished")
         EXITED = "exited", _("left")
         FAILED = "failed", _("failed")
+        # Would have entered, and is watched for comparison: no step is ever taken.
+        HELD_OUT = "held_out", _("held out")
 
     scenario = models.ForeignKey(
         Scenario, on_delete=models.CASCADE, related_name="enrolments", db_index=False
