@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -30,7 +31,7 @@ from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.coreutils import get_content_languages
 from wagtail.permissions import policy_registry
-from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet
+from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet, WorkflowActionView
 
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.scenario_results import (
@@ -48,10 +49,14 @@ from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.scenarios import starters, switch
 from wagtail_ma.scenarios.models import Enrolment, Scenario
-from wagtail_ma.scenarios.publish import problems
+from wagtail_ma.scenarios.publish import NotReady, problems
 from wagtail_ma.segments.models import Segment
 
 PEOPLE_PER_PAGE = 50
+
+
+# Buttons of the editor after which the steps are in force, or only wait for somebody's approval.
+INTO_FORCE = ("action-publish", "action-submit", "action-restart-workflow", "action-workflow-action")
 
 
 class ScenarioForm(WagtailAdminModelForm):
@@ -71,7 +76,8 @@ class ScenarioForm(WagtailAdminModelForm):
 
     def _post_clean(self) -> None:
         super()._post_clean()
-        if "action-publish" in self.data and not self.errors:
+        # What is handed to a colleague for approval must be able to run, too.
+        if any(name in self.data for name in INTO_FORCE) and not self.errors:
             for problem in problems(self.instance):
                 self.add_error(None, problem)
 
@@ -132,6 +138,25 @@ class ScenarioSwitchView(View):
                 % {"scenario": scenario, "count": left},
             )
         return redirect(ScenarioViewSet.result_url(scenario))
+
+
+class ScenarioApprovalView(WorkflowActionView):
+    """A step of a workflow; its last approval publishes. What cannot run any more (a mail was taken offline
+    meanwhile) stays where it is, and the reason is told."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                response: HttpResponse = super().post(request, *args, **kwargs)
+        except NotReady as error:
+            for problem in error.problems:
+                messages.error(request, problem)
+            url = reverse("wagtail_ma_scenarios:edit", args=[self.object.pk])
+            if request.headers.get("x-requested-with") == "XMLHttpRequest":
+                found: HttpResponse = self.render_modal_json(request, {"step": "success", "redirect": url})
+                return found
+            return redirect(url)
+        return response
 
 
 class StartersView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
@@ -202,6 +227,7 @@ class ScenarioViewSet(SnippetViewSet):
     url_namespace = "wagtail_ma_scenarios"
     index_view_class = ScenarioIndexView
     edit_view_class = ScenarioEditView
+    workflow_action_view_class = ScenarioApprovalView
     inspect_view_class = ScenarioResultView
     inspect_view_enabled = True
     copy_view_enabled = True

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
+from wagtail.models import DraftStateMixin, LockableMixin, PreviewableMixin, RevisionMixin, WorkflowMixin
 
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules.fields import LazyStreamField
@@ -33,7 +34,7 @@ class StepsField(LazyStreamField):
         return steps_block()
 
 
-class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
+class Scenario(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, PreviewableMixin, models.Model):
     """What happens by itself after something happened: steps, waits, branches."""
 
     class Entry(models.TextChoices):
@@ -110,6 +111,14 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     is_paused = models.BooleanField(_("paused"), default=False, editable=False)
     # What happened before does not let anybody in: publication with this way in, or the end of a pause.
     active_since = models.DateTimeField(null=True, editable=False)
+
+    # So that they go with the scenario.
+    workflow_states = GenericRelation(
+        "wagtailcore.WorkflowState", content_type_field="base_content_type", object_id_field="object_id"
+    )
+    revisions = GenericRelation(
+        "wagtailcore.Revision", content_type_field="base_content_type", object_id_field="object_id"
+    )
 
     class Meta:
         verbose_name = _("scenario")
