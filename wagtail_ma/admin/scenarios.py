@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -46,6 +47,7 @@ from wagtail_ma.admin.scenario_trial import ScenarioTrialView
 from wagtail_ma.admin.scenario_versions import ScenarioVersionsView
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
 from wagtail_ma.messaging.models import Mail, SenderProfile
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.scenarios import starters, switch
 from wagtail_ma.scenarios.models import Enrolment, Scenario
@@ -62,6 +64,14 @@ INTO_FORCE = ("action-publish", "action-submit", "action-restart-workflow", "act
 class ScenarioForm(WagtailAdminModelForm):
     """Drafts may be unfinished; what is published must be able to run."""
 
+    entry_causes = forms.MultipleChoiceField(
+        label=Scenario._meta.get_field("entry_causes").verbose_name,
+        help_text=Scenario._meta.get_field("entry_causes").help_text,
+        choices=Cause.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
     class Meta:
         widgets = {"activity_kind": ActivityKindInput()}
 
@@ -72,6 +82,7 @@ class ScenarioForm(WagtailAdminModelForm):
             cleaned["activity_kind"] = ""
         if cleaned.get("entry") not in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT):
             cleaned["segment"] = None
+            cleaned["entry_causes"] = []
         return cleaned
 
     def _post_clean(self) -> None:
@@ -267,6 +278,10 @@ class ScenarioViewSet(SnippetViewSet):
                     FieldPanel(
                         "segment",
                         help_text=gettext_lazy("Only who enters or leaves it from now on starts."),
+                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
+                    ),
+                    FieldPanel(
+                        "entry_causes",
                         attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
                     ),
                     FieldPanel("again"),

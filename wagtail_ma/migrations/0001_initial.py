@@ -632,6 +632,23 @@ class Migration(migrations.Migration):
                 ("broken_reason", models.CharField(blank=True, editable=False, max_length=255)),
                 ("refreshed_at", models.DateTimeField(editable=False, null=True)),
                 ("next_refresh_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "pending_cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
                 ("includes_strangers", models.BooleanField(default=False, editable=False)),
                 ("member_count", models.PositiveIntegerField(default=0, editable=False)),
             ],
@@ -1506,7 +1523,7 @@ class Migration(migrations.Migration):
                     "trigger_segment",
                     models.ForeignKey(
                         blank=True,
-                        help_text="The conditions of this segment are the rule: the mail goes out when they become true.",
+                        help_text="The conditions of this segment are the rule: the mail goes out when they become true. Not to people whom a merge, its undoing, a change of the scoring or an import brings into it.",
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
@@ -1683,6 +1700,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("activity_kind", models.CharField(blank=True, max_length=64, verbose_name="activity")),
+                (
+                    "entry_causes",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="On these occasions people come into segments, or leave them, without an act of their own. Not ticked: the scenario then does not start for them.",
+                        verbose_name="also when nobody did anything",
+                    ),
+                ),
                 (
                     "again",
                     models.CharField(
@@ -2760,6 +2786,22 @@ class Migration(migrations.Migration):
                 ("entered_at", models.DateTimeField()),
                 ("left_at", models.DateTimeField()),
                 (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
                     "segment",
                     models.ForeignKey(
                         db_index=False,
@@ -2865,6 +2907,22 @@ class Migration(migrations.Migration):
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
                 ("error", models.TextField(blank=True)),
                 (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
                     "visitor",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE, related_name="+", to="wagtail_ma.visitor"
@@ -2940,6 +2998,22 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("entered_at", models.DateTimeField()),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            (
+                                "merge",
+                                "Two turned out to be one person, or a known person used another browser",
+                            ),
+                            ("undo", "A merge was undone"),
+                            ("rescore", "Scores were computed again under other rules"),
+                            ("import", "A list of people was imported"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
                 (
                     "segment",
                     models.ForeignKey(
