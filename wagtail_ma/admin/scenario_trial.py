@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -40,11 +41,10 @@ class ScenarioTrialView(WagtailAdminTemplateMixin, TemplateView):
     header_icon = "view"
     http_method_names = ["get"]
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may(request, Scenario):
             raise PermissionDenied
-        response: HttpResponse = super().dispatch(request, *args, **kwargs)
-        return response
+        return super().dispatch(request, *args, **kwargs)
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -77,12 +77,12 @@ class ScenarioTrialView(WagtailAdminTemplateMixin, TemplateView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         now = timezone.now()
         asked = self.request.GET
-        period = int(asked["days"]) if asked.get("days") in map(str, PERIODS) else 30
+        period = next((days for days in PERIODS if str(days) == asked.get("days")), 30)
         found = dry_run(self.scenario, since=now - timedelta(days=period), until=now)
         visitor, candidates = self._person()
         start = _moment(asked.get("start", "")) or now
         choices = {
-            name.removeprefix(CHOICE): value for name, value in asked.items() if name.startswith(CHOICE)
+            name.removeprefix(CHOICE): str(value) for name, value in asked.items() if name.startswith(CHOICE)
         }
         tree = tree_of(self.scenario)
         simulation = simulate(self.scenario, tree, visitor, start=start, choices=choices) if tree else None
