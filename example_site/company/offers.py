@@ -32,10 +32,10 @@ def load_offer_scenario(
     ask = [
         block("wait", {"amount": 2, "unit": "days"}),
         block("wait_until", {"day": "business", "at": "10:00"}),
-        block("send_mail", {"mail": mails["offer", "ja"].pk, "patience_days": 14}),
+        block("send_mail", {"mail": mails["offer", "ja"].pk, "patience_days": 5}),
         block("task", {"text": OFFER_TASK, "days": 1, "user": None}),
     ]
-    lasting = {"amount": 20, "unit": "days", "yes": ask, "no": [block("end", {})]}
+    lasting = {"amount": 10, "unit": "days", "yes": ask, "no": [block("end", {})]}
     with translation.override("ja"):
         goal = main_goal()
     scenario = Scenario(

@@ -122,6 +122,22 @@ def test_result__people_at_steps__are_counted_and_listed(admin_client, now):
         assert admin_client.get(html.unescape(link)).status_code == 200
 
 
+def test_result_now__open_page__is_told_only_when_somebody_has_moved(admin_client, now):
+    scenario = a_scenario(now, [wait()])
+    an_enrolment(scenario, a_visitor(now), now)
+    url = reverse("wagtail_ma_scenarios:now", args=[scenario.pk])
+    text = admin_client.get(url).content.decode()
+    stamp = re.search(r'data-ma-live-stamp="([^"]+)"', text)[1]
+    assert "<html" not in text and "1 here now" in text
+    assert admin_client.get(url, {"stamp": stamp}).status_code == 204
+    runner.run_due(now=now + timedelta(days=1))
+    runner.run_due(now=now + timedelta(days=1))
+    later = admin_client.get(url, {"stamp": stamp})
+    assert later.status_code == 200
+    page = admin_client.get(reverse("wagtail_ma_scenarios:inspect", args=[scenario.pk]))
+    assert f'data-ma-live-url-value="{url}"' in page.content.decode()
+
+
 def names(response):
     return [person_name(row.visitor) for row in response.context["object_list"]]
 

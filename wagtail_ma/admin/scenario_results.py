@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -118,8 +118,22 @@ class ScenarioResultView(InspectView):
             else "",
             versions_url=reverse(f"{NAMESPACE}:versions", args=[scenario.pk]),
             switch_url=reverse(f"{NAMESPACE}:switch", args=[scenario.pk]),
+            now_url=reverse(f"{NAMESPACE}:now", args=[scenario.pk]),
+            stamp=queries.stamp(scenario),
         )
         return context
+
+
+class ScenarioNowView(ScenarioResultView):
+    """The same for a page that is open already: nothing if nobody has moved since."""
+
+    template_name = "wagtail_ma/admin/scenarios/result_live.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("stamp") == queries.stamp(self.object):
+            return HttpResponse(status=204)
+        response: HttpResponse = super().get(request, *args, **kwargs)
+        return response
 
 
 def _step_row(

@@ -36,6 +36,7 @@ from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet,
 
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.scenario_results import (
+    ScenarioNowView,
     ScenarioPeopleView,
     ScenarioResultView,
     is_running,
@@ -329,6 +330,9 @@ class ScenarioViewSet(SnippetViewSet):
                 "people/<int:pk>/results/", ScenarioPeopleView.as_view(results_only=True), name="people_list"
             ),
         ]
+        asked = self.get_inspect_view_kwargs() | {"template_name": ScenarioNowView.template_name}
+        now_view = self.construct_view(ScenarioNowView, **asked)
+        people.append(path("now/<int:pk>/", now_view, name="now"))
         trial_path = path("trial/<int:pk>/", ScenarioTrialView.as_view(), name="trial")
         return [*super().get_urlpatterns(), switch_path, starters_path, versions_path, trial_path, *people]
 

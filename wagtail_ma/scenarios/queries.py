@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
 
@@ -46,6 +46,15 @@ def numbers(scenario: Scenario) -> Numbers:
     found = list(rows)
     counts = {status: count for status, count, _reached in found}
     return Numbers(**counts, reached=sum(reached for _status, _count, reached in found))
+
+
+def stamp(scenario: Scenario) -> str:
+    """A text that changes whenever somebody enters, moves or leaves (one statement): what an open page asks
+    for every few seconds."""
+    found = Enrolment.objects.filter(scenario=scenario).aggregate(
+        people=Count("pk"), moves=Sum("revision"), reached=Count("goal_at")
+    )
+    return "-".join(str(value or 0) for value in found.values())
 
 
 def latest_version(scenario: Scenario) -> ScenarioVersion | None:
