@@ -82,6 +82,25 @@ def test_edit__publish_changed_steps__makes_the_next_version(admin_client, now):
     assert scenario.versions.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("task", {"text": "Call", "days": "1", "user": ""}),
+        ("branch", {"segment": "", "yes-count": "0", "no-count": "0"}),
+        ("send_mail", {"mail": "", "patience_days": "0"}),
+        ("task", {"text": "Call", "days": "1", "user": "999999"}),
+    ],
+)
+def test_editor__nothing_chosen__is_saved_or_asked_for(admin_client, now, kind, fields):
+    values = {f"steps-0-value-{name}": value for name, value in fields.items()}
+    body = form(**{"steps-0-type": kind}, **values)
+    scenario = a_draft([wait()])
+    for url in ("add", "edit", "preview_on_edit"):
+        args = [] if url == "add" else [scenario.pk]
+        response = admin_client.post(reverse(f"wagtail_ma_scenarios:{url}", args=args), body)
+        assert response.status_code in (200, 302)
+
+
 def test_editor__three_levels_of_branches__payload_stays_small():
     assert len(json.dumps(JSContext().pack(steps_block()))) < 200_000
 
@@ -113,7 +132,7 @@ def test_result__people_at_steps__are_counted_and_listed(admin_client, now):
     assert "1 here now · 1 passed" in text
     assert "skipped: no address known: 1" in text
     # Of two who came to the question one is there still: one way out, half of them.
-    assert "No 1 (50 %)" in text
+    assert ">No</text>" in text and ">1 (50 %)</text>" in text
     for part in ("<script>", " style=", " onclick="):
         assert part not in text[text.index("ma-flow") :].split("</main>")[0]
     links = set(re.findall(r'href="([^"]*/people/[^"]*)"', text))
@@ -271,6 +290,14 @@ def test_wrapped__japanese__breaks_anywhere_and_is_cut():
     lines = wrapped("「資料ダウンロードのお礼と次にお読みいただきたい導入事例のご案内」を送る")
     assert len(lines) == 2
     assert lines[1].endswith("…")
+
+
+def test_wrapped__brackets_and_stops__never_begin_or_end_a_line_wrongly():
+    for length in range(6, 30):
+        for line in wrapped(
+            "「資料請求のお礼と、導入事例」を「ABC の方」に送信（最長10日）。", units=length, lines=9
+        ):
+            assert line[0] not in "」）、。" and line[-1] not in "「（", (length, line)
 
 
 def test_preview__draft__is_the_diagram(rf):

@@ -19,11 +19,11 @@ from wagtail_ma.scenarios.kinds import Role, StepKind, step_kinds
 BOX_WIDTH = 200
 BOX_HEIGHT = 64
 GAP_X = 24
-GAP_Y = 44
+GAP_Y = 60
 MARGIN = 16
 END_RADIUS = 8
 # Half-width characters that fit on a line of a box.
-LINE_UNITS = 28
+LINE_UNITS = 26
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Line:
-    """A way from one step to the next; ``label`` names the branch."""
+    """A way from one step to the next; ``labels`` name the branch and count who went it, as (y, text)."""
 
     path: str
-    label: str
     label_x: str
-    label_y: str
+    labels: list[tuple[str, str]]
 
 
 @dataclass
@@ -69,13 +68,14 @@ class Diagram:
 
 @dataclass(frozen=True)
 class _Loose:
-    """An end of a line that has not reached its next step: from where, with which label. That of a branch
-    is written where it arrives, in a column of its own; any other where it begins, as many may arrive."""
+    """An end of a line that has not reached its next step: from where, the branch it begins, and how many
+    went this way. What belongs to a branch is written where it arrives, in a column of its own; any other
+    count where the line begins, as many lines may arrive at one place."""
 
     x: int
     y: int
-    label: str = ""
-    is_branch: bool = False
+    branch: str = ""
+    count: str = ""
 
 
 def draw(
@@ -150,7 +150,7 @@ class _Pen:
             elif kind is not None and kind.role in (Role.END, Role.GO_TO):
                 loose = []
             else:
-                loose = [_Loose(x, y, self._way_label(step["id"], ""))]
+                loose = [_Loose(x, y, count=self._count(step["id"], ""))]
             y += GAP_Y
         return (y - GAP_Y if tree else y), loose
 
@@ -164,23 +164,20 @@ class _Pen:
         for name, branch in branches.items():
             width = _width(branch)
             centre = left + width // 2
-            label = self._exit_label(step, kind, name)
+            label = str(kind.exits.get(name, name)) if kind else name
+            start = _Loose(x, y, label, self._count(step["id"], name))
             if branch:
-                low, out = self.steps(branch, centre, y + GAP_Y, [_Loose(x, y, label, True)])
+                low, out = self.steps(branch, centre, y + GAP_Y, [start])
                 bottom = max(bottom, low)
                 loose += out
             else:
                 # Straight on: a line down the empty column, so that its label has a place.
-                self._line(_Loose(x, y, label, True), centre, y + GAP_Y)
+                self._line(start, centre, y + GAP_Y)
                 loose.append(_Loose(centre, y + GAP_Y))
             left += width + GAP_X
         return bottom, loose
 
-    def _exit_label(self, step: Mapping[str, Any], kind: StepKind | None, name: str) -> str:
-        label = str(kind.exits.get(name, name)) if kind else name
-        return f"{label} {self._way_label(step['id'], name)}".strip()
-
-    def _way_label(self, step_id: str, exit_name: str) -> str:
+    def _count(self, step_id: str, exit_name: str) -> str:
         """How many went this way; "" for the exit: straight on."""
         if self.counts is None:
             return ""
@@ -218,8 +215,12 @@ class _Pen:
     def _line(self, start: _Loose, x: int, y: int) -> None:
         middle = y - GAP_Y // 2
         path = f"M{start.x} {start.y}V{middle}H{x}V{y}"
-        label_x, label_y = (x + 6, y - 6) if start.is_branch else (start.x + 6, start.y + 15)
-        self.diagram.lines.append(Line(path, start.label, str(label_x), str(label_y)))
+        if start.branch:
+            label_x, texts = x + 6, [(y - 18, start.branch), (y - 4, start.count)]
+        else:
+            label_x, texts = start.x + 6, [(start.y + 17, start.count)]
+        labels = [(str(label_y), text) for label_y, text in texts if text]
+        self.diagram.lines.append(Line(path, str(label_x), labels))
 
     def end(self, loose: Sequence[_Loose], y: int) -> int:
         """One dot where everything that is left comes together."""
@@ -243,15 +244,24 @@ def wrapped(text: str, *, units: int = LINE_UNITS, lines: int = 2) -> list[str]:
     return [line if _units(line) <= units else _cut(line, units) for line in found]
 
 
+# What may not begin a line in Japanese, and what may not end one.
+_NOT_FIRST = frozenset("」』）】〕］｝〉》、。，．・：；！？ー…々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
+_NOT_LAST = frozenset("「『（【〔［｛〈《")
+
+
 def _pieces(text: str) -> list[str]:
-    """Words with their space; each full-width character by itself, as Japanese breaks anywhere."""
+    """Words with their space; each full-width character by itself, as Japanese breaks anywhere but before
+    closing and after opening brackets and the like."""
     pieces: list[str] = []
     for character in text:
-        starts = not pieces or pieces[-1].endswith(" ") or _units(character) == 2
-        if starts or _units(pieces[-1][-1]) == 2:
-            pieces.append(character)
-        else:
+        last = pieces[-1][-1] if pieces else " "
+        is_wide = 2 in (_units(character), _units(last))
+        is_bound = character in _NOT_FIRST or last in _NOT_LAST
+        is_same = character.isspace() or (not last.isspace() and (is_bound or not is_wide))
+        if pieces and is_same:
             pieces[-1] += character
+        else:
+            pieces.append(character)
     return pieces
 
 
