@@ -105,6 +105,12 @@ def look_at(somebody: Watched, url: str, *, seconds: float = 2) -> None:
     somebody.page.wait_for_timeout(seconds * 1000)
 
 
+def see(somebody: Watched, text: str) -> None:
+    """Scroll to an offer and look at it for more than a second."""
+    somebody.page.get_by_text(text).scroll_into_view_if_needed()
+    somebody.page.wait_for_timeout(2_500)
+
+
 def offers(somebody: Watched) -> list[bool]:
     """Whether the page shows the comparison, and the form."""
     return [somebody.page.get_by_text(text).count() == 1 for text in (CALL_A, CALL_B)]
@@ -130,6 +136,7 @@ def test_story__same_article_three_times__two_offers_a_form_a_name_and_a_task_af
     site.move_to(OFFER_A)
     look_at(reader, home)
     assert offers(reader) == [True, False]
+    see(reader, CALL_A)
     reader.shot("story-offer-a")
     reader.page.get_by_role("link", name="比較する").click()
     expect(reader.page).to_have_url(f"{home}products/")
@@ -144,6 +151,7 @@ def test_story__same_article_three_times__two_offers_a_form_a_name_and_a_task_af
     site.move_to(OFFER_B)
     look_at(reader, home)
     assert offers(reader) == [False, True]
+    see(reader, CALL_B)
     reader.shot("story-offer-b")
     reader.page.get_by_role("link", name="診断を申し込む").click()
     expect(reader.page).to_have_url(f"{home}contact/")

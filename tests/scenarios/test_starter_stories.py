@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.browser.mail_sink import MailSink, running_sink
-from tests.factories import make_view
 from tests.scenarios.stories import a_lead, a_mail
+from tests.scenarios.test_offer_steps import proves
 from tests.scoring.history import a_browser, a_visit, a_visitor, an_activity
 from tests.testapp.models import ContentPage
 from wagtail_ma import flow
@@ -78,8 +78,9 @@ class Story:
         data = {"delivery": mail.pk}
         self.does("mail_click", object_kind="mail", object_key=str(mail.mail_id), data=data)
 
-    def reads(self, page: ContentPage) -> None:
-        make_view(self.browser, page, at=self.now)
+    def sees(self, key: str, page: ContentPage) -> None:
+        """The browser tells that the variant for a segment was in sight."""
+        proves(self.browser, page, self.segments[key], self.now)
 
     def unsubscribes(self) -> None:
         consents.record(
@@ -173,9 +174,12 @@ def begin(now, sink):
 
 def shows(home, segment) -> ContentPage:
     """A page with a variant for those in the segment."""
-    content = [{"type": "text", "value": "FOR YOU", "id": str(uuid.uuid4())}]
-    value = {"variants": [{"match": "any", "segments": [segment.pk], "content": content}], "default": []}
-    body = [{"type": "personalised", "id": str(uuid.uuid4()), "value": value}]
+
+    def item(kind: str, value: Any) -> dict[str, Any]:
+        return {"type": kind, "id": str(uuid.uuid4()), "value": value}
+
+    variant = {"match": "any", "segments": [item("item", segment.pk)], "content": [item("text", "FOR YOU")]}
+    body = [item("personalised", {"variants": [item("item", variant)], "default": []})]
     slug = f"shows-{segment.pk}"
     return home.add_child(instance=ContentPage(title=slug, slug=slug, body=json.dumps(body)))
 
@@ -229,7 +233,7 @@ def test_pricing__sees_the_offer_and_is_hot__mail_and_a_call(begin, home):
     story = begin("pricing")
     page = shows(home, story.segments["offer"])
     story.act(0, story.is_in, "readers")
-    story.act(2, story.reads, page)
+    story.act(2, story.sees, "offer", page)
     story.act(3, story.is_in, "hot")
     story.run(days=60)
     assert story.outcomes() == ["offer: yes", "wait: waited", MAIL, "wait: waited", "branch: yes", TASK]
@@ -260,8 +264,8 @@ def test_article__sees_both_offers_and_gives_a_name__a_call(begin, home):
     story = begin("article", is_named=False)
     compare, diagnosis = (shows(home, story.segments[key]) for key in ("compare", "diagnosis"))
     story.act(0, story.is_in, "readers")
-    story.act(2, story.reads, compare)
-    story.act(4, story.reads, diagnosis)
+    story.act(2, story.sees, "compare", compare)
+    story.act(4, story.sees, "diagnosis", diagnosis)
     story.act(4.01, story.does, "form_submit")
     story.act(4.02, story.gives_a_name)
     story.run(days=60)

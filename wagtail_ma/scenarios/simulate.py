@@ -143,7 +143,7 @@ class _Walk:
             except Exception as error:
                 return self._end(_("The step fails: %(error)s") % {"error": error})
             if is_over:
-                return self._end(reasons.label("completed"))
+                return self._end(reasons.label(self.enrolment.left_reason))
         return self._end(_("It goes on; this is as far as can be seen here."))
 
     def _end(self, ending: str) -> Simulation:
@@ -175,6 +175,7 @@ class _Walk:
             raise BrokenStep(f"step {step.id!r} gave no outcome")
         self._record(key, step, kind, move.outcome, is_late=answer == NOT_YET, is_chosen=bool(chosen))
         if isinstance(move, Finish):
+            enrolment.left_reason = "goal" if move.is_goal else "completed"
             return True
         enrolment.step_id, enrolment.step_entered_at = move.step_id, self.now
         enrolment.round += move.is_jump
@@ -216,7 +217,7 @@ class _Walk:
 
 def explain(step: Step, outcome: str, enrolment: Enrolment, *, now: datetime) -> str:
     """Why a step came to this outcome, in words; "" where the outcome says it all."""
-    if "segment_id" in step.params and outcome in ("yes", "no"):
+    if step.kind in ("branch", "wait_segment"):
         return _of_segment(step.params["segment_id"], enrolment.visitor_id)
     if step.kind == "split":
         share = share_of(enrolment.visitor.bucket, step.id)
