@@ -176,8 +176,8 @@ class Scenario(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, Pre
 
     @property
     def default_preview_size(self) -> str:
-        """Branches need room."""
-        return "desktop"
+        """As narrow as the panel beside the editor: legible there. Wide flows can be opened in a tab."""
+        return "mobile"
 
     def get_preview_template(self, request: HttpRequest, mode_name: str) -> str:
         """The preview beside the editor is the diagram of the steps."""
