@@ -14,6 +14,7 @@ from wagtail_ma.segments.models import Membership
 from wagtail_ma.tracking import offer_token
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.models import Network
 from wagtail_ma.tracking.page_token import PageRef
 
 from .characters import Look, Outing, Person
@@ -29,6 +30,8 @@ class Browser:
         self.key: str | None = None
         self._pages = pages
         self._view_id = uuid.UUID(int=0)
+        known = Network.objects.filter(kind=person.network) if person.network else Network.objects.none()
+        self._network_id = known.values_list("pk", flat=True).first()
 
     def opens(self, look: Look, outing: Outing | None) -> Act:
         """A page view; ``outing`` is given for the first one of a visit (it has a referrer)."""
@@ -112,6 +115,7 @@ class Browser:
                 is_bot=is_bot(person.user_agent),
                 width=1280,
                 title=page.title,
+                network_id=self._network_id,
                 **more,
             ),
             now=now,
