@@ -61,8 +61,8 @@ def test_move__back_to_a_step_passed_before__takes_it_once_more_in_a_new_round(n
     enrolment = an_enrolment(scenario, lead.visitor, now)
     runner.run_due(now=now)
     latest = republish(scenario, [wait(2), send(mail), end()])
-    moving.move(scenario, latest, {(enrolment.version_id, "wait"): "send"}, now=now + DAY / 2)
-    runner.run_due(now=now + DAY / 2)
+    moving.move(scenario, latest, {(enrolment.version_id, "wait"): "send"}, now=now + 2 * DAY)
+    runner.run_due(now=now + 2 * DAY)
     enrolment.refresh_from_db()
     assert (enrolment.status, enrolment.round) == ("finished", 2)
     assert Delivery.objects.count() == 2
