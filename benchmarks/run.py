@@ -1,6 +1,7 @@
 """``make bench``: how fast, as ratios to a bare Django project measured in the same run.
 
     python -m benchmarks.run [--requests N] [--rounds N] [--only sqlite|postgres] [--match TEXT] [--write]
+    python -m benchmarks.run --scenarios | --history [--write]
 
 Everything that is compared runs in turns, several rounds each, and the median counts: other work on
 the machine hits all alike. ``--write`` puts the table into docs/performance.md.
@@ -199,6 +200,36 @@ def mails(database: str, env: dict[str, str]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
 
 
+def scenarios(database: str, env: dict[str, str]) -> list[str]:
+    """Markdown: how fast people move through scenarios, measured in one process."""
+    call = [sys.executable, "-m", "benchmarks.scenarios"]
+    output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE).stdout
+    lines = [
+        f"| {database}: scenarios | a second | per second of CPU | |",
+        "|---|---:|---:|---|",
+    ]
+    return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
+
+
+def scenarios_alone() -> None:
+    """Print their tables, from databases that are empty otherwise."""
+    for database, url in (("SQLite", ""), ("PostgreSQL", POSTGRES)):
+        name = DATABASES[0]
+        with tempfile.TemporaryDirectory() as folder:
+            if url and not reachable(url):
+                print(f"PostgreSQL does not answer at {url}: left out (set POSTGRES).")
+                continue
+            if url:
+                databases(url, "CREATE", (name,))
+            try:
+                env = environment(Path(folder), url and with_name(url, name))
+                manage("benchmarks.site_settings", env, "migrate")
+                print("\n".join(["", *scenarios(database, env)]), flush=True)
+            finally:
+                if url:
+                    databases(url, "DROP", (name,))
+
+
 def queue_of_mail(database: str, postgres: str) -> list[str]:
     """Markdown: a hundred thousand recipients, a queue of a million; in a database of its own."""
     lines = [f"| {database}: queue of mail | figure | | asked |", "|---|---:|---:|---:|"]
@@ -247,6 +278,8 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
                 MORE[database] = personalisation(database, site)
                 print(f"{database}: mail ...", flush=True)
                 MORE[database] += ["", *mails(database, site)]
+                print(f"{database}: scenarios ...", flush=True)
+                MORE[database] += ["", *scenarios(database, site)]
                 print(f"{database}: queue of mail ...", flush=True)
                 MORE[database] += ["", *queue_of_mail(database, postgres)]
             return cases
@@ -396,6 +429,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--match", default="", help="only cases whose name matches this expression")
     parser.add_argument("--history", action="store_true", help="ten million views instead (15 minutes)")
+    parser.add_argument("--scenarios", action="store_true", help="only how fast people move through them")
     parser.add_argument(
         "--large", action="store_true", help="a million facts, a million visitors (15 minutes)"
     )
@@ -406,6 +440,9 @@ def main() -> None:
         return
     # So that servers and databases are cleared away whatever ends the run.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.scenarios:
+        scenarios_alone()
+        return
     lines = ["", machine(), ""]
     for database, url in (("sqlite", ""), ("postgres", POSTGRES)):
         if options.only not in (None, database):

@@ -52,10 +52,12 @@ def pages_by_path() -> dict[tuple[str, str], Page]:
 
 @transaction.atomic
 def load_marketing(*, now: datetime, say: Say = print) -> None:
-    """Make forms, gates, segments, scoring rules, mails and a scenario, unless they are there."""
+    """Make forms, gates, segments, scoring rules, mails and scenarios, unless they are there."""
+    from .offers import load_offer_scenario
+
     if Segment.objects.exists():
         return
-    say("Forms, segments, scoring rules, mails and a scenario ...")
+    say("Forms, segments, scoring rules, mails and scenarios ...")
     pages = pages_by_path()
     load_labels(pages)
     load_acquaintances(now=now)
@@ -65,6 +67,7 @@ def load_marketing(*, now: datetime, say: Say = print) -> None:
     segments = load_segments(pages)
     mails = load_mails(pages)
     load_scenario(mails, segments, now=now)
+    load_offer_scenario(mails, segments, now=now)
     load_groups()
 
 

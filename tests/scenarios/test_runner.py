@@ -13,7 +13,7 @@ from wagtail_ma.messaging.models import Delivery, Mail
 from wagtail_ma.scenarios import runner, switch
 from wagtail_ma.scenarios.kinds import StepKind, step_kinds
 from wagtail_ma.scenarios.models import Enrolment, ScenarioVersion, StepRun
-from wagtail_ma.scenarios.queries import numbers, outcomes, people, waiting
+from wagtail_ma.scenarios.queries import Choice, numbers, outcomes, people, waiting
 from wagtail_ma.segments.models import Membership, Segment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
@@ -120,8 +120,8 @@ def test_run_due__branch__asks_the_segment_of_that_moment(now):
     outside.refresh_from_db()
     assert (inside.status, inside.step_id) == ("active", "w1")
     assert outside.status == "finished"
-    assert list(people(scenario, step_id="w1")) == [inside]
-    assert list(people(scenario, passed="end")) == [outside]
+    assert list(people(scenario, Choice(step_id="w1"))) == [inside]
+    assert list(people(scenario, Choice(passed="end"))) == [outside]
 
 
 @pytest.fixture

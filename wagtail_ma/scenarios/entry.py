@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wagtail_ma.people.models import Visitor
+from wagtail_ma.scenarios import holdout
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion
 from wagtail_ma.scenarios.plan import flow_of
 from wagtail_ma.scenarios.switch import take_out
@@ -201,10 +202,12 @@ def _enrol(scenario: Scenario, chances: list[_Chance], *, now: datetime) -> int:
     start = flow_of(version.definition).start if version else None
     if version is None or start is None:
         return 0
+    held_out = holdout.among(scenario, [chance.visitor_id for chance in chances])
+    entering = [chance.visitor_id for chance in chances if chance.visitor_id not in held_out]
     if scenario.group:
         lower = Scenario.objects.filter(group=scenario.group, priority__lt=scenario.priority)
         for pk in lower.values_list("pk", flat=True):
-            take_out(pk, [chance.visitor_id for chance in chances], reason="gave_way", now=now)
+            take_out(pk, entering, reason="gave_way", now=now)
     Enrolment.objects.bulk_create(
         [
             Enrolment(
@@ -217,10 +220,11 @@ def _enrol(scenario: Scenario, chances: list[_Chance], *, now: datetime) -> int:
                 due_at=now,
                 entered_at=now,
                 step_entered_at=now,
+                **(holdout.state(now=now) if chance.visitor_id in held_out else {}),
             )
             for chance in chances
         ],
         # A second reaction at the same time: the unique keys decide.
         ignore_conflicts=True,
     )
-    return len(chances)
+    return len(entering)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericRelation
+from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
+from wagtail.models import DraftStateMixin, LockableMixin, PreviewableMixin, RevisionMixin, WorkflowMixin
 
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules.fields import LazyStreamField
@@ -32,7 +34,7 @@ class StepsField(LazyStreamField):
         return steps_block()
 
 
-class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
+class Scenario(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, PreviewableMixin, models.Model):
     """What happens by itself after something happened: steps, waits, branches."""
 
     class Entry(models.TextChoices):
@@ -105,11 +107,28 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
             "those of others when somebody may get only one."
         ),
     )
+    holdout_percent = models.PositiveSmallIntegerField(
+        _("hold-out, percent"),
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text=_(
+            "So many of those who would enter are left alone, always the same ones, so that the results "
+            "show what the scenario brings. 0: everybody enters."
+        ),
+    )
     steps = StepsField(_("steps"), blank=True)
     # Switched without publishing, within seconds.
     is_paused = models.BooleanField(_("paused"), default=False, editable=False)
     # What happened before does not let anybody in: publication with this way in, or the end of a pause.
     active_since = models.DateTimeField(null=True, editable=False)
+
+    # So that they go with the scenario.
+    workflow_states = GenericRelation(
+        "wagtailcore.WorkflowState", content_type_field="base_content_type", object_id_field="object_id"
+    )
+    revisions = GenericRelation(
+        "wagtailcore.Revision", content_type_field="base_content_type", object_id_field="object_id"
+    )
 
     class Meta:
         verbose_name = _("scenario")
@@ -157,8 +176,8 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
 
     @property
     def default_preview_size(self) -> str:
-        """Branches need room."""
-        return "desktop"
+        """As narrow as the panel beside the editor: legible there. Wide flows can be opened in a tab."""
+        return "mobile"
 
     def get_preview_template(self, request: HttpRequest, mode_name: str) -> str:
         """The preview beside the editor is the diagram of the steps."""
@@ -198,6 +217,8 @@ class Enrolment(models.Model):
         FINISHED = "finished", _("finished")
         EXITED = "exited", _("left")
         FAILED = "failed", _("failed")
+        # Would have entered, and is watched for comparison: no step is ever taken.
+        HELD_OUT = "held_out", _("held out")
 
     scenario = models.ForeignKey(
         Scenario, on_delete=models.CASCADE, related_name="enrolments", db_index=False

@@ -12,6 +12,7 @@ LABELS = {
     "exit_segment": _("came into the segment that ends the scenario"),
     "other_scenario": _("taken out by a step of another scenario"),
     "gave_way": _("gave way to a scenario of higher priority in the same group"),
+    "held_out": _("held out, for comparison"),
     "failed": _("a step failed again and again"),
 }
 

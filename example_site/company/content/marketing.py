@@ -112,6 +112,15 @@ MAILS: dict[tuple[str, str], dict[str, Any]] = {
 
 SCENARIO_NAME = "資料ダウンロード後のフォロー"
 
+# Readers of the prices are offered an estimate: on the site, then by mail.
+OFFER_NAME = "料金ページの読者への見積もり案内"
+OFFER_SEGMENT = "案内：見積もり"
+OFFER_TASK = "見積もりの件でお電話する"
+OFFERS: dict[str, tuple[str, str]] = {
+    "ja": ("ご利用人数に合わせた概算を、その場でお出しします。", "概算を聞く"),
+    "en": ("Tell us how many you are and get an estimate at once.", "Get an estimate"),
+}
+
 SEGMENTS = {
     "pricing": ("料金ページの読者", "料金ページを14日以内に3回以上見た人。"),
     "english": ("English readers", "Pages in English viewed in the last 60 days."),

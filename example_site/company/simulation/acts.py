@@ -8,6 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from wagtail_ma import flow
+from wagtail_ma.personalisation.offers import variants_for
+from wagtail_ma.personalisation.places import places
+from wagtail_ma.segments.models import Membership
+from wagtail_ma.tracking import offer_token
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import Network
@@ -52,8 +56,20 @@ class Browser:
             if look.seconds:
                 milliseconds = look.seconds * 1000
                 self._send("e", look, now, engaged_ms=milliseconds, visible_ms=milliseconds)
+                self._sees_offers(look, now)
 
         return act
+
+    def _sees_offers(self, look: Look, now: datetime) -> None:
+        """What the script in the page tells of the offers in it that this person is shown."""
+        found = places(self._pages[self.person.language, look.path])
+        if not found:
+            return
+        offered = Membership.objects.filter(segment__is_offer=True, visitor__identities__key=self.key)
+        for segment_id in offered.values_list("segment_id", flat=True):
+            for variant in sorted(variants_for(found, segment_id)):
+                data = {offer_token.VARIANT: variant}
+                self._send("c", look, now, event_id=uuid.uuid4(), name=offer_token.SHOWN, data=data)
 
     def comes_back(self, address: str) -> Act:
         """A page view at a given address, e.g. after a click in a mail."""

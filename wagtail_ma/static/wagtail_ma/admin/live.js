@@ -1,6 +1,6 @@
 /* Keeps a part of a screen current while it is open: asks every five seconds whether anything has
-   happened (204: nothing), and puts what is new in place of what was there. What is folded open stays open, and
-   nothing is replaced under the reader's fingers. */
+   happened (204: nothing), and puts what is new in place of what was there. What is folded open or
+   pushed aside stays so, and nothing is replaced under the reader's fingers. */
 (() => {
     const PAUSE = 5000;
 
@@ -41,7 +41,10 @@
 
         replace(html) {
             const opened = new Map(this.boxes().map(([key, box]) => [key, box.open]));
+            const regions = () => [...this.element.querySelectorAll("[role=region]")];
+            const pushed = regions().map((box) => [box.scrollLeft, box.scrollTop]);
             this.element.innerHTML = html;
+            regions().forEach((box, index) => box.scrollTo(...(pushed[index] ?? [0, 0])));
             this.boxes().forEach(([key, box]) => {
                 box.open = opened.get(key) ?? box.open;
             });
