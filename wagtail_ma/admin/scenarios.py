@@ -35,7 +35,8 @@ from wagtail.permissions import policy_registry
 from wagtail.snippets.views.snippets import EditView, IndexView, InspectView, SnippetViewSet
 
 from wagtail_ma.admin.permissions import may
-from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
+from wagtail_ma.admin.scenario_entry import START_PANEL, forget_other_ways, on_date
+from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput
 from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Visitor
@@ -67,12 +68,7 @@ class ScenarioForm(WagtailAdminModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        # What the other way of starting asked for is not kept.
-        if cleaned.get("entry") != Scenario.Entry.ACTIVITY:
-            cleaned["activity_kind"] = ""
-        if cleaned.get("entry") not in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT):
-            cleaned["segment"] = None
-            cleaned["entry_causes"] = []
+        forget_other_ways(cleaned)
         return cleaned
 
     def _post_clean(self) -> None:
@@ -88,6 +84,10 @@ def starts_when(scenario: Scenario) -> str:
         return _("Somebody enters the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
     if scenario.entry == Scenario.Entry.SEGMENT_LEFT:
         return _("Somebody leaves the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
+    if scenario.entry == Scenario.Entry.RULE:
+        return _("Conditions become true")
+    if scenario.entry == Scenario.Entry.DATE:
+        return on_date(scenario)
     if scenario.entry == Scenario.Entry.BY_HAND:
         return _("Only by hand, or by a step of another scenario")
     label = dict(ACTIVITY_KINDS).get(scenario.activity_kind, scenario.activity_kind)
@@ -341,28 +341,7 @@ class ScenarioViewSet(SnippetViewSet):
                 )
             ),
             FieldPanel("name"),
-            MultiFieldPanel(
-                [
-                    FieldPanel("entry"),
-                    FieldPanel(
-                        "activity_kind",
-                        help_text=gettext_lazy("Its name, for example download."),
-                        attrs=shown_if("entry", Scenario.Entry.ACTIVITY),
-                    ),
-                    FieldPanel(
-                        "segment",
-                        help_text=gettext_lazy("Only who enters or leaves it from now on starts."),
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
-                    ),
-                    FieldPanel(
-                        "entry_causes",
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
-                    ),
-                    FieldPanel("again"),
-                    FieldPanel("again_days", attrs=shown_if("again", Scenario.Again.AFTER_DAYS)),
-                ],
-                heading=gettext_lazy("Start"),
-            ),
+            START_PANEL,
             MultiFieldPanel(
                 [FieldPanel("goal"), FieldPanel("exit_segment")],
                 heading=gettext_lazy("Goal and exit"),

@@ -11,16 +11,22 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
 
-from wagtail_ma.people.models import Visitor
-from wagtail_ma.rules.fields import LazyStreamField
+from wagtail_ma.people.models import LeadField, Visitor
+from wagtail_ma.rules.fields import LazyStreamField, RuleField, stored
 from wagtail_ma.scenarios import reasons
+from wagtail_ma.segments.models import Segment
 
 logger = logging.getLogger(__name__)
 
 # Wagtail's name for what its command "publish_scheduled" does.
 SCHEDULED = "wagtail.publish.scheduled"
 # What decides who may enter: when it changes, only what happens from then on lets anybody in.
-ENTRANCE = ("live", "entry", "activity_kind", "segment_id")
+ENTRANCE = (
+    *("live", "entry", "activity_kind", "segment_id", "match", "includes_existing"),
+    *("date_field_id", "date_days", "date_side"),
+)
+# What is switched without publishing.
+SWITCHES = ("is_paused", "active_since", "own_segment_id", "existing_after", "swept_on")
 
 
 class StepsField(LazyStreamField):
@@ -39,12 +45,18 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         ACTIVITY = "activity", _("An activity happens")
         SEGMENT = "segment", _("Somebody enters a segment")
         SEGMENT_LEFT = "left", _("Somebody leaves a segment")
+        RULE = "rule", _("Conditions become true")
+        DATE = "date", _("A date of the lead is near, or past")
         BY_HAND = "hand", _("Only by hand, or by a step of another scenario")
 
     class Again(models.TextChoices):
         ONCE = "once", _("Once per person")
         AFTER_DAYS = "after_days", _("Again after some days")
         EACH_TIME = "each_time", _("Each time, when the last run is over")
+
+    class Side(models.TextChoices):
+        BEFORE = "before", _("days before the date")
+        AFTER = "after", _("days after the date")
 
     name = models.CharField(_("name"), max_length=120)
     entry = models.CharField(_("starts when"), max_length=10, choices=Entry.choices, default=Entry.ACTIVITY)
@@ -56,7 +68,7 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         blank=True,
         on_delete=models.PROTECT,
         # Nobody enters a live one.
-        limit_choices_to={"is_live": False},
+        limit_choices_to={"is_live": False, "is_internal": False},
     )
     # Of people.causes.Cause.
     entry_causes = models.JSONField(
@@ -68,6 +80,42 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
             "Not ticked: the scenario then does not start for them."
         ),
     )
+    match = models.CharField(
+        _("match"), max_length=4, choices=Segment.Match.choices, default=Segment.Match.ALL
+    )
+    rule = RuleField(_("conditions"), blank=True)
+    # What keeps the conditions (entry_rule.py).
+    own_segment = models.ForeignKey(
+        Segment, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    includes_existing = models.BooleanField(
+        _("also those who are in it already"),
+        default=False,
+        help_text=_(
+            "Whoever is in the segment, or fulfils the conditions, when this is published starts, too. "
+            "Otherwise only who comes later."
+        ),
+    )
+    # Of those, this visitor and all before have been taken in; empty: nobody is waiting.
+    existing_after = models.BigIntegerField(null=True, editable=False)
+    date_field = models.ForeignKey(
+        LeadField,
+        verbose_name=_("date of the lead"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        limit_choices_to={"kind": LeadField.Kind.DATE},
+        help_text=_("A lead field of the kind “date”, for example the end of a contract."),
+    )
+    date_days = models.PositiveSmallIntegerField(
+        _("days"), default=0, help_text=_("0: on the day itself. It starts when business begins.")
+    )
+    date_side = models.CharField(
+        _("before or after"), max_length=6, choices=Side.choices, default=Side.BEFORE
+    )
+    # The last day whose people have been looked for.
+    swept_on = models.DateField(null=True, editable=False)
     again = models.CharField(_("who may enter"), max_length=10, choices=Again.choices, default=Again.ONCE)
     again_days = models.PositiveSmallIntegerField(
         _("again after so many days"), default=90, help_text=_("Counted from the end of the last run.")
@@ -88,7 +136,7 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        limit_choices_to={"is_live": False},
+        limit_choices_to={"is_live": False, "is_internal": False},
         help_text=_("For example customers, or people handed to sales. Asked before every step."),
     )
     group = models.CharField(
@@ -121,9 +169,33 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     def with_content_json(self, content: dict[str, Any]) -> Scenario:
         """A revision as an object. It never carries back the switches of its day."""
         found = super().with_content_json(content)
-        found.is_paused = self.is_paused
-        found.active_since = self.active_since
+        # From the table and not from ``self``, which may have been read long ago.
+        switches = Scenario.objects.filter(pk=self.pk).values(*SWITCHES).first() or {}
+        for name, value in switches.items():
+            setattr(found, name, value)
         return found
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        """With the segment of its own conditions, which nobody else sees."""
+        own = self.own_segment
+        result = super().delete(*args, **kwargs)
+        if own is not None:
+            own.delete()
+        return result
+
+    @property
+    def watched(self) -> Segment | None:
+        """The segment whose changes let people in."""
+        return self.own_segment if self.entry == self.Entry.RULE else self.segment
+
+    @property
+    def watched_id(self) -> int | None:
+        """Its key."""
+        return self.own_segment_id if self.entry == self.Entry.RULE else self.segment_id
+
+    def entrance(self) -> tuple[Any, ...]:
+        """What decides who may enter."""
+        return (*(getattr(self, name) for name in ENTRANCE), stored(self.rule))
 
     def publish(self, revision: Any, *args: Any, **kwargs: Any) -> Any:
         """Put a revision in force: checked, then kept as an immutable :class:`ScenarioVersion`.
@@ -145,13 +217,14 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
             revision.approved_go_live_at = None
             revision.save(update_fields=["approved_go_live_at"])
             return None
-        before = Scenario.objects.filter(pk=self.pk).values(*ENTRANCE).first()
+        before = Scenario.objects.filter(pk=self.pk).first()
+        entrance = before.entrance() if before else None
         with transaction.atomic():
             result = super().publish(revision, *args, **kwargs)
             published = Scenario.objects.get(pk=self.pk)
             # Not live: the revision waits for its day, and comes through here again then.
             if published.live:
-                begins_anew = before != {name: getattr(published, name) for name in ENTRANCE}
+                begins_anew = entrance != published.entrance()
                 publish(published, now=published.last_published_at, begins_anew=begins_anew)
         return result
 

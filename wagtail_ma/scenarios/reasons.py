@@ -8,6 +8,7 @@ LABELS = {
     "completed": _("went through to the end"),
     "merged": _("turned out to be somebody who is in this scenario already"),
     "stopped": _("the scenario was stopped by hand"),
+    "by_hand": _("taken out by hand"),
     "goal": _("reached the goal"),
     "exit_segment": _("came into the segment that ends the scenario"),
     "other_scenario": _("taken out by a step of another scenario"),
