@@ -199,6 +199,21 @@ def mails(database: str, env: dict[str, str]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
 
 
+# Benchmarks that make PostgreSQL databases of their own; each prints a table.
+OWN = ("scoring", "ranked")
+
+
+def own(*, is_large: bool) -> list[str]:
+    """Markdown: scores (react, all of them again), the ranked list and the page of a lead."""
+    lines: list[str] = []
+    for name in OWN:
+        print(f"{name} ...", flush=True)
+        call = [sys.executable, "-m", f"benchmarks.{name}", *["--large"] * is_large]
+        output = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
+        lines += [*(line for line in output.splitlines() if line.startswith("|")), ""]
+    return lines
+
+
 def measure(database: str, postgres: str, *, count: int, rounds: int, match: str) -> list[Case]:
     """All cases on one database (those whose names match, and what they are compared with)."""
     servers: list[Server] = []
@@ -372,6 +387,9 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--match", default="", help="only cases whose name matches this expression")
     parser.add_argument("--history", action="store_true", help="ten million views instead (15 minutes)")
+    parser.add_argument(
+        "--large", action="store_true", help="a million facts, a million visitors (15 minutes)"
+    )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     if options.history:
@@ -389,6 +407,8 @@ def main() -> None:
         cases = measure(database, url, count=options.requests, rounds=options.rounds, match=options.match)
         lines += [*table({"sqlite": "SQLite", "postgres": "PostgreSQL"}[database], cases), ""]
         lines += [*MORE.get(database, []), ""]
+        if url and not options.match:
+            lines += own(is_large=options.large)
     print("\n".join(lines))
     if options.write:
         write(lines)
