@@ -36,6 +36,7 @@ from wagtail.snippets.views.snippets import EditView, IndexView, InspectView, Sn
 
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.scenario_entry import START_PANEL, forget_other_ways, on_date
+from wagtail_ma.admin.scenario_exits import BAND_PANEL, EXIT_PANEL, tick_boxes
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput
 from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.causes import Cause
@@ -46,6 +47,7 @@ from wagtail_ma.scenarios.diagram import draw
 from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario
 from wagtail_ma.scenarios.publish import problems, walk
+from wagtail_ma.scoring import bands
 from wagtail_ma.segments.models import Segment
 from wagtail_ma.tracking.facts import ACTIVITY_KINDS
 
@@ -62,6 +64,9 @@ class ScenarioForm(WagtailAdminModelForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
+
+    exits = tick_boxes("exits", Scenario.Exit.choices)
+    band_grades = tick_boxes("band_grades", [(letter, letter) for letter in bands.LETTERS])
 
     class Meta:
         widgets = {"activity_kind": ActivityKindInput()}
@@ -342,10 +347,8 @@ class ScenarioViewSet(SnippetViewSet):
             ),
             FieldPanel("name"),
             START_PANEL,
-            MultiFieldPanel(
-                [FieldPanel("goal"), FieldPanel("exit_segment")],
-                heading=gettext_lazy("Goal and exit"),
-            ),
+            EXIT_PANEL,
+            BAND_PANEL,
             MultiFieldPanel(
                 [FieldRowPanel([FieldPanel("group"), FieldPanel("priority")])],
                 heading=gettext_lazy("Beside other scenarios"),
