@@ -366,6 +366,13 @@ class Enrolment(models.Model):
             models.Index(
                 fields=["due_at", "id"], condition=models.Q(status="active"), name="ma_enrolment_due"
             ),
+            # The log of automatic acts: the newest entries, and who left.
+            models.Index(fields=["-entered_at", "-id"], name="ma_enrolment_entered"),
+            models.Index(
+                fields=["-left_at", "-id"],
+                condition=models.Q(status__in=["exited", "failed"]),
+                name="ma_enrolment_left",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -392,6 +399,10 @@ class StepRun(models.Model):
         verbose_name_plural = _("step runs")
         constraints = [
             models.UniqueConstraint(fields=["enrolment", "step_id", "round"], name="ma_step_run_once"),
+        ]
+        indexes = [
+            # The log of automatic acts: the newest.
+            models.Index(fields=["-at", "-id"], name="ma_step_run_at"),
         ]
 
     def __str__(self) -> str:
