@@ -29,6 +29,7 @@ def form(**changes):
         "again": "once",
         "again_days": "90",
         "priority": "0",
+        "band_margin": "5",
         "match": "all",
         "rule-count": "0",
         "date_days": "0",

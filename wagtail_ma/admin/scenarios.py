@@ -34,8 +34,10 @@ from wagtail.coreutils import get_content_languages
 from wagtail.permissions import policy_registry
 from wagtail.snippets.views.snippets import EditView, IndexView, InspectView, SnippetViewSet
 
+from wagtail_ma.admin.automation_log import AutomationLogView
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.scenario_entry import START_PANEL, forget_other_ways, on_date
+from wagtail_ma.admin.scenario_exits import BAND_PANEL, EXIT_PANEL, tick_boxes
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput
 from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.causes import Cause
@@ -46,6 +48,7 @@ from wagtail_ma.scenarios.diagram import draw
 from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario
 from wagtail_ma.scenarios.publish import problems, walk
+from wagtail_ma.scoring import bands
 from wagtail_ma.segments.models import Segment
 from wagtail_ma.tracking.facts import ACTIVITY_KINDS
 
@@ -62,6 +65,9 @@ class ScenarioForm(WagtailAdminModelForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
+
+    exits = tick_boxes("exits", Scenario.Exit.choices)
+    band_grades = tick_boxes("band_grades", [(letter, letter) for letter in bands.LETTERS])
 
     class Meta:
         widgets = {"activity_kind": ActivityKindInput()}
@@ -121,6 +127,14 @@ class ScenarioIndexView(IndexView):
 
     def get_add_url(self) -> str | None:
         return reverse("wagtail_ma_scenarios:starters") if super().get_add_url() else None
+
+    @cached_property
+    def header_buttons(self) -> list[Any]:
+        found = list(super().header_buttons)
+        if may(self.request, Visitor, "view"):
+            url = reverse("wagtail_ma_scenarios:log")
+            found.append(HeaderButton(_("What happened by itself"), url=url, icon_name="history"))
+        return found
 
 
 class ScenarioEditView(EditView):
@@ -342,10 +356,8 @@ class ScenarioViewSet(SnippetViewSet):
             ),
             FieldPanel("name"),
             START_PANEL,
-            MultiFieldPanel(
-                [FieldPanel("goal"), FieldPanel("exit_segment")],
-                heading=gettext_lazy("Goal and exit"),
-            ),
+            EXIT_PANEL,
+            BAND_PANEL,
             MultiFieldPanel(
                 [FieldRowPanel([FieldPanel("group"), FieldPanel("priority")])],
                 heading=gettext_lazy("Beside other scenarios"),
@@ -375,7 +387,8 @@ class ScenarioViewSet(SnippetViewSet):
     def get_urlpatterns(self) -> list[Any]:
         switch_path = path("switch/<int:pk>/", ScenarioSwitchView.as_view(), name="switch")
         starters_path = path("starters/", StartersView.as_view(), name="starters")
-        return [*super().get_urlpatterns(), switch_path, starters_path]
+        log_path = path("log/", AutomationLogView.as_view(), name="log")
+        return [*super().get_urlpatterns(), switch_path, starters_path, log_path]
 
     @classmethod
     def result_url(cls, scenario: Scenario) -> str:

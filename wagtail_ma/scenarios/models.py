@@ -26,7 +26,12 @@ ENTRANCE = (
     *("date_field_id", "date_days", "date_side"),
 )
 # What is switched without publishing.
-SWITCHES = ("is_paused", "active_since", "own_segment_id", "existing_after", "swept_on")
+SWITCHES = ("is_paused", "active_since", "own_segment_id", "existing_after", "swept_on", "band_swept_at")
+
+
+def default_exits() -> list[str]:
+    """Whoever unsubscribes wants no more of it."""
+    return ["unsubscribed"]
 
 
 class StepsField(LazyStreamField):
@@ -53,6 +58,12 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         ONCE = "once", _("Once per person")
         AFTER_DAYS = "after_days", _("Again after some days")
         EACH_TIME = "each_time", _("Each time, when the last run is over")
+
+    class Exit(models.TextChoices):
+        UNSUBSCRIBED = "unsubscribed", _("they unsubscribe")
+        ENQUIRY = "enquiry", _("they send a form")
+        SALES = "sales", _("sales takes care of them (hot lead handled)")
+        CUSTOMER = "customer", _("they are customers")
 
     class Side(models.TextChoices):
         BEFORE = "before", _("days before the date")
@@ -139,6 +150,40 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         limit_choices_to={"is_live": False, "is_internal": False},
         help_text=_("For example customers, or people handed to sales. Asked before every step."),
     )
+    # Of Exit.
+    exits = models.JSONField(
+        _("leave also when"),
+        default=default_exits,
+        blank=True,
+        help_text=_("Asked before every step. What happened before somebody entered does not count."),
+    )
+    band_from = models.PositiveSmallIntegerField(
+        _("score at least"), null=True, blank=True, help_text=_("Empty: any.")
+    )
+    band_to = models.PositiveSmallIntegerField(_("score at most"), null=True, blank=True)
+    band_margin = models.PositiveSmallIntegerField(
+        _("margin"),
+        default=5,
+        help_text=_("Out is who is further out than this; so a score at the edge moves nobody to and fro."),
+    )
+    # Letters of the fit.
+    band_grades = models.JSONField(_("fit"), default=list, blank=True, help_text=_("None ticked: any."))
+    band_scenario = models.ForeignKey(
+        "self",
+        verbose_name=_("then into the scenario"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    band_place = models.CharField(
+        _("or go on at the place"),
+        max_length=40,
+        blank=True,
+        help_text=_("The name of a step “Place”. Both empty: they leave the scenario."),
+    )
+    # When those who wait were last looked at for scores that have cooled.
+    band_swept_at = models.DateTimeField(null=True, editable=False)
     group = models.CharField(
         _("group"),
         max_length=60,
@@ -192,6 +237,11 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     def watched_id(self) -> int | None:
         """Its key."""
         return self.own_segment_id if self.entry == self.Entry.RULE else self.segment_id
+
+    @property
+    def has_band(self) -> bool:
+        """Whether one may be in it only while score or fit is in a band."""
+        return self.band_from is not None or self.band_to is not None or bool(self.band_grades)
 
     def entrance(self) -> tuple[Any, ...]:
         """What decides who may enter."""
@@ -290,6 +340,8 @@ class Enrolment(models.Model):
     revision = models.PositiveIntegerField(default=0)
     # When the scenario's goal was reached, by somebody who was inside.
     goal_at = models.DateTimeField(null=True, blank=True)
+    # Has crossed the edge of the scenario's band, and was moved because of it.
+    is_outside = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     entered_at = models.DateTimeField()
@@ -313,6 +365,13 @@ class Enrolment(models.Model):
             # run_due takes what is due, and touches nothing else.
             models.Index(
                 fields=["due_at", "id"], condition=models.Q(status="active"), name="ma_enrolment_due"
+            ),
+            # The log of automatic acts: the newest entries, and who left.
+            models.Index(fields=["-entered_at", "-id"], name="ma_enrolment_entered"),
+            models.Index(
+                fields=["-left_at", "-id"],
+                condition=models.Q(status__in=["exited", "failed"]),
+                name="ma_enrolment_left",
             ),
         ]
 
@@ -340,6 +399,10 @@ class StepRun(models.Model):
         verbose_name_plural = _("step runs")
         constraints = [
             models.UniqueConstraint(fields=["enrolment", "step_id", "round"], name="ma_step_run_once"),
+        ]
+        indexes = [
+            # The log of automatic acts: the newest.
+            models.Index(fields=["-at", "-id"], name="ma_step_run_at"),
         ]
 
     def __str__(self) -> str:

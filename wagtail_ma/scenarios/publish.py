@@ -78,6 +78,7 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(_("Add at least one step."))
     for step in walk(tree):
         found.extend(step_kinds.get(step["kind"]).problems(step["params"]))  # type: ignore[union-attr]
+    found.extend(_band_problems(scenario, tree))
     if _has_unreachable(tree):
         found.append(_("Steps below an “End” are never reached; remove them."))
     found.extend(_broken_jumps(tree))
@@ -97,6 +98,20 @@ def _entry_problems(scenario: Scenario) -> list[str]:
         return [_("Conditions about the page request cannot start a scenario: nobody's are known later.")]
     tree = parse(scenario.match, conditions)
     return [tree.reason] if isinstance(tree, Broken) else []
+
+
+def _band_problems(scenario: Scenario, tree: Tree) -> list[str]:
+    """A band that nobody can be in, and a way on that is not there."""
+    low, high, found = scenario.band_from, scenario.band_to, []
+    if low is not None and high is not None and low > high:
+        found.append(_("The score can never be in the band: its end is below its beginning."))
+    places = {step["params"].get("name") for step in walk(tree) if step["kind"] == "place"}
+    if scenario.has_band and scenario.band_place and scenario.band_place not in places:
+        words = {"place": scenario.band_place}
+        found.append(_("There is no step “Place” with the name “%(place)s”, to go on at.") % words)
+    if scenario.pk and scenario.band_scenario_id == scenario.pk:
+        found.append(_("Whoever leaves the band cannot go into the same scenario; choose another."))
+    return found
 
 
 def walk(tree: Sequence[Any]) -> Iterator[Any]:
