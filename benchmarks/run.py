@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from benchmarks import load
+from benchmarks import load, mail_queue
 from benchmarks.servers import WORKERS, Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +199,13 @@ def mails(database: str, env: dict[str, str]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
 
 
+def queue_of_mail(database: str, postgres: str) -> list[str]:
+    """Markdown: a hundred thousand recipients, a queue of a million; in a database of its own."""
+    lines = [f"| {database}: queue of mail | figure | | asked |", "|---|---:|---:|---:|"]
+    rows = mail_queue.measure(postgres, people=100_000, waiting=1_000_000)
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
 # Benchmarks that make PostgreSQL databases of their own; each prints a table.
 OWN = ("scoring", "ranked")
 
@@ -240,6 +247,8 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
                 MORE[database] = personalisation(database, site)
                 print(f"{database}: mail ...", flush=True)
                 MORE[database] += ["", *mails(database, site)]
+                print(f"{database}: queue of mail ...", flush=True)
+                MORE[database] += ["", *queue_of_mail(database, postgres)]
             return cases
         finally:
             for server in servers:

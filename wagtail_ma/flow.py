@@ -76,6 +76,8 @@ class Done:
     segments: int
     rescored: int
     clicks: int = 0
+    # Of sendings to many, written down.
+    recipients: int = 0
 
 
 def receive(hit: Hit, *, now: datetime) -> Recorded:
@@ -257,11 +259,11 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: band.wake_cooled(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
     settled = stages.do(lambda: clicks.settle(now=now))
-    stages.do(lambda: dispatches.advance(now=now))
+    recipients = stages.do(lambda: dispatches.advance(now=now))
     deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))
     stages.do(lambda: webhooks.drain(now=now))
     stages.do(lambda: rollups.roll_up(now=now))
     stages.do(lambda: retention.prune(now=now, carry=partial(carry_forward, now=now)))
     stages.do(lambda: retention_of_leads.erase_due(now=now))
     stages.finish()
-    return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored, clicks=settled)
+    return Done(steps, deliveries, segments, rescored, clicks=settled, recipients=recipients)
