@@ -33,6 +33,8 @@ ACTIVITY_LABELS = {
     "unsubscribe": gettext_lazy("Unsubscribed"),
     "outbound_click": gettext_lazy("Followed a link to another site"),
     "file_click": gettext_lazy("Clicked a file"),
+    "offer_shown": gettext_lazy("Saw the offer of a scenario"),
+    "offer_click": gettext_lazy("Clicked the offer of a scenario"),
 }
 # How a visitor came to be known.
 METHOD_LABELS = {
