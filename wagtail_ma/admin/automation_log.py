@@ -43,8 +43,7 @@ class AutomationLogView(WagtailAdminTemplateMixin, TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.GET.get("export") == "csv":
             return self._file()
-        response: HttpResponse = super().get(request, *args, **kwargs)
-        return response
+        return self.render_to_response(self.get_context_data(**kwargs))
 
     @cached_property
     def may_export(self) -> bool:

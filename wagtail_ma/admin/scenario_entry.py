@@ -39,12 +39,13 @@ def forget_other_ways(cleaned: dict[str, Any]) -> None:
 
 def on_date(scenario: Scenario) -> str:
     """When a date starts it, in words."""
-    words = {"field": scenario.date_field or "?", "n": scenario.date_days}
-    if not scenario.date_days:
+    number = scenario.date_days
+    words = {"field": scenario.date_field or "?", "n": number}
+    if not number:
         return _("On the day “%(field)s”") % words
     if scenario.date_side == Scenario.Side.BEFORE:
-        return ngettext("%(n)d day before “%(field)s”", "%(n)d days before “%(field)s”", words["n"]) % words
-    return ngettext("%(n)d day after “%(field)s”", "%(n)d days after “%(field)s”", words["n"]) % words
+        return ngettext("%(n)d day before “%(field)s”", "%(n)d days before “%(field)s”", number) % words
+    return ngettext("%(n)d day after “%(field)s”", "%(n)d days after “%(field)s”", number) % words
 
 
 class WouldEnterPanel(Panel):

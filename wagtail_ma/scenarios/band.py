@@ -65,8 +65,10 @@ def wake_cooled(*, now: datetime) -> int:
     waiting = Scenario.objects.filter(HAS_BAND, live=True, is_paused=False)
     due = waiting.filter(Q(band_swept_at__isnull=True) | Q(band_swept_at__lte=now - EVERY))
     model = in_force()
+    if model is None:
+        return 0
     woken = 0
-    for scenario in due.order_by("pk") if model else ():
+    for scenario in due.order_by("pk"):
         outside = Enrolment.objects.filter(
             scenario=scenario, status=Enrolment.Status.ACTIVE, is_outside=False, due_at__gt=now, attempts=0
         ).exclude(_is_inside(scenario, model, now=now))
