@@ -27,7 +27,7 @@ from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people import retention as retention_of_leads
 from wagtail_ma.people.models import Identity
 from wagtail_ma.sales import defaults, exclusions, hot
-from wagtail_ma.scenarios import entry, runner, webhooks
+from wagtail_ma.scenarios import band, entry, entry_rule, runner, webhooks
 from wagtail_ma.scoring import award, fit, rescore
 from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.segments import refresh
@@ -258,6 +258,9 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: exclusions.follow_companies(now=now))
     stages.do(lambda: exclusions.review(now=now))
     stages.do(lambda: hot.run_due(now=now))
+    stages.do(lambda: entry_rule.take_in(now=now))
+    stages.do(lambda: entry.enter_by_date(now=now))
+    stages.do(lambda: band.wake_cooled(now=now))
     steps = stages.do(lambda: runner.run_due(now=now, limit=limit))
     settled = stages.do(lambda: clicks.settle(now=now))
     recipients = stages.do(lambda: dispatches.advance(now=now))

@@ -19,6 +19,7 @@ from wagtail_ma.admin.mails import MailViewSet
 from wagtail_ma.admin.menu import MarketingGroup
 from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
 from wagtail_ma.admin.permissions import permissions
+from wagtail_ma.admin.scenario_bulk import ScenarioBulkAction
 from wagtail_ma.admin.scenarios import ScenarioViewSet
 from wagtail_ma.admin.segments import SegmentChooserViewSet, StoredSegmentChooserViewSet
 from wagtail_ma.admin.visitor_bulk import ACTIONS
@@ -44,7 +45,7 @@ def register_viewsets() -> list[Any]:
     ]
 
 
-for action in ACTIONS:
+for action in [*ACTIONS, ScenarioBulkAction]:
     hooks.register("register_bulk_action", action)
 
 

@@ -84,7 +84,7 @@ def test_run_due__no_consent__marketing_is_skipped_and_transactional_is_sent(now
 
 def test_run_due__consent_taken_back_during_the_wait__is_skipped(now):
     lead = a_lead(now)
-    an_enrolment(a_scenario(now, [wait(), send(a_mail())]), lead.visitor, now)
+    an_enrolment(a_scenario(now, [wait(), send(a_mail())], exits=[]), lead.visitor, now)
     runner.run_due(now=now)
     consents.record(
         lead.visitor,

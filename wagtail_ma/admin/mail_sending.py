@@ -64,7 +64,7 @@ class AudienceForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        stored = Segment.objects.filter(is_live=False).order_by("name")
+        stored = Segment.objects.filter(is_live=False, is_internal=False).order_by("name")
         for name in ("include", "exclude"):
             field: Any = self.fields[name]
             field.queryset = stored

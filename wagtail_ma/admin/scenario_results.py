@@ -21,6 +21,7 @@ from wagtail.snippets.views.snippets import InspectView
 
 from wagtail_ma.admin.exports import SafeExportMixin
 from wagtail_ma.admin.permissions import may
+from wagtail_ma.admin.scenario_entry import on_date
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.scenarios import comparison, moving, queries, reasons
 from wagtail_ma.scenarios.diagram import draw
@@ -38,6 +39,10 @@ def starts_when(scenario: Scenario) -> str:
         return _("Somebody enters the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
     if scenario.entry == Scenario.Entry.SEGMENT_LEFT:
         return _("Somebody leaves the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
+    if scenario.entry == Scenario.Entry.RULE:
+        return _("Conditions become true")
+    if scenario.entry == Scenario.Entry.DATE:
+        return on_date(scenario)
     if scenario.entry == Scenario.Entry.BY_HAND:
         return _("Only by hand, or by a step of another scenario")
     label = dict(ACTIVITY_KINDS).get(scenario.activity_kind, scenario.activity_kind)

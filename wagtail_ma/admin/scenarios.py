@@ -34,7 +34,10 @@ from wagtail.coreutils import get_content_languages
 from wagtail.permissions import policy_registry
 from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet, WorkflowActionView
 
+from wagtail_ma.admin.automation_log import AutomationLogView
 from wagtail_ma.admin.permissions import may
+from wagtail_ma.admin.scenario_entry import START_PANEL, forget_other_ways
+from wagtail_ma.admin.scenario_exits import BAND_PANEL, EXIT_PANEL, tick_boxes
 from wagtail_ma.admin.scenario_results import (
     ScenarioNowView,
     ScenarioPeopleView,
@@ -46,13 +49,14 @@ from wagtail_ma.admin.scenario_results import (
 )
 from wagtail_ma.admin.scenario_trial import ScenarioTrialView
 from wagtail_ma.admin.scenario_versions import ScenarioVersionsView
-from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
+from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput
 from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.causes import Cause
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.scenarios import starters, switch
 from wagtail_ma.scenarios.models import Enrolment, Scenario
 from wagtail_ma.scenarios.publish import NotReady, problems
+from wagtail_ma.scoring import bands
 from wagtail_ma.segments.models import Segment
 
 PEOPLE_PER_PAGE = 50
@@ -73,17 +77,15 @@ class ScenarioForm(WagtailAdminModelForm):
         widget=forms.CheckboxSelectMultiple,
     )
 
+    exits = tick_boxes("exits", Scenario.Exit.choices)
+    band_grades = tick_boxes("band_grades", [(letter, letter) for letter in bands.LETTERS])
+
     class Meta:
         widgets = {"activity_kind": ActivityKindInput()}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        # What the other way of starting asked for is not kept.
-        if cleaned.get("entry") != Scenario.Entry.ACTIVITY:
-            cleaned["activity_kind"] = ""
-        if cleaned.get("entry") not in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT):
-            cleaned["segment"] = None
-            cleaned["entry_causes"] = []
+        forget_other_ways(cleaned)
         return cleaned
 
     def _post_clean(self) -> None:
@@ -109,6 +111,14 @@ class ScenarioIndexView(IndexView):
 
     def get_add_url(self) -> str | None:
         return reverse("wagtail_ma_scenarios:starters") if super().get_add_url() else None
+
+    @cached_property
+    def header_buttons(self) -> list[Any]:
+        found = list(super().header_buttons)
+        if may(self.request, Visitor, "view"):
+            url = reverse("wagtail_ma_scenarios:log")
+            found.append(HeaderButton(_("What happened by itself"), url=url, icon_name="history"))
+        return found
 
 
 class ScenarioEditView(EditView):
@@ -268,32 +278,9 @@ class ScenarioViewSet(SnippetViewSet):
                 )
             ),
             FieldPanel("name"),
-            MultiFieldPanel(
-                [
-                    FieldPanel("entry"),
-                    FieldPanel(
-                        "activity_kind",
-                        help_text=gettext_lazy("Its name, for example download."),
-                        attrs=shown_if("entry", Scenario.Entry.ACTIVITY),
-                    ),
-                    FieldPanel(
-                        "segment",
-                        help_text=gettext_lazy("Only who enters or leaves it from now on starts."),
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
-                    ),
-                    FieldPanel(
-                        "entry_causes",
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
-                    ),
-                    FieldPanel("again"),
-                    FieldPanel("again_days", attrs=shown_if("again", Scenario.Again.AFTER_DAYS)),
-                ],
-                heading=gettext_lazy("Start"),
-            ),
-            MultiFieldPanel(
-                [FieldPanel("goal"), FieldPanel("exit_segment"), FieldPanel("holdout_percent")],
-                heading=gettext_lazy("Goal and exit"),
-            ),
+            START_PANEL,
+            EXIT_PANEL,
+            BAND_PANEL,
             MultiFieldPanel(
                 [FieldRowPanel([FieldPanel("group"), FieldPanel("priority")])],
                 heading=gettext_lazy("Beside other scenarios"),
@@ -334,7 +321,9 @@ class ScenarioViewSet(SnippetViewSet):
         now_view = self.construct_view(ScenarioNowView, **asked)
         people.append(path("now/<int:pk>/", now_view, name="now"))
         trial_path = path("trial/<int:pk>/", ScenarioTrialView.as_view(), name="trial")
-        return [*super().get_urlpatterns(), switch_path, starters_path, versions_path, trial_path, *people]
+        log_path = path("log/", AutomationLogView.as_view(), name="log")
+        own = [switch_path, starters_path, versions_path, trial_path, log_path, *people]
+        return [*super().get_urlpatterns(), *own]
 
     @classmethod
     def result_url(cls, scenario: Scenario) -> str:

@@ -216,7 +216,10 @@ class PageSegmentsView(WagtailAdminTemplateMixin, TemplateView):
         page = _live_page(self.kwargs["page_id"])
         _refuse_others(self.request, page)
         used = {pk for place in places(page) for pk in segments_in(place)}
-        segments = [(segment, segment.pk in used) for segment in Segment.objects.order_by("name")]
+        segments = [
+            (segment, segment.pk in used)
+            for segment in Segment.objects.filter(is_internal=False).order_by("name")
+        ]
         return {**context, "page": page, "segments": sorted(segments, key=lambda pair: not pair[1])}
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:

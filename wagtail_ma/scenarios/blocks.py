@@ -54,7 +54,7 @@ class SegmentBlock(_SelectBlock):
     @cached_property
     def field(self) -> forms.ModelChoiceField[Segment]:
         return forms.ModelChoiceField(
-            queryset=Segment.objects.filter(is_live=False),
+            queryset=Segment.objects.filter(is_live=False, is_internal=False),
             widget=self.widget,
             required=self._required,
             validators=self._validators,
