@@ -210,7 +210,7 @@ def _react_to(visitor_ids: list[int], *, now: datetime) -> None:
         read = news.read(visitor_ids, now=now)
         visitor_ids = merge.bury(visitor_ids)
         award.award(visitor_ids, now=now)
-        changes = refresh.refresh_visitors(visitor_ids, now=now)
+        changes = refresh.refresh_visitors(visitor_ids, now=now, causes=read.causes)
         exclusions.decide(visitor_ids, now=now)
         hot.look_at(visitor_ids, now=now)
         triggers.plan(changes, now=now)

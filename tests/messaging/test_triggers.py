@@ -11,8 +11,8 @@ from wagtail_ma import flow
 from wagtail_ma.messaging import reasons, sending, triggers
 from wagtail_ma.messaging.models import Delivery
 from wagtail_ma.people import news
+from wagtail_ma.segments.causes import Change
 from wagtail_ma.segments.models import Membership, Segment
-from wagtail_ma.segments.refresh import Change
 
 pytestmark = pytest.mark.django_db
 

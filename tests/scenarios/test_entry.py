@@ -12,8 +12,8 @@ from wagtail_ma.scenarios import switch
 from wagtail_ma.scenarios.belongings import give_way
 from wagtail_ma.scenarios.entry import enter
 from wagtail_ma.scenarios.models import Enrolment, Scenario
+from wagtail_ma.segments.causes import Change
 from wagtail_ma.segments.models import Segment
-from wagtail_ma.segments.refresh import Change
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
 

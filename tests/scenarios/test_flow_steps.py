@@ -17,8 +17,8 @@ from wagtail_ma.scenarios.flow_steps import share_of
 from wagtail_ma.scenarios.models import Enrolment, StepRun
 from wagtail_ma.scenarios.publish import problems
 from wagtail_ma.scenarios.queries import GOAL, numbers, people
+from wagtail_ma.segments.causes import Change
 from wagtail_ma.segments.models import Membership, Segment, SegmentDecision
-from wagtail_ma.segments.refresh import Change
 
 DAY = timedelta(days=1)
 

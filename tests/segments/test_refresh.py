@@ -12,8 +12,8 @@ from tests.factories import condition, group, make_browser, make_segment, make_v
 from wagtail_ma.core.conditions import Condition, facts
 from wagtail_ma.people.models import News, Visitor
 from wagtail_ma.segments import compiled, preview, queries, refresh
+from wagtail_ma.segments.causes import Change
 from wagtail_ma.segments.models import Membership, Segment
-from wagtail_ma.segments.refresh import Change
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

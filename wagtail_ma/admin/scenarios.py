@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
@@ -36,6 +37,7 @@ from wagtail.snippets.views.snippets import EditView, IndexView, InspectView, Sn
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
 from wagtail_ma.messaging.models import Mail, SenderProfile
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.scenarios import queries, reasons, starters, switch
@@ -52,6 +54,14 @@ PEOPLE_PER_PAGE = 50
 class ScenarioForm(WagtailAdminModelForm):
     """Drafts may be unfinished; what is published must be able to run."""
 
+    entry_causes = forms.MultipleChoiceField(
+        label=Scenario._meta.get_field("entry_causes").verbose_name,
+        help_text=Scenario._meta.get_field("entry_causes").help_text,
+        choices=Cause.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
     class Meta:
         widgets = {"activity_kind": ActivityKindInput()}
 
@@ -62,6 +72,7 @@ class ScenarioForm(WagtailAdminModelForm):
             cleaned["activity_kind"] = ""
         if cleaned.get("entry") not in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT):
             cleaned["segment"] = None
+            cleaned["entry_causes"] = []
         return cleaned
 
     def _post_clean(self) -> None:
@@ -341,6 +352,10 @@ class ScenarioViewSet(SnippetViewSet):
                     FieldPanel(
                         "segment",
                         help_text=gettext_lazy("Only who enters or leaves it from now on starts."),
+                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
+                    ),
+                    FieldPanel(
+                        "entry_causes",
                         attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
                     ),
                     FieldPanel("again"),

@@ -37,8 +37,9 @@ class Belonging:
         ``derived`` rows are thrown away and rebuilt; ``decision`` rows move to the new visitor and
         keep ``born_visitor``; ``root`` rows (Visitor, Identity, Lead, IdentityLink) are handled by
         identification itself.
-    :param before_merge: called as ``before_merge(loser_id, winner_id, now)`` before decisions
-        move, to give way where a unique constraint allows one row per visitor.
+    :param before_merge: called as ``before_merge(loser_id, winner_id, now)`` before derived rows are
+        thrown away, and before decisions move: to give way where a unique constraint allows one row
+        per visitor, or to note what was there.
     :param fields: the foreign keys that this entry answers for.
     :param erase: called as ``erase(person)`` when a person is erased, instead of deleting the rows:
         for what must stay without saying who it was.

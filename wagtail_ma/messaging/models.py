@@ -167,7 +167,10 @@ class Mail(
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("The conditions of this segment are the rule: the mail goes out when they become true."),
+        help_text=_(
+            "The conditions of this segment are the rule: the mail goes out when they become true. Not to "
+            "people whom a merge, its undoing, a change of the scoring or an import brings into it."
+        ),
     )
     trigger_delay_minutes = models.PositiveIntegerField(_("minutes later"), default=0)
     trigger_again_days = models.PositiveSmallIntegerField(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from wagtail_ma.messaging import queue
 from wagtail_ma.messaging.models import Delivery, Mail
 from wagtail_ma.people.models import Lead
-from wagtail_ma.segments.refresh import Change
+from wagtail_ma.segments.causes import Change
 
 
 def plan(changes: Iterable[Change], *, now: datetime) -> int:
@@ -17,14 +17,15 @@ def plan(changes: Iterable[Change], *, now: datetime) -> int:
 
     Once for each person and mail, or again after as many days as its editor says. Whoever has no
     address, or is excluded from marketing, gets none. Consent, the goal and the rest are asked at the
-    moment of sending.
+    moment of sending. Whom a merge, its undoing, another scoring or an import brought in has done
+    nothing to be answered: no mail.
 
     :param changes: what ``segments.refresh.refresh_visitors`` reported.
     :returns: how many were planned.
     """
     entered: dict[int, list[int]] = defaultdict(list)
     for change in changes:
-        if change.entered:
+        if change.entered and not change.cause:
             entered[change.segment_id].append(change.visitor_id)
     if not entered:
         return 0

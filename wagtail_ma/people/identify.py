@@ -28,6 +28,7 @@ from django.db import IntegrityError, transaction
 
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.people import browsers, companies, lead_values, merge, news, proposals
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.lead_values import ATTRIBUTE, FIELDS
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, Visitor
 from wagtail_ma.people.role_addresses import is_role_address
@@ -124,7 +125,8 @@ def identify_browser(
         lead_values.fill(result.lead, fields, now=now, by=method, evidence=evidence, link=link)
         moved_on = browser.visitor_id if browser is not None and result.is_new_browser else None
         proposals.look(result.lead, now=now, seen_with=moved_on)
-        news.mark([result.lead.visitor_id], now=now)
+        cause = Cause.IMPORT if method == "import" else ""
+        news.mark([result.lead.visitor_id], now=now, cause=cause)
     if identity is not None and identity.pk == result.identity.pk:
         identity.visitor_id = result.identity.visitor_id
     return result

@@ -23,6 +23,7 @@ from django.db.models.functions import Coalesce
 from wagtail_ma.core.belongings import Belonging, Role, belongings
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.people import lead_values, news
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 
 # Facts re-set at once per table, inside the transaction of a request; the rest is for a job.
@@ -73,7 +74,7 @@ def repoint(
         at=now,
         is_settled=is_settled,
     )
-    news.mark([origin_id, visitor_id], now=now)
+    news.mark([origin_id, visitor_id], now=now, cause=Cause.MERGE)
     return link
 
 
@@ -106,7 +107,8 @@ def settle(*, now: datetime, limit: int = AT_ONCE) -> int:
                 continue
             if carry_facts(identity, limit=limit):
                 IdentityLink.objects.filter(pk=link.pk).update(is_settled=True)
-            news.mark({link.to_visitor_id, identity.visitor_id}, now=now)
+            cause = Cause.UNDO if link.undone_at else Cause.MERGE
+            news.mark({link.to_visitor_id, identity.visitor_id}, now=now, cause=cause)
     return len(waiting)
 
 
@@ -145,7 +147,7 @@ def undo(link: IdentityLink, *, now: datetime) -> None:
         _date_first_seen(visitor_id)
         link.undone_at = now
         link.save(update_fields=["undone_at", "is_settled"])
-        news.mark([origin_id, visitor_id], now=now)
+        news.mark([origin_id, visitor_id], now=now, cause=Cause.UNDO)
 
 
 def bury(visitor_ids: list[int]) -> list[int]:
@@ -165,6 +167,9 @@ def bury(visitor_ids: list[int]) -> list[int]:
 
 def _empty(origin_id: int, visitor_id: int, *, now: datetime) -> None:
     """Make a tombstone of a visitor without identities."""
+    for belonging in _belongings("derived"):
+        if belonging.before_merge:
+            belonging.before_merge(origin_id, visitor_id, now)
     _forget_derived([origin_id])
     for belonging in _belongings("decision"):
         if belonging.before_merge:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.text import split_lines
+from wagtail_ma.people.causes import Cause
 
 BUCKETS = 10_000
 
@@ -330,6 +331,8 @@ class News(models.Model):
     at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
+    # Empty: somebody did something, or time passed.
+    cause = models.CharField(max_length=8, choices=Cause.choices, blank=True)
 
     class Meta:
         verbose_name = _("news")

@@ -14,6 +14,7 @@ from django.db.models import Q
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.core.text import normalise
 from wagtail_ma.people import lead_values, merge, news
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal
 
 METHOD = "merge"
@@ -123,7 +124,7 @@ def undo(proposal: MergeProposal, *, user_id: int | None, now: datetime) -> None
         addresses = {link.identity_id for link in links if link.identity.kind == Identity.Kind.EMAIL}
         _return_browsers(row, addresses, min(link.pk for link in links), now=now)
         _decide(row, State.UNDONE, user_id=user_id, now=now)
-        news.mark([row.kept_id, row.other_id], now=now)
+        news.mark([row.kept_id, row.other_id], now=now, cause=Cause.UNDO)
     proposal.refresh_from_db()
 
 

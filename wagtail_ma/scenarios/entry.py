@@ -1,7 +1,8 @@
 """Who enters a scenario: what ``react`` calls for visitors with news.
 
 Activities are found in the stored facts, so a repeated or late reaction finds the same ones;
-changes of segments are reported once, in the transaction that stores them. The trigger
+changes of segments are reported once, in the transaction that stores them; those by a merge, its
+undoing, another scoring or an import let in only where the scenario says so. The trigger
 (``activity:17``, ``segment:3:<visitor>:<moment>``) is unique within a scenario, so each of them
 lets in once, also after merges and their undoing.
 """
@@ -17,7 +18,7 @@ from wagtail_ma.people.models import Visitor
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion
 from wagtail_ma.scenarios.plan import flow_of
 from wagtail_ma.scenarios.switch import take_out
-from wagtail_ma.segments.refresh import Change
+from wagtail_ma.segments.causes import Change
 from wagtail_ma.tracking.models import Activity
 
 
@@ -129,13 +130,16 @@ def _by_activity(scenarios: list[Scenario], visitor_ids: Sequence[int]) -> dict[
 def _by_segment(
     scenarios: list[Scenario], changes: Iterable[Change], *, now: datetime
 ) -> dict[int, list[_Chance]]:
-    by_segment: dict[tuple[int | None, bool], list[int]] = defaultdict(list)
+    by_segment: dict[tuple[int | None, bool], list[Change]] = defaultdict(list)
     for change in changes:
-        by_segment[change.segment_id, change.entered].append(change.visitor_id)
+        by_segment[change.segment_id, change.entered].append(change)
     return {
         scenario.pk: [
-            _Chance(visitor_id, now, f"segment:{scenario.segment_id}:{visitor_id}:{now.isoformat()}")
-            for visitor_id in by_segment[scenario.segment_id, scenario.entry == Scenario.Entry.SEGMENT]
+            _Chance(
+                change.visitor_id, now, f"segment:{scenario.segment_id}:{change.visitor_id}:{now.isoformat()}"
+            )
+            for change in by_segment[scenario.segment_id, scenario.entry == Scenario.Entry.SEGMENT]
+            if not change.cause or change.cause in scenario.entry_causes
         ]
         for scenario in scenarios
     }

@@ -58,6 +58,16 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         # Nobody enters a live one.
         limit_choices_to={"is_live": False},
     )
+    # Of people.causes.Cause.
+    entry_causes = models.JSONField(
+        _("also when nobody did anything"),
+        default=list,
+        blank=True,
+        help_text=_(
+            "On these occasions people come into segments, or leave them, without an act of their own. "
+            "Not ticked: the scenario then does not start for them."
+        ),
+    )
     again = models.CharField(_("who may enter"), max_length=10, choices=Again.choices, default=Again.ONCE)
     again_days = models.PositiveSmallIntegerField(
         _("again after so many days"), default=90, help_text=_("Counted from the end of the last run.")

@@ -12,10 +12,15 @@ from datetime import datetime
 
 from django.db import transaction
 
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Visitor
+from wagtail_ma.rules.fields import stored
 from wagtail_ma.scoring.award import fill
 from wagtail_ma.scoring.current import current_model, settings_of_model
+from wagtail_ma.scoring.fit import asks_for_scores
 from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, Standing
+from wagtail_ma.segments import causes
+from wagtail_ma.segments.models import Segment
 
 # Visitors per transaction: about a second of work where other things wait.
 CHUNK = 200
@@ -123,6 +128,9 @@ def _switch(model: ScoringModel, *, now: datetime) -> None:
             return
         ScoringModel.objects.filter(is_current=True).update(is_current=False, retired_at=now)
         ScoringModel.objects.filter(pk=model.pk).update(is_current=True)
+        # Who enters or leaves them now does so because the rules are other ones.
+        scored = [one.pk for one in Segment.objects.only("rule") if asks_for_scores(stored(one.rule))]
+        causes.expect(scored, Cause.RESCORE)
 
 
 def _purge_retired() -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wagtail_ma.core.belongings import Belonging, declare
+from wagtail_ma.segments.causes import keep_note
 
-declare(Belonging("wagtail_ma.Membership", "derived"))
+declare(Belonging("wagtail_ma.Membership", "derived", before_merge=keep_note))
 declare(Belonging("wagtail_ma.PastMembership", "decision", fields=("visitor", "born_visitor")))
 declare(Belonging("wagtail_ma.SegmentDecision", "decision", fields=("visitor", "born_visitor")))

@@ -83,8 +83,8 @@ def snapshot(segment: Segment, name: str, *, by: Any, now: datetime) -> Segment:
                 [made.pk, at, getattr(by, "pk", None), segment.pk],
             )
             cursor.execute(
-                f"INSERT INTO {rows} (segment_id, visitor_id, entered_at) "  # noqa: S608 (our own names)
-                f"SELECT segment_id, visitor_id, decided_at FROM {said} WHERE segment_id = %s",
+                f"INSERT INTO {rows} (segment_id, visitor_id, entered_at, cause) "  # noqa: S608 (our own names)
+                f"SELECT segment_id, visitor_id, decided_at, '' FROM {said} WHERE segment_id = %s",
                 [made.pk],
             )
         made.member_count = Membership.objects.filter(segment=made).count()

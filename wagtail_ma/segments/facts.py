@@ -20,6 +20,7 @@ from wagtail_ma.core.conditions import (
 )
 from wagtail_ma.core.parameters import Reference
 from wagtail_ma.core.usual_parameters import days_back, either
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.segments.blocks import StoredSegmentChooserBlock
 from wagtail_ma.segments.models import Membership, PastMembership, Segment
 
@@ -79,7 +80,9 @@ class LeftSegment(Condition):
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
         since = scope.ago(days=values["days"])
-        return Rows(PastMembership.objects.filter(segment_id=values["segment"].pk, left_at__gte=since))
+        # Whoever was merged, or taken apart again, has left nothing.
+        left = PastMembership.objects.exclude(cause__in=(Cause.MERGE, Cause.UNDO))
+        return Rows(left.filter(segment_id=values["segment"].pk, left_at__gte=since))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return ngettext(

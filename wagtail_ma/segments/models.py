@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_ma.conf import conf
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules.fields import RuleField, stored
 from wagtail_ma.rules.tree import is_live
@@ -51,6 +52,8 @@ class Segment(models.Model):
     refreshed_at = models.DateTimeField(null=True, editable=False)
     # When everybody is to be decided anew; empty: as soon as can be.
     next_refresh_at = models.DateTimeField(null=True, editable=False)
+    # Why the stored members are behind the rule just now, where that is no matter of time.
+    pending_cause = models.CharField(max_length=8, choices=Cause.choices, blank=True, editable=False)
     # Whether somebody of whom we have no row fulfils the rule ("has not viewed the prices").
     includes_strangers = models.BooleanField(default=False, editable=False)
     member_count = models.PositiveIntegerField(default=0, editable=False)
@@ -80,6 +83,8 @@ class Membership(models.Model):
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="memberships")
     entered_at = models.DateTimeField()
+    # What brought them in, where it was no act of their own.
+    cause = models.CharField(max_length=8, choices=Cause.choices, blank=True)
 
     class Meta:
         verbose_name = _("membership")
@@ -101,6 +106,8 @@ class PastMembership(models.Model):
     born_visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
     entered_at = models.DateTimeField()
     left_at = models.DateTimeField()
+    # What took them out, where it was no act of their own.
+    cause = models.CharField(max_length=8, choices=Cause.choices, blank=True)
 
     class Meta:
         verbose_name = _("past membership")

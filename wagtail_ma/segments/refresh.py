@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +19,13 @@ from django.db import connections, router
 from django.db.models import F, Q, QuerySet
 
 from wagtail_ma.people import news
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.tree import Broken, Group
 from wagtail_ma.segments import compiled, decisions, sizes
 from wagtail_ma.segments.cadence import SHORTEST, cadence
+from wagtail_ma.segments.causes import Causes, Change, NewsCauses
 from wagtail_ma.segments.compiled import Rule
 from wagtail_ma.segments.models import Membership, PastMembership, Segment
 from wagtail_ma.segments.queries import buried, population
@@ -39,21 +40,15 @@ NEWS_PER_CALL = 5_000
 ROWS_PER_STATEMENT = 2_000
 
 
-@dataclass(frozen=True)
-class Change:
-    """A visitor entered or left a segment."""
-
-    segment_id: int
-    visitor_id: int
-    entered: bool
-
-
-def refresh_visitors(visitor_ids: Sequence[int], *, now: datetime) -> list[Change]:
+def refresh_visitors(
+    visitor_ids: Sequence[int], *, now: datetime, causes: NewsCauses | None = None
+) -> list[Change]:
     """Decide all segments for these visitors and store what changed.
 
     A broken segment keeps its members as they are. Segments that ask for other segments are
     decided after those. Live ones are not decided here.
 
+    :param causes: those among the news of each visitor (``people.news.Read``).
     :returns: what changed, in the order of the segments' dependence.
     """
     segments = list(Segment.objects.order_by("pk"))
@@ -69,16 +64,17 @@ def refresh_visitors(visitor_ids: Sequence[int], *, now: datetime) -> list[Chang
     rows = Membership.objects.filter(visitor_id__in=visitor_ids).values_list("segment_id", "visitor_id")
     for segment_id, visitor_id in rows:
         present.setdefault(segment_id, set()).add(visitor_id)
-    said = decisions.of(visitor_ids)
+    said, why = decisions.of(visitor_ids), Causes.read(causes or {}, segments)
     # Fixed members first: rules may ask for them.
     static = {segment.pk: set[int]() for segment in segments if segment.is_static}
-    changes = _differences(static, present, said)
+    changes = why.explain(_differences(static, present, said))
     _store(changes, now=now)
     for level in ordered:
         whole = [rule for rule in level if isinstance(rule.tree, Group)]
-        found = _compare(whole, visitor_ids, present, said, now)
+        found = why.explain(_compare(whole, visitor_ids, present, said, now))
         _store(found, now=now)
         changes += found
+    why.forget(changes)
     return changes
 
 
@@ -131,6 +127,7 @@ def refresh_segment(segment: Segment, *, now: datetime) -> list[Change]:
     # Many short transactions: on SQLite every hit waits for a long one.
     for start in range(0, len(changes), ROWS_PER_STATEMENT):
         _store(changes[start : start + ROWS_PER_STATEMENT], now=now)
+    Segment.objects.filter(pk=segment.pk).exclude(pending_cause="").update(pending_cause="")
     _note_refreshed(segment, now=now, next_at=now + SHORTEST)
     return changes
 
@@ -170,7 +167,10 @@ def _refresh_due_segment(segment: Segment, *, now: datetime) -> None:
         _note_looked_at(segment, now=now)
         return
     changes = differences(segment, now=now) or []
-    news.mark([change.visitor_id for change in changes[:NEWS_PER_CALL]], now=now)
+    chosen = [change.visitor_id for change in changes[:NEWS_PER_CALL]]
+    news.mark(chosen, now=now, cause=segment.pending_cause)
+    if segment.pending_cause and len(changes) <= NEWS_PER_CALL:
+        Segment.objects.filter(pk=segment.pk, pending_cause=segment.pending_cause).update(pending_cause="")
     tree = None if segment.is_static else compiled.read([segment])[segment.pk].tree
     wait = cadence(tree) if len(changes) <= NEWS_PER_CALL else SHORTEST
     _note_refreshed(segment, now=now, next_at=now + wait)
@@ -242,19 +242,24 @@ def _compiled(queryset: QuerySet[Any], using: str) -> tuple[str, list[Any]]:
 
 def _store(changes: Sequence[Change], *, now: datetime) -> None:
     balance: Counter[int] = Counter()
-    left: dict[int, list[int]] = {}
+    left: dict[tuple[int, str], list[int]] = {}
     rows = []
     for change in changes:
         balance[change.segment_id] += 1 if change.entered else -1
         if change.entered:
             rows.append(
-                Membership(segment_id=change.segment_id, visitor_id=change.visitor_id, entered_at=now)
+                Membership(
+                    segment_id=change.segment_id,
+                    visitor_id=change.visitor_id,
+                    entered_at=change.since or now,
+                    cause=change.cause,
+                )
             )
         else:
-            left.setdefault(change.segment_id, []).append(change.visitor_id)
+            left.setdefault((change.segment_id, change.cause), []).append(change.visitor_id)
     Membership.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT, ignore_conflicts=True)
-    for segment_id, visitor_ids in left.items():
-        _end(segment_id, visitor_ids, now=now)
+    for (segment_id, cause), visitor_ids in left.items():
+        _end(segment_id, visitor_ids, cause=cause, now=now)
     for segment_id, difference in balance.items():
         # Never below zero, whatever the stored figure was: the full refresh counts anew.
         Segment.objects.filter(pk=segment_id, member_count__gte=-difference).update(
@@ -262,9 +267,12 @@ def _store(changes: Sequence[Change], *, now: datetime) -> None:
         )
 
 
-def _end(segment_id: int, visitor_ids: Sequence[int], *, now: datetime) -> None:
-    """End these memberships, and keep from when until when they were."""
+def _end(segment_id: int, visitor_ids: Sequence[int], *, cause: str, now: datetime) -> None:
+    """End these memberships, and keep from when until when they were; those that a merge had brought
+    and its undoing ends have never been."""
     ending = Membership.objects.filter(segment_id=segment_id, visitor_id__in=visitor_ids)
+    if cause == Cause.UNDO:
+        ending.filter(cause=Cause.MERGE).delete()
     PastMembership.objects.bulk_create(
         (
             PastMembership(

@@ -125,7 +125,8 @@ def _view_sql() -> str:
             INSERT INTO {view} ({columns}) SELECT {given} FROM me, going_on
             ON CONFLICT (view_id) DO NOTHING RETURNING visitor_id
         )
-        INSERT INTO {_table(News)} (visitor_id, at, attempts, error) SELECT visitor_id, %s, 0, '' FROM seen
+        INSERT INTO {_table(News)} (visitor_id, at, attempts, error, cause)
+        SELECT visitor_id, %s, 0, '', '' FROM seen
     """  # noqa: S608
 
 
@@ -142,8 +143,8 @@ def _grow_sql() -> str:
             UPDATE {_table(Visit)} SET last_at = %s FROM going_on
             WHERE {_table(Visit)}.id = going_on.id AND last_at < %s AND last_at > %s
         )
-        INSERT INTO {_table(News)} (visitor_id, at, attempts, error)
-        SELECT visitor_id, %s, 0, '' FROM going_on WHERE %s
+        INSERT INTO {_table(News)} (visitor_id, at, attempts, error, cause)
+        SELECT visitor_id, %s, 0, '', '' FROM going_on WHERE %s
     """  # noqa: S608
 
 
