@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from tests.admin.test_segments import editor  # noqa: F401  (a fixture)
+from tests.admin.test_segments import editor, user_with  # noqa: F401  (a fixture)
 from tests.factories import condition, make_browser, make_lead, make_segment, make_view
 from wagtail_ma import flow
 from wagtail_ma.people import merge
@@ -120,6 +120,9 @@ def test_screens__of_a_member__say_since_when_and_by_what(
         "ann@example.com": "put in by a scenario",
     }
     assert all(row["In the segment since"] for row in rows)
+    colleague = user_with("view_visitor", "view_lead", "view_segment")
+    assert colleague.get(index).status_code == 200
+    assert colleague.get(f"{index}&export=csv").status_code in (302, 403)
     every = editor.get(f"{reverse('wagtail_ma_visitors:index')}?list=all&export=csv").getvalue().decode()
     assert "Kept in it by" not in every
     people = editor.get(reverse("wagtail_ma_segments:people", args=[readers.pk])).content.decode()
