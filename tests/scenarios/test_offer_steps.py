@@ -42,7 +42,9 @@ def tick(visitor, at):
 
 
 def is_shown(segment, visitor):
-    return Membership.objects.filter(segment=segment, visitor=visitor).exists()
+    found = Membership.objects.filter(segment=segment, visitor=visitor).first()
+    assert found is None or found.source == "scenario"
+    return found is not None
 
 
 @pytest.fixture

@@ -43,9 +43,11 @@ def some_days(default: int) -> Number:
     return Number(name="days", label=_("Days"), default=default, minimum=1, maximum=3650)
 
 
-def at_least(label: Any, default: int, *, name: str = "number", help_text: Any = "", **bounds: int) -> Number:
+def at_least(
+    label: Any, default: int, *, name: str = "number", help_text: Any = "", maximum: int = 1_000_000
+) -> Number:
     """A number to be reached, 1 or more."""
-    return Number(name=name, label=label, help_text=help_text, default=default, minimum=1, **bounds)
+    return Number(name=name, label=label, help_text=help_text, default=default, minimum=1, maximum=maximum)
 
 
 WITHIN_OR_BEFORE = either(

@@ -15,7 +15,7 @@ from wagtail_ma.personalisation.places import places, segments_in
 from wagtail_ma.scenarios.kinds import NOT_YET, Context, step_kinds
 from wagtail_ma.scenarios.steps import BranchStep, TimedStep
 from wagtail_ma.segments import decisions
-from wagtail_ma.segments.models import Segment, SegmentDecision
+from wagtail_ma.segments.models import Segment, SegmentDecision, Source
 from wagtail_ma.tracking.models import PageView, Visit
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class OfferStep(TimedStep):
 
     def _put(self, visitor_id: int, params: Mapping[str, Any], *, is_member: bool, now: datetime) -> None:
         segment = Segment.objects.get(pk=params["segment_id"])
-        decisions.decide(segment, [visitor_id], is_member=is_member, by=None, now=now)
+        source = Source.SCENARIO
+        decisions.decide(segment, [visitor_id], is_member=is_member, by=None, now=now, source=source)
 
 
 def _is_seen(visitor_id: int, params: Mapping[str, Any], since: datetime) -> bool:
