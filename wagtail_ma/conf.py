@@ -145,6 +145,12 @@ class Conf:
         return max(self._get("RETENTION_MONTHS", 25), 4)
 
     @property
+    def LEAD_RETENTION_MONTHS(self) -> int:
+        """Months without a sign of life after which a lead is erased with all that is known of the person;
+        customers stay. 0 (the default): never."""
+        return max(self._get("LEAD_RETENTION_MONTHS", 0), 0)
+
+    @property
     def PAGE_PANEL(self) -> bool:
         """Whether the page editor has the side panel "Visitors", and the list of pages a column of
         views."""
@@ -268,6 +274,7 @@ KEYS: dict[str, type] = {
     "DOWNLOAD_LINK_DAYS": int,
     "FORM_MIN_SECONDS": int,
     "RETENTION_MONTHS": int,
+    "LEAD_RETENTION_MONTHS": int,
     "PAGE_PANEL": bool,
     "PERSONALISATION": str,
     "COUNTRY_HEADER": str,

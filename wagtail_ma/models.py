@@ -30,7 +30,7 @@ from wagtail_ma.people.models import (
     News,
     Visitor,
 )
-from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.sales.models_of_tasks import Task
@@ -68,6 +68,7 @@ __all__ = [
     "Affiliation",
     "ChannelRule",
     "Company",
+    "CompanyAlias",
     "CompanyDomain",
     "Consent",
     "Delivery",

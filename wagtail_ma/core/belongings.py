@@ -43,6 +43,8 @@ class Belonging:
     :param fields: the foreign keys that this entry answers for.
     :param erase: called as ``erase(person)`` when a person is erased, instead of deleting the rows:
         for what must stay without saying who it was.
+    :param active_at: the time in a row at which the person did something (or one of us for them): leads
+        without any for long may be erased (``people.retention``). "" where rows say nothing of that.
     :param is_told: rows are in the export that people get of themselves. Facts are; what we thought
         of them is for staff.
     """
@@ -53,6 +55,7 @@ class Belonging:
     before_merge: Callable[[int, int, datetime], Any] | None = None
     erase: Callable[[Person], Any] | None = None
     is_told: bool | None = None
+    active_at: str = ""
 
 
 belongings: Registry[Belonging] = Registry("belongings")
