@@ -128,4 +128,4 @@ def test_screens__of_a_member__say_since_when_and_by_what(
     people = editor.get(reverse("wagtail_ma_segments:people", args=[readers.pk])).content.decode()
     assert "Its conditions</dt><dd>1</dd>" in people and "Put in by a scenario</dt><dd>1</dd>" in people
     person = reverse("wagtail_ma_segments:person", args=[readers.pk, lead.visitor_id])
-    assert "What keeps them in it: put in by a scenario." in editor.get(person).content.decode()
+    assert "(put in by a scenario)." in editor.get(person).content.decode()

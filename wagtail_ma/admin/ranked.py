@@ -153,6 +153,12 @@ class ScoreColumn(NumberColumn):
     cell_template_name = "wagtail_ma/admin/visitors/score_cell.html"
 
 
+class MembershipColumn(TitleColumn):
+    """What keeps somebody in the segment, since when; it leads to the reason."""
+
+    cell_template_name = "wagtail_ma/admin/visitors/membership_cell.html"
+
+
 class RankedListMixin:
     """Which rows a request asks for: shared by the list and by what is done to all of it."""
 
@@ -238,10 +244,9 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
             DateColumn("last_seen_at", label=_("Last seen")),
         ]
         if self.segment_id:
-            columns += [
-                DateColumn("member_since", label=_("In the segment since")),
-                TitleColumn("kept_by", label=_("Kept in it by"), get_url=self.get_why_url),
-            ]
+            # In place of the time spent: a table has its width.
+            columns = [column for column in columns if column.name != "engaged"]
+            columns.append(MembershipColumn("kept_by", label=_("Kept in it by"), get_url=self.get_why_url))
         return columns
 
     @cached_property

@@ -125,11 +125,11 @@ class OwnField(Condition):
 
 YEARLY = "yearly"
 WHEN = (
-    ("ahead", gettext_lazy("today or within the next … days")),
-    ("behind", gettext_lazy("today or within the last … days")),
+    ("ahead", gettext_lazy("within the next … days")),
+    ("behind", gettext_lazy("within the last … days")),
     ("beyond", gettext_lazy("more than … days ahead")),
     ("over", gettext_lazy("more than … days ago")),
-    (YEARLY, gettext_lazy("its day of the year, today or within the next … days")),
+    (YEARLY, gettext_lazy("comes round within … days")),
 )
 
 
@@ -151,7 +151,9 @@ class OwnDate(Condition):
         Choice(
             name="when",
             label=gettext_lazy("When"),
-            help_text=gettext_lazy("The day of the year: for birthdays and anniversaries."),
+            help_text=gettext_lazy(
+                "Today is the first or the last of them. “Comes round”: for birthdays and anniversaries."
+            ),
             choices=WHEN,
             default="ahead",
         ),
