@@ -216,6 +216,13 @@ class Conf:
         return self._get("MAIL_CONNECTIONS", 4)
 
     @property
+    def WEBHOOK_SECRET(self) -> str:
+        """Key that signs the webhooks of scenarios, known to their receivers (at least 16 characters).
+        Empty (the default): no webhook is ever called."""
+        secret = str(self._get("WEBHOOK_SECRET", ""))
+        return secret if len(secret) >= 16 else ""
+
+    @property
     def BASE_URL(self) -> str:
         """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
         return (self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")) or "").rstrip("/")
@@ -286,6 +293,7 @@ KEYS: dict[str, type] = {
     "MAIL_SENDING": bool,
     "MAIL_ALLOWLIST": list,
     "MAIL_CONNECTIONS": int,
+    "WEBHOOK_SECRET": str,
     "BASE_URL": str,
     "SECRETS": list,
 }

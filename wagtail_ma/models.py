@@ -35,6 +35,7 @@ from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.sales.models_of_tasks import Task
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
+from wagtail_ma.scenarios.models_of_webhooks import WebhookCall
 from wagtail_ma.scoring.models import (
     CarriedCounts,
     CarriedPoints,
@@ -44,6 +45,7 @@ from wagtail_ma.scoring.models import (
     ScoringRule,
     Standing,
 )
+from wagtail_ma.scoring.models_of_given import GivenPoints
 from wagtail_ma.segments.models import Membership, PastMembership, Segment, SegmentDay, SegmentDecision
 from wagtail_ma.tracking.models import (
     Activity,
@@ -77,6 +79,7 @@ __all__ = [
     "ExclusionRule",
     "FormVersion",
     "GatedDocument",
+    "GivenPoints",
     "Heartbeat",
     "Goal",
     "HotDefinition",
@@ -127,4 +130,5 @@ __all__ = [
     "TrackedPage",
     "Visit",
     "Visitor",
+    "WebhookCall",
 ]
