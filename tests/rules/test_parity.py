@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +23,8 @@ from wagtail_ma.segments.queries import buried, population
 from wagtail_ma.tracking.models import TrackedPage
 
 BUILT_IN = sorted(reference.CONDITIONS)
+# Hiragana, katakana, kanji.
+JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 LIVE = sorted(fact.key for fact in facts if fact.is_live)
 STORED = sorted(set(BUILT_IN) - set(LIVE))
 ours = settings(
@@ -47,6 +51,9 @@ def check(node: Any, persons: list[Person], company: world.Site) -> None:
         tree = parse(match, raw)
         assert isinstance(tree, Group), tree
         check_one(tree, dict(zip(ids, persons, strict=True)), expected)
+        assert sentence(tree)
+        with translation.override("ja"):
+            assert JAPANESE.search(sentence(tree)), sentence(tree)
         if is_live(raw):
             check_refusals(tree, ids)
             transaction.set_rollback(True)
@@ -59,7 +66,6 @@ def check(node: Any, persons: list[Person], company: world.Site) -> None:
         rows = compiler.these([tree], population()).rows(now=world.NOW, ids=ids)
         assert {pk for pk, verdict in rows if verdict} == expected
         assert {pk for pk, _verdict in rows} == set(ids)
-        assert sentence(tree)
         transaction.set_rollback(True)
 
 
