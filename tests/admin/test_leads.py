@@ -89,7 +89,10 @@ def test_index__statements__do_not_grow_with_the_rows(admin_client, ann, now, dj
 def test_edit__changes__are_kept_with_their_source_and_their_history(admin_client, ann):
     LeadField.objects.create(key="budget", label="Budget")
     url = reverse("wagtail_ma_leads:edit", args=[ann.pk])
-    assert "Budget" in admin_client.get(url).content.decode()
+    html = admin_client.get(url).content.decode()
+    assert "Budget" in html
+    # Once: of two, what was typed into the first is lost.
+    assert html.count('name="attribute_budget"') == 1
     data = values(ann, title="部長", department="営業部", buying_role="decides", attribute_budget="5 M")
     response = admin_client.post(url, data)
     assert response.status_code == 302, response.context["form"].errors
@@ -101,6 +104,25 @@ def test_edit__changes__are_kept_with_their_source_and_their_history(admin_clien
     assert Affiliation.objects.get(lead=ann, until=None).title == "部長"
     page = admin_client.get(reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id])).content.decode()
     assert "5 M" in page
+
+
+def test_edit__any_of_several_choices__ticked_kept_and_read(admin_client, ann):
+    LeadField.objects.create(key="fields", label="Fields", kind="several", choices="Rail\nFood\nSteel")
+    ann.attributes = {"fields": ["Rail", "Coal"]}
+    ann.save()
+    url = reverse("wagtail_ma_leads:edit", args=[ann.pk])
+    html = admin_client.get(url).content.decode()
+    # What is no choice any more can still be kept.
+    assert html.count('name="attribute_fields"') == 4
+    assert html.count("checked") == 2
+    admin_client.post(url, values(ann, attribute_fields=["Coal", "Steel"]))
+    ann.refresh_from_db()
+    assert ann.attributes == {"fields": ["Coal", "Steel"]}
+    page = admin_client.get(reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id])).content.decode()
+    assert "Coal, Steel" in page
+    admin_client.post(url, values(ann))
+    ann.refresh_from_db()
+    assert ann.attributes == {}
 
 
 def test_edit__another_company_by_hand__the_old_affiliation_ends(admin_client, ann, now):

@@ -52,6 +52,7 @@ from wagtail_ma.admin.scenario_versions import ScenarioVersionsView
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput
 from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.causes import Cause
+from wagtail_ma.people.models import Visitor
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.scenarios import starters, switch
 from wagtail_ma.scenarios.models import Enrolment, Scenario

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet, Sum
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.conf import conf
@@ -125,7 +124,6 @@ def decorate(standing: Any, *, now: datetime) -> Any:
     standing.score = round(scores.current_score(standing, now=now), 1)
     standing.grade = grade_of(standing, standing.score)
     standing.engaged = spoken(standing.engaged_seconds)
-    standing.why = _("Why?")
     return standing
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.core.durations import spoken
+from wagtail_ma.people import lead_values
 from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.reports import charts
 from wagtail_ma.reports.ranked import decorate, line_back
@@ -264,7 +265,7 @@ def _attributes(lead: Lead | None) -> list[tuple[str, Any]]:
     if lead is None or not lead.attributes:
         return []
     fields = LeadField.objects.filter(key__in=lead.attributes)
-    return [(field.label, lead.attributes[field.key]) for field in fields]
+    return [(field.label, lead_values.shown(lead.attributes[field.key])) for field in fields]
 
 
 def _entry(row: scores.Row) -> dict[str, Any]:

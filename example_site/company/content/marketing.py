@@ -123,7 +123,7 @@ OFFERS: dict[str, tuple[str, str]] = {
 
 SEGMENTS = {
     "pricing": ("料金ページの読者", "料金ページを14日以内に3回以上見た人。"),
-    "english": ("English readers", "Pages in English viewed in the last 60 days."),
+    "english": ("English readers", "Whose browser asks for English."),
     "case": ("導入事例を読んだ人", "導入事例を60日以内に見た人。"),
     "candidate": ("採用ページの読者", "採用ページを60日以内に見た人。"),
     "dormant": ("しばらく来ていない人", "最後の訪問から21日以上たった人。"),
