@@ -34,6 +34,7 @@ from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import (
     activities,
     counts,
+    few_statements,
     networks,
     one_statement,
     page_classes,
@@ -146,11 +147,14 @@ def _record_again(hit: Hit, repetition: Repeated, *, now: datetime) -> Recorded:
 
 def _record(hit: Hit, *, now: datetime) -> Recorded:
     page = pages.tracked_page_for(hit, now=now)
-    outcome = one_statement.record(hit, page, now=now)
-    if outcome is Outcome.DONE:
-        return Recorded(browser_key=None if hit.is_engagement else hit.browser_key)
+    told = one_statement.record(hit, page, now=now)
+    if told.outcome is Outcome.DONE:
+        return Recorded(told.browser_key)
+    usual = few_statements.ready(hit, page, now=now)
     with write_facts():
-        if hit.is_engagement and outcome is not Outcome.UNKNOWN_VIEW and views.grow(hit, now=now):
+        if usual is not None and (key := few_statements.write(usual, now=now)):
+            return Recorded(browser_key=key)
+        if hit.is_engagement and told.outcome is not Outcome.UNKNOWN_VIEW and views.grow(hit, now=now):
             return Recorded(browser_key=None)
         identity = _recognise(hit, now=now)
         visit = visits.visit_for(identity, hit, page, now=now)
