@@ -30,7 +30,7 @@ from wagtail_ma.admin.exports import SafeExportMixin
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import companies, erase, export, lead_values, news, persons
+from wagtail_ma.people import companies, erase, export, lead_values, news, persons, phones, proposals
 from wagtail_ma.people.identify import identify
 from wagtail_ma.people.models import Identity, Lead, LeadField, Visitor
 
@@ -86,6 +86,8 @@ class LeadForm(WagtailAdminModelForm):
             else:
                 companies.join(lead, now=now, source="manual")
             lead.save()
+            phones.note(lead, changed)
+            proposals.look(lead, now=now)
             news.mark([lead.visitor_id], now=now)
         self.instance = lead
         return lead

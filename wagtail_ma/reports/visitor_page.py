@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.core.durations import spoken
+from wagtail_ma.people import outward
 from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.reports import charts
 from wagtail_ma.reports.ranked import decorate, score_line
@@ -82,6 +83,7 @@ def details(visitor: Visitor, *, now: datetime) -> dict[str, Any]:
         else "",
         "excluded_marking": markings.get(Marking.Kind.EXCLUDED),
         "customer_marking": markings.get(Marking.Kind.CUSTOMER),
+        "apart": _apart(visitor, now=now),
         "may_include": exclusions.is_own_reason(visitor.excluded_reason)
         or visitor.excluded_reason == Visitor.DOUBTFUL,
     }
@@ -207,6 +209,16 @@ def _interests(visitor_id: int, *, now: datetime, model: ScoringModel | None) ->
         "concerns": [shown(each) for each in found.concerns],
         "is_focused": found.is_focused,
     }
+
+
+def _apart(visitor: Visitor, *, now: datetime) -> list[dict[str, Any]]:
+    """What went out while this one was taken for one with others, and stays."""
+    times = outward.apart_again(visitor.pk)
+    others = Visitor.objects.select_related("lead").in_bulk({each.other_than(visitor.pk) for each in times})
+    return [
+        {"time": each, "other": others.get(each.other_than(visitor.pk)), "outward": each.outward(now=now)}
+        for each in times
+    ]
 
 
 def _attributes(lead: Lead | None) -> list[tuple[str, Any]]:
