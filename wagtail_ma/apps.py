@@ -43,6 +43,9 @@ class WagtailMAConfig(AppConfig):
                 "flow_steps",
                 "people_steps",
                 "offer_steps",
+                "record_steps",
+                "notify_steps",
+                "webhook_steps",
             ):
                 _import_if_there(f"wagtail_ma.{domain}.{part}")
         autodiscover_modules("wagtail_ma_plugins")

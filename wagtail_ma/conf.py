@@ -145,6 +145,12 @@ class Conf:
         return max(self._get("RETENTION_MONTHS", 25), 4)
 
     @property
+    def LEAD_RETENTION_MONTHS(self) -> int:
+        """Months without a sign of life after which a lead is erased with all that is known of the person;
+        customers stay. 0 (the default): never."""
+        return max(self._get("LEAD_RETENTION_MONTHS", 0), 0)
+
+    @property
     def PAGE_PANEL(self) -> bool:
         """Whether the page editor has the side panel "Visitors", and the list of pages a column of
         views."""
@@ -210,6 +216,13 @@ class Conf:
         return self._get("MAIL_CONNECTIONS", 4)
 
     @property
+    def WEBHOOK_SECRET(self) -> str:
+        """Key that signs the webhooks of scenarios, known to their receivers (at least 16 characters).
+        Empty (the default): no webhook is ever called."""
+        secret = str(self._get("WEBHOOK_SECRET", ""))
+        return secret if len(secret) >= 16 else ""
+
+    @property
     def BASE_URL(self) -> str:
         """Scheme and host for links in mails, default ``WAGTAILADMIN_BASE_URL``."""
         return (self._get("BASE_URL", getattr(settings, "WAGTAILADMIN_BASE_URL", "")) or "").rstrip("/")
@@ -268,6 +281,7 @@ KEYS: dict[str, type] = {
     "DOWNLOAD_LINK_DAYS": int,
     "FORM_MIN_SECONDS": int,
     "RETENTION_MONTHS": int,
+    "LEAD_RETENTION_MONTHS": int,
     "PAGE_PANEL": bool,
     "PERSONALISATION": str,
     "COUNTRY_HEADER": str,
@@ -279,6 +293,7 @@ KEYS: dict[str, type] = {
     "MAIL_SENDING": bool,
     "MAIL_ALLOWLIST": list,
     "MAIL_CONNECTIONS": int,
+    "WEBHOOK_SECRET": str,
     "BASE_URL": str,
     "SECRETS": list,
 }

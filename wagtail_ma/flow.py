@@ -24,9 +24,10 @@ from wagtail_ma.conf import conf
 from wagtail_ma.core.stages import Stages
 from wagtail_ma.messaging import clicks, dispatches, sending, triggers
 from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
+from wagtail_ma.people import retention as retention_of_leads
 from wagtail_ma.people.models import Identity
 from wagtail_ma.sales import defaults, exclusions, hot
-from wagtail_ma.scenarios import entry, runner
+from wagtail_ma.scenarios import entry, runner, webhooks
 from wagtail_ma.scoring import award, fit, rescore
 from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.segments import refresh
@@ -252,7 +253,9 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     settled = stages.do(lambda: clicks.settle(now=now))
     stages.do(lambda: dispatches.advance(now=now))
     deliveries = stages.do(lambda: sending.drain(now=now, limit=limit))
+    stages.do(lambda: webhooks.drain(now=now))
     stages.do(lambda: rollups.roll_up(now=now))
     stages.do(lambda: retention.prune(now=now, carry=partial(carry_forward, now=now)))
+    stages.do(lambda: retention_of_leads.erase_due(now=now))
     stages.finish()
     return Done(steps=steps, deliveries=deliveries, segments=segments, rescored=rescored, clicks=settled)

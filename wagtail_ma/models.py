@@ -31,11 +31,12 @@ from wagtail_ma.people.models import (
     News,
     Visitor,
 )
-from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.sales.models_of_tasks import Task
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
+from wagtail_ma.scenarios.models_of_webhooks import WebhookCall
 from wagtail_ma.scoring.models import (
     CarriedCounts,
     CarriedPoints,
@@ -45,6 +46,7 @@ from wagtail_ma.scoring.models import (
     ScoringRule,
     Standing,
 )
+from wagtail_ma.scoring.models_of_given import GivenPoints
 from wagtail_ma.segments.models import Membership, PastMembership, Segment, SegmentDay, SegmentDecision
 from wagtail_ma.tracking.models import (
     Activity,
@@ -69,6 +71,7 @@ __all__ = [
     "Affiliation",
     "ChannelRule",
     "Company",
+    "CompanyAlias",
     "CompanyDomain",
     "Consent",
     "Delivery",
@@ -77,6 +80,7 @@ __all__ = [
     "ExclusionRule",
     "FormVersion",
     "GatedDocument",
+    "GivenPoints",
     "Heartbeat",
     "Goal",
     "HotDefinition",
@@ -128,4 +132,5 @@ __all__ = [
     "TrackedPage",
     "Visit",
     "Visitor",
+    "WebhookCall",
 ]

@@ -100,6 +100,7 @@ def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.own_erasure", _("Own erasure"), _("The person erased their data"))
     actions.register_action("wagtail_ma.erase", _("Erase"), _("Erased a person"))
     actions.register_action("wagtail_ma.merge", _("Merge"), _("Decided whether two people are one"))
+    actions.register_action("wagtail_ma.merge_companies", _("Merge companies"), _("Merged two companies"))
     actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))
 
 

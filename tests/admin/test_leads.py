@@ -61,6 +61,30 @@ def test_index__linked_and_not__counts_and_filters(admin_client, ann, now):
     assert [lead.email for lead in response.context["object_list"]] == ["bob@acme.example"]
 
 
+def test_index__filters__company_owner_and_source(admin_client, ann, now, django_user_model):
+    bob = identify(None, email="bob@other.example", now=now, method="import", company_name="Other Ltd")
+    seller = django_user_model.objects.create_user("seller")
+    Lead.objects.filter(pk=bob.pk).update(owner=seller)
+
+    def shown(query):
+        response = admin_client.get(reverse("wagtail_ma_leads:index") + query)
+        return [lead.email for lead in response.context["object_list"]]
+
+    assert shown("?company=other") == ["bob@other.example"]
+    assert shown(f"?owner={seller.pk}") == shown("?source=import") == shown("?source=offline")
+    assert shown("?source=offline") == ["bob@other.example"]
+    assert shown("?owner=null") == shown("?source=form") == shown("?source=online") == ["ann@acme.example"]
+    assert len(shown("?source=nonsense&owner=nonsense")) in (0, 2)
+
+
+def test_index__statements__do_not_grow_with_the_rows(admin_client, ann, now, django_assert_max_num_queries):
+    for number in range(20):
+        identify(None, email=f"p{number}@p{number}.example", now=now, method="import", company_name="P")
+    admin_client.get(reverse("wagtail_ma_leads:index"))
+    with django_assert_max_num_queries(22):
+        admin_client.get(reverse("wagtail_ma_leads:index"))
+
+
 def test_edit__changes__are_kept_with_their_source_and_their_history(admin_client, ann):
     LeadField.objects.create(key="budget", label="Budget")
     url = reverse("wagtail_ma_leads:edit", args=[ann.pk])
@@ -180,3 +204,59 @@ def test_company__domains_by_hand__no_free_mail_and_no_foreign_one(admin_client,
     assert admin_client.post(url, {"name": "Other", "domain_lines": "@Other.example"}).status_code == 302
     lead.refresh_from_db()
     assert lead.company == other
+
+
+def test_company__other_names_and_shared_domains__kept_and_checked(admin_client, ann, now):
+    url = reverse("wagtail_ma_companies:edit", args=[ann.company_id])
+    data = {"name": "ACME", "domain_lines": "acme.example", "shared_lines": "group.example"}
+    response = admin_client.post(url, data | {"alias_lines": "Acme Corp. Japan\nエーシーエムイー"})
+    assert response.status_code == 302, response.context["form"].errors
+    company = Company.objects.get(pk=ann.company_id)
+    assert [str(alias) for alias in company.aliases.all()] == ["Acme Corp. Japan", "エーシーエムイー"]
+    assert dict(company.domains.values_list("domain", "is_shared")) == {
+        "acme.example": False,
+        "group.example": True,
+    }
+    page = admin_client.get(url).content.decode()
+    assert "エーシーエムイー" in page
+    assert "group.example" in page
+    for field, wrong in (
+        ("shared_lines", "acme.example"),
+        ("shared_lines", "gmail.com"),
+        ("alias_lines", "!!"),
+    ):
+        assert field in admin_client.post(url, {**data, field: wrong}).context["form"].errors, wrong
+
+
+def test_company__merged__only_after_a_warning_and_with_both_rights(admin_client, ann, now):
+    other = identify(
+        None, email="bob@acme2.example", now=now, method="form", company_name="<b>Acme</b> 2"
+    ).company
+    url = reverse("wagtail_ma_companies:merge", args=[ann.company_id])
+    assert "&lt;b&gt;Acme&lt;/b&gt; 2" in admin_client.get(f"{url}?q=acme").content.decode()
+    page = admin_client.get(f"{url}?with={other.pk}").content.decode()
+    assert "cannot be undone" in page
+    assert Company.objects.count() == 2
+    assert admin_client.post(url, {"with": other.pk}).status_code == 302
+    assert Company.objects.get().aliases.get().name == "<b>Acme</b> 2"
+    assert ModelLogEntry.objects.filter(action="wagtail_ma.merge_companies").exists()
+    for odd in ("", "x", "0", "9" * 40):
+        assert admin_client.post(url, {"with": odd}).status_code == 404
+        assert admin_client.get(f"{url}?with={odd}").status_code == 404
+
+
+@pytest.mark.parametrize("right", ["change_company", "delete_company", "view_company", "change_lead"])
+def test_company__merged__with_one_right_only__refused(member, ann, now, right):
+    other = Company.objects.create(name="Other", created_at=now)
+    url = reverse("wagtail_ma_companies:merge", args=[ann.company_id])
+    client = member(right)
+    assert client.post(url, {"with": other.pk}).status_code in (302, 403)
+    assert client.get(url).status_code in (302, 403)
+    assert Company.objects.count() == 2
+
+
+def test_companies__perhaps_twice__filtered(admin_client, ann, now):
+    for name in ("JR東日本", "ジェイアール東日本"):
+        Company.objects.create(name=name, created_at=now)
+    response = admin_client.get(reverse("wagtail_ma_companies:index") + "?twice=true")
+    assert {company.name for company in response.context["object_list"]} == {"JR東日本", "ジェイアール東日本"}

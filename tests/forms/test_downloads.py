@@ -84,6 +84,51 @@ def test_download__resumed_and_direct_and_by_mail__one_act(client, document, for
     assert Activity.objects.filter(kind="download").count() == 1
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """Call it to let hours pass for the view of downloads."""
+    moment = [timezone.now()]
+
+    class Clock:
+        now = staticmethod(lambda: moment[0])
+
+    monkeypatch.setattr("wagtail_ma.web.downloads.timezone", Clock)
+
+    def pass_by(hours):
+        moment[0] += timedelta(hours=hours)
+
+    return pass_by
+
+
+def test_download__again_hours_later__counts_again(client, document, form, clock):
+    link = sent_link(client, form)
+    client.get(link)
+    clock(3)
+    client.get(link)
+    client.get(link, headers={"Range": "bytes=0-"})
+    assert Activity.objects.filter(kind="download").count() == 2
+    clock(30)
+    client.post(downloads.make_link(Submission.objects.get(), now=timezone.now(), by_mail=True))
+    assert Activity.objects.filter(kind="download").count() == 3
+
+
+@pytest.mark.parametrize("part", ["bytes=5-", "bytes=0005-9", "bytes=-5", " bytes = 7-"])
+def test_download__resumed_hours_later__is_the_same_one(client, document, form, clock, part):
+    client.get(link := sent_link(client, form))
+    clock(5)
+    client.get(link, headers={"Range": part})
+    client.get(document.url, headers={"Range": part})
+    assert Activity.objects.filter(kind="download").count() == 1
+
+
+def test_download__nothing_but_parts_asked_for__counts_once(client, document, form, clock):
+    link = sent_link(client, form)
+    for start in (10, 20, 30):
+        client.get(link, headers={"Range": f"bytes={start}-{start + 9}"})
+        clock(1)
+    assert Activity.objects.filter(kind="download").count() == 1
+
+
 def test_direct_address__browser_that_sent_the_form__let_through(client, document, form):
     send(client, form)
     assert body(client.get(document.url)) == b"%PDF-1.4 whitepaper"

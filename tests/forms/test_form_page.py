@@ -241,28 +241,52 @@ def test_post__many_for_one_address__told_to_wait(client, site, monkeypatch):
     assert [send(client, form).status_code for _time in range(3)] == [303, 303, 429]
 
 
+def network(remote, forwarded=""):
+    return limits.network_of({"REMOTE_ADDR": remote, "HTTP_X_FORWARDED_FOR": forwarded})
+
+
 @pytest.mark.parametrize(
     ("remote", "forwarded", "same_as"),
     [
         ("203.0.114.9", "", "203.0.114.200"),
-        ("127.0.0.1", "1.2.3.4, 203.0.114.9", "203.0.114.1"),
+        ("10.0.0.1", "1.2.3.4, 203.0.114.9", "203.0.114.1"),
         ("2606:4700:1:2::3", "", "2606:4700:1:ffff::1"),
         ("::ffff:203.0.114.9", "", "203.0.114.1"),
     ],
 )
-def test_network_of__address__one_value_per_network(remote, forwarded, same_as):
-    assert limits.network_of(remote, forwarded) == limits.network_of(same_as) != ""
+def test_network_of__address__one_value_per_network(settings, remote, forwarded, same_as):
+    settings.WAGTAIL_MA = {**settings.WAGTAIL_MA, "TRUSTED_PROXIES": ["10.0.0.0/8"]}
+    assert network(remote, forwarded) == network(same_as) != ""
 
 
 @pytest.mark.parametrize(
     ("remote", "forwarded"), [("", ""), ("127.0.0.1", ""), ("10.0.0.1", "nonsense"), ("unix:", "x")]
 )
-def test_network_of__unknown__not_limited(remote, forwarded):
-    assert limits.network_of(remote, forwarded) == ""
+def test_network_of__unknown__not_limited(settings, remote, forwarded):
+    settings.WAGTAIL_MA = {**settings.WAGTAIL_MA, "TRUSTED_PROXIES": ["10.0.0.0/8"]}
+    assert network(remote, forwarded) == ""
 
 
-def test_network_of__forged_header_of_a_direct_client__ignored():
-    assert limits.network_of("203.0.114.9", "8.8.8.8") == limits.network_of("203.0.114.9")
+def test_network_of__proxy_that_nobody_named__said_once_in_the_log(caplog):
+    limits._warn_of_proxy.cache_clear()
+    assert [network("10.0.0.1", "203.0.114.9") for _again in range(3)] == [""] * 3
+    assert [record.message for record in caplog.records if "TRUSTED_PROXIES" in record.message] != []
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"]])
+def test_post__forged_forwarded_for__limited_all_the_same(client, site, settings, monkeypatch, proxies):
+    settings.WAGTAIL_MA = {**settings.WAGTAIL_MA, "TRUSTED_PROXIES": proxies}
+    monkeypatch.setattr(limits, "PER_NETWORK", 2)
+    form = factories.lead_form()
+    # Straight from the net; and through our proxy, which adds the true address at the end.
+    direct = {"REMOTE_ADDR": "203.0.114.9", "HTTP_X_FORWARDED_FOR": "198.52.{}.7"}
+    proxied = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "198.52.{}.7, 203.0.114.9"}
+    codes = []
+    for number in range(3):
+        extra = {key: text.format(number) for key, text in (proxied if proxies else direct).items()}
+        codes.append(send(client, form, {"email": f"a{number}@example.com"}, **extra).status_code)
+    assert codes == [303, 303, 429]
 
 
 def test_post__in_the_language_of_the_page__errors_and_lead_in_it(client, site):

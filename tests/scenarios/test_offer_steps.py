@@ -18,10 +18,13 @@ from wagtail_ma.core import business_time
 from wagtail_ma.people import news
 from wagtail_ma.people.identify import identify
 from wagtail_ma.personalisation.models import Goal
+from wagtail_ma.personalisation.offers import variants_for
+from wagtail_ma.personalisation.places import places
 from wagtail_ma.sales.models_of_tasks import Task
 from wagtail_ma.scenarios import runner, switch
 from wagtail_ma.scenarios.models import Enrolment, StepRun
 from wagtail_ma.segments.models import Membership, Segment, SegmentDecision
+from wagtail_ma.tracking.models import Visit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
 
@@ -41,6 +44,14 @@ def tick(visitor, at):
     flow.react(now=at)
 
 
+def proves(browser, page, segment, at, *, kind="offer_shown"):
+    """What the script in the page tells when the variant for the segment is in sight, or clicked."""
+    view = make_view(browser, page, at=at)
+    variant = next(iter(variants_for(places(page), segment.pk)), "of another page")
+    fields = {"visit": view.visit, "tracked_page": view.tracked_page, "object_kind": "offer"}
+    an_activity(browser, at, kind=kind, object_key=variant, **fields)
+
+
 def is_shown(segment, visitor):
     return Membership.objects.filter(segment=segment, visitor=visitor).exists()
 
@@ -54,7 +65,9 @@ def offer():
 def shows_it(home, offer):
     """A page with a personalised block for the offer's segment."""
     content = [{"type": "text", "value": "FOR YOU", "id": str(uuid.uuid4())}]
-    variant = {"match": "any", "segments": [offer.pk], "content": content}
+    chosen = [{"type": "item", "value": offer.pk, "id": str(uuid.uuid4())}]
+    value = {"match": "any", "segments": chosen, "content": content}
+    variant = {"type": "item", "value": value, "id": str(uuid.uuid4())}
     body = [
         {
             "type": "personalised",
@@ -84,22 +97,57 @@ def test_offer__in_the_middle_of_a_visit__shown_from_the_next_one_until_seen(now
     tick(visitor, over_at + DAY)
     enrolment.refresh_from_db()
     assert (enrolment.step_id, enrolment.due_at) == ("offer", now + 30 * DAY)
+    # Opened, but never scrolled to.
     make_view(browser, shows_it, at=over_at + 2 * DAY)
+    tick(visitor, over_at + 2 * DAY)
+    assert is_shown(offer, visitor)
+    proves(browser, shows_it, offer, over_at + 2 * DAY)
     tick(visitor, over_at + 2 * DAY)
     enrolment.refresh_from_db()
     assert enrolment.step_id == "seen"
     assert not is_shown(offer, visitor)
 
 
-def test_offer__page_without_it_opened__does_not_count(now, offer, home):
-    plain = home.add_child(instance=ContentPage(title="Plain", slug="plain"))
+def test_offer__another_variant_or_a_robot__does_not_count(now, offer, shows_it):
     browser = make_browser(now=now)
     enrolment = an_enrolment(a_scenario(now, [offered(offer, key="offer")]), browser.visitor, now)
     tick(browser.visitor, now)
-    make_view(browser, plain, at=now + DAY)
+    proves(browser, shows_it, Segment.objects.create(name="Other", is_static=True), now + DAY)
+    view = make_view(browser, shows_it, at=now + DAY)
+    Visit.objects.filter(pk=view.visit_id).update(is_bot=True)
+    variant = next(iter(variants_for(places(shows_it), offer.pk)))
+    an_activity(
+        browser,
+        now + DAY,
+        kind="offer_shown",
+        object_kind="offer",
+        object_key=variant,
+        visit=view.visit,
+        tracked_page=view.tracked_page,
+    )
     tick(browser.visitor, now + DAY)
     enrolment.refresh_from_db()
     assert enrolment.status == "active"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "is_enough"),
+    [
+        ("displayed", "offer_shown", True),
+        ("displayed", "offer_click", True),
+        ("clicked", "offer_shown", False),
+        ("clicked", "offer_click", True),
+    ],
+)
+def test_offer__in_sight_or_clicked__as_the_step_asks(now, offer, shows_it, asked, told, is_enough):
+    browser = make_browser(now=now)
+    steps = [offered(offer, key="offer", proof=asked)]
+    enrolment = an_enrolment(a_scenario(now, steps), browser.visitor, now)
+    tick(browser.visitor, now)
+    proves(browser, shows_it, offer, now + DAY, kind=told)
+    tick(browser.visitor, now + DAY)
+    enrolment.refresh_from_db()
+    assert (enrolment.status == "finished") is is_enough
 
 
 @pytest.mark.parametrize(

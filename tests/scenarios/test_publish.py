@@ -29,7 +29,14 @@ def test_publish__revision__makes_a_version_with_ids_instead_of_objects(now):
         {
             "id": "send",
             "kind": "send_mail",
-            "params": {"mail_id": mail.pk, "name": "Follow-up", "patience_days": 0},
+            "params": {
+                "mail_id": mail.pk,
+                "name": "Follow-up",
+                "otherwise": "wait",
+                "patience_days": 0,
+                "segment_id": None,
+                "proof": "displayed",
+            },
         },
     ]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wagtail_ma.tracking import page_token
+from wagtail_ma.tracking import offer_token, page_token
 from wagtail_ma.tracking.hits import BadHit, Hit, Sender, parse
 from wagtail_ma.tracking.page_token import PageRef
 
@@ -220,3 +220,30 @@ def test_page_token__any_page__read_back(site_id: int, page_id: int, path: str, 
 
 def test_page_token__without_site_and_page__none_again() -> None:
     assert page_token.read(page_token.make(PageRef(path="/x/"))) == PageRef(None, None, "/x/", "")
+
+
+def test_parse__offer_in_sight__is_told_with_the_token_of_this_page() -> None:
+    hit = read(activity(n="offer_shown", d={"o": offer_token.make(2, "variant-1")}))
+    assert (hit.name, hit.data) == ("offer_shown", {"variant": "variant-1"})
+
+
+@pytest.mark.parametrize("name", ["offer_shown", "offer_click", "Offer_Shown"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {},
+        {"o": ""},
+        {"o": "x"},
+        {"o": 1},
+        {"o": TOKEN},
+        {"o": offer_token.make(3, "variant-1")},
+        {"o": offer_token.make(2, "variant-1")[:-1]},
+        {"variant": "variant-1"},
+    ],
+    ids=["none", "empty", "blank", "noise", "number", "page token", "other page", "cut", "bare"],
+)
+def test_parse__offer_without_its_token__is_not_recorded(name: str, data: Any) -> None:
+    with pytest.raises(BadHit) as error:
+        read(activity(n=name, d=data))
+    assert error.value.status == 204

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import django_filters
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Count, Max, QuerySet
@@ -15,6 +17,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
+from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import FieldPanel, HelpPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, NumberColumn, TitleColumn
@@ -24,34 +27,73 @@ from wagtail.admin.viewsets.chooser import ChooserViewSet
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.log_actions import log
 
+from wagtail_ma.admin.company_merge import CompanyMergeView, may_merge
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import split_lines
-from wagtail_ma.people import companies, mail_domains
+from wagtail_ma.people import companies, company_merge, company_names, mail_domains
 from wagtail_ma.people.models import Lead
-from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
 from wagtail_ma.tracking.models import Visit
 
 SHOWN = 50
+ALIAS_LENGTH = 160
+
+
+def _lines(label: Any, help_text: Any) -> CharField:
+    return CharField(label=label, required=False, widget=Textarea(attrs={"rows": 3}), help_text=help_text)
 
 
 class CompanyForm(WagtailAdminModelForm):
-    """With the mail domains, one per line."""
+    """With the mail domains and the other names, one per line."""
 
-    domain_lines: CharField = CharField(
-        label=gettext_lazy("Mail domains"),
-        required=False,
-        widget=Textarea(attrs={"rows": 3}),
-        help_text=gettext_lazy("One per line, e.g. example.com. Whoever has such an address belongs here."),
+    domain_lines: CharField = _lines(
+        gettext_lazy("Mail domains"),
+        gettext_lazy("One per line, e.g. example.com. Whoever has such an address belongs here."),
+    )
+    shared_lines: CharField = _lines(
+        gettext_lazy("Mail domains shared with other companies"),
+        gettext_lazy(
+            "One per line, e.g. that of a group of companies. Whoever has such an address belongs to the "
+            "company whose name they type."
+        ),
+    )
+    alias_lines: CharField = _lines(
+        gettext_lazy("Other names"),
+        gettext_lazy(
+            "One per line: abbreviated, in English, a former name. Whoever types one of them belongs here. "
+            "The ways of writing a name (株式会社, ㈱, wide letters) are the same anyway."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            kept = self.instance.domains.values_list("domain", flat=True)
-            self.fields["domain_lines"].initial = "\n".join(kept)
+            for name, is_shared in (("domain_lines", False), ("shared_lines", True)):
+                kept = self.instance.domains.filter(is_shared=is_shared).values_list("domain", flat=True)
+                self.fields[name].initial = "\n".join(kept)
+            names = self.instance.aliases.values_list("name", flat=True)
+            self.fields["alias_lines"].initial = "\n".join(names)
 
     def clean_domain_lines(self) -> list[str]:
-        domains = [line.lower().lstrip("@") for line in split_lines(self.cleaned_data["domain_lines"])]
+        return self._domains("domain_lines")
+
+    def clean_shared_lines(self) -> list[str]:
+        domains = self._domains("shared_lines")
+        for domain in set(domains) & set(self.cleaned_data.get("domain_lines") or []):
+            raise ValidationError(
+                _("“%(text)s” is either this company's own or shared, not both.") % {"text": domain}
+            )
+        return domains
+
+    def clean_alias_lines(self) -> list[str]:
+        names = list(dict.fromkeys(split_lines(self.cleaned_data["alias_lines"])))
+        for name in names:
+            if len(name) > ALIAS_LENGTH or not company_names.keys(name).strict:
+                raise ValidationError(_("“%(text)s” is not a name.") % {"text": name[:ALIAS_LENGTH]})
+        return names
+
+    def _domains(self, field: str) -> list[str]:
+        domains = [line.lower().lstrip("@") for line in split_lines(self.cleaned_data[field])]
         taken = CompanyDomain.objects.exclude(company=self.instance.pk)
         for domain in domains:
             if companies.registrable(domain) != domain:
@@ -73,12 +115,42 @@ class CompanyForm(WagtailAdminModelForm):
             if not self.instance.pk:
                 self.instance.created_at = now
             company = super().save(commit)
-            domains = self.cleaned_data["domain_lines"]
-            company.domains.exclude(domain__in=domains).delete()
-            for domain in set(domains) - set(company.domains.values_list("domain", flat=True)):
-                CompanyDomain.objects.create(company=company, domain=domain)
-                companies.take_in(company, domain, now=now)
+            self._save_domains(company, now=now)
+            names = self.cleaned_data["alias_lines"]
+            company.aliases.exclude(name__in=names).delete()
+            known = set(company.aliases.values_list("name", flat=True))
+            for name in names:
+                if name not in known:
+                    CompanyAlias.objects.create(company=company, name=name)
         return company
+
+    def _save_domains(self, company: Company, *, now: datetime) -> None:
+        wanted = dict.fromkeys(self.cleaned_data["domain_lines"], False)
+        wanted |= dict.fromkeys(self.cleaned_data["shared_lines"], True)
+        company.domains.exclude(domain__in=wanted).delete()
+        before = dict(company.domains.values_list("domain", "is_shared"))
+        for domain, is_shared in wanted.items():
+            CompanyDomain.objects.update_or_create(
+                company=company, domain=domain, defaults={"is_shared": is_shared}
+            )
+            if not is_shared and before.get(domain) is not False:
+                companies.take_in(company, domain, now=now)
+
+
+class CompanyFilterSet(WagtailFilterSet):
+    """What they are to us, and those that may be in the list twice."""
+
+    twice = django_filters.BooleanFilter(
+        label=gettext_lazy("Perhaps in the list twice"), method="filter_twice"
+    )
+
+    class Meta:
+        model = Company
+        fields = ["is_customer", "is_competitor", "is_own"]
+
+    def filter_twice(self, queryset: QuerySet[Company], name: str, value: bool) -> QuerySet[Company]:
+        found = company_merge.with_similar(queryset)
+        return found if value else queryset.exclude(pk__in=found.values("pk"))
 
 
 class CompanyIndexView(generic.IndexView):
@@ -86,8 +158,8 @@ class CompanyIndexView(generic.IndexView):
 
     results_template_name = "wagtail_ma/admin/companies/index_results.html"
     default_ordering = "-person_count"
-    list_filter = ["is_customer", "is_competitor", "is_own"]
-    search_fields = ["name", "domains__domain"]
+    filterset_class = CompanyFilterSet
+    search_fields = ["name", "aliases__name", "domains__domain"]
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -137,7 +209,12 @@ class CompanyView(WagtailAdminTemplateMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        context |= {"company": self.company, "may_see_people": self.may_see_people}
+        context |= {
+            "company": self.company,
+            "may_see_people": self.may_see_people,
+            "may_merge": may_merge(self.request),
+            "similar": company_merge.similar(self.company),
+        }
         if self.may_see_people:
             living = Lead.objects.filter(company=self.company, visitor__merged_into__isnull=True)
             people = living.annotate(last_seen_at=Max("visitor__visits__last_at")).order_by(
@@ -175,7 +252,9 @@ class CompanyViewSet(ModelViewSet):
                 )
             ),
             FieldPanel("name"),
+            FieldPanel("alias_lines"),
             FieldPanel("domain_lines"),
+            FieldPanel("shared_lines"),
             FieldPanel("website"),
             FieldPanel("corporate_number"),
             MultiFieldPanel(
@@ -187,7 +266,11 @@ class CompanyViewSet(ModelViewSet):
     )
 
     def get_urlpatterns(self) -> list[Any]:
-        return [*super().get_urlpatterns(), path("<int:pk>/people/", CompanyView.as_view(), name="company")]
+        return [
+            *super().get_urlpatterns(),
+            path("<int:pk>/people/", CompanyView.as_view(), name="company"),
+            path("<int:pk>/merge/", CompanyMergeView.as_view(), name="merge"),
+        ]
 
 
 class CompanyChooserViewSet(ChooserViewSet):

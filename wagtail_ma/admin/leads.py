@@ -6,9 +6,11 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -32,7 +34,8 @@ from wagtail_ma.core.text import normalise_email
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import companies, erase, export, lead_values, news, persons, phones, proposals
 from wagtail_ma.people.identify import identify
-from wagtail_ma.people.models import Identity, Lead, LeadField, Visitor
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, LeadField, Visitor
+from wagtail_ma.reports.timeline import METHOD_LABELS
 
 EDITED = (
     *(name for name in lead_values.FIELDS if name != "company_name"),
@@ -132,9 +135,32 @@ class AttributesPanel(Panel):
             return context | {"fields": [self.form[name] for name in self._names()]}
 
 
-class LeadFilterSet(WagtailFilterSet):
-    """Linked to a browser or not, by company and person in charge."""
+def owners() -> QuerySet[Any]:
+    """Who of us looks after somebody."""
+    return get_user_model().objects.filter(pk__in=Lead.objects.exclude(owner=None).values("owner"))
 
+
+# The first step that named them. "Online" are those who named themselves on the site.
+ONLINE = ("form", "login", "mail_link", "confirmation")
+SOURCES = {
+    "online": gettext_lazy("On the site: form, log-in, link in a mail"),
+    "offline": gettext_lazy("Elsewhere: import, by hand"),
+    **{name: METHOD_LABELS[name] for name in ("form", "login", "mail_link", "import", "manual")},
+}
+
+
+class LeadFilterSet(WagtailFilterSet):
+    """By company, person in charge, how they became known, linked to a browser or not."""
+
+    company = django_filters.CharFilter(label=gettext_lazy("Company"), method="filter_company")
+    owner = django_filters.ModelChoiceFilter(
+        label=gettext_lazy("Person in charge"),
+        queryset=lambda request: owners(),
+        null_label=gettext_lazy("Nobody"),
+    )
+    source = django_filters.ChoiceFilter(
+        label=gettext_lazy("Known by"), choices=list(SOURCES.items()), method="filter_source"
+    )
     linked = django_filters.ChoiceFilter(
         label=gettext_lazy("Linked to a browser"),
         choices=[("yes", gettext_lazy("Linked")), ("no", gettext_lazy("Not linked"))],
@@ -145,14 +171,35 @@ class LeadFilterSet(WagtailFilterSet):
         model = Lead
         fields = ["job_function", "rank", "buying_role"]
 
+    def filter_company(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(Q(company_name__icontains=value) | Q(company__name__icontains=value))
+
+    def filter_source(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == "online":
+            return queryset.filter(source__in=ONLINE)
+        return queryset.exclude(source__in=ONLINE) if value == "offline" else queryset.filter(source=value)
+
     def filter_linked(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(is_linked=value == "yes")
 
 
 def living_leads() -> QuerySet[Any]:
-    """Leads who were not merged into another, with ``is_linked``: whether a browser is theirs."""
+    """Leads who were not merged into another, with ``is_linked``: whether a browser is theirs, and
+    ``source``: the method by which the person got a name."""
     browsers = Identity.objects.filter(visitor=OuterRef("visitor"), kind=Identity.Kind.BROWSER)
-    return Lead.objects.filter(visitor__merged_into__isnull=True).annotate(is_linked=Exists(browsers))
+    # By the index on to_visitor; an address is first pointed at whom it names.
+    named = IdentityLink.objects.filter(to_visitor=OuterRef("visitor"), identity__kind=Identity.Kind.EMAIL)
+    return Lead.objects.filter(visitor__merged_into__isnull=True).annotate(
+        is_linked=Exists(browsers),
+        source=Coalesce(Subquery(named.order_by("pk").values("method")[:1]), Value("")),
+    )
+
+
+class SourceColumn(Column):
+    """How somebody became known, in words."""
+
+    def get_value(self, instance: Any) -> str:
+        return str(METHOD_LABELS.get(instance.source, instance.source)) or "–"
 
 
 class LinkedColumn(Column):
@@ -180,6 +227,7 @@ class LeadIndexView(SafeExportMixin, generic.IndexView):
             Column("company_name", label=_("Company"), sort_key="company_name"),
             Column("email", label=_("E-mail address"), sort_key="email"),
             Column("owner", label=_("Person in charge")),
+            SourceColumn("source", label=_("Known by")),
             LinkedColumn("is_linked", label=_("Browser")),
             DateColumn("created_at", label=_("Identified"), sort_key="created_at"),
         ]

@@ -96,6 +96,14 @@ class SendingRulesViewSet(ModelViewSet):
                 heading=gettext_lazy("How often to one person"),
             ),
             MultiFieldPanel(
+                [FieldRowPanel([FieldPanel("scenario_per_day"), FieldPanel("scenario_per_week")])],
+                heading=gettext_lazy("When scenarios write to one person"),
+                help_text=gettext_lazy(
+                    "All marketing mail counts, but only mails of scenarios are held back: they are skipped, "
+                    "and the log of the scenario says so."
+                ),
+            ),
+            MultiFieldPanel(
                 [
                     FieldRowPanel([FieldPanel("quiet_from"), FieldPanel("quiet_until")]),
                     FieldRowPanel([FieldPanel("opens"), FieldPanel("closes")]),

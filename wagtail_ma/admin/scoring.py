@@ -165,7 +165,8 @@ class ScoringRuleIndexView(generic.IndexView):
     def get_base_queryset(self) -> Any:
         # The first look at a new installation comes before the first visitor.
         current.current_model(timezone.now())
-        return super().get_base_queryset().select_related("page_class", "topic")
+        found = super().get_base_queryset().exclude(kind=ScoringRule.Kind.GIVEN)
+        return found.select_related("page_class", "topic")
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(*args, **kwargs)

@@ -78,6 +78,8 @@ class ScoringRuleForm(WagtailAdminModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         page_classes.ensure_built_in()
+        kinds = [choice for choice in Kind.choices if choice[0] != Kind.GIVEN]
+        self.fields["kind"].choices = [("", "---------"), *kinds]
         self.fields["page"].queryset = swapper.load_model("wagtailcore", "Page").objects.all()
         self.fields["page"].initial = page_of(self.instance)
         self.fields["activity_object"].widget = forms.Select(choices=self._objects())

@@ -60,6 +60,8 @@ class Belonging:
         for what must stay without saying who it was.
     :param outward: tells which of the rows left the house within a time; for the undoing of a merge.
     :param led_by: tells which of the rows led somebody to give their name, as evidence to be kept.
+    :param active_at: the time in a row at which the person did something (or one of us for them): leads
+        without any for long may be erased (``people.retention``). "" where rows say nothing of that.
     :param is_told: rows are in the export that people get of themselves. Facts are; what we thought
         of them is for staff.
     """
@@ -72,6 +74,7 @@ class Belonging:
     is_told: bool | None = None
     outward: FindOutward | None = None
     led_by: FindLeading | None = None
+    active_at: str = ""
 
 
 belongings: Registry[Belonging] = Registry("belongings")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.utils.translation import gettext as _
 
 
@@ -16,3 +18,9 @@ def spoken(seconds: float) -> str:
     if whole < 3600:
         return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
     return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day so many months earlier; the 28th for what does not exist everywhere."""
+    count = day.year * 12 + day.month - 1 - months
+    return day.replace(year=count // 12, month=count % 12 + 1, day=min(day.day, 28))

@@ -24,5 +24,6 @@ declare(
         "fact",
         fields=("identity", "visitor", "browser"),
         erase=erase_submissions,
+        active_at="at",
     )
 )

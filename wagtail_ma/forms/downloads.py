@@ -21,12 +21,16 @@ from wagtail_ma.people import merge
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.visitors import BrowserVisitor
 from wagtail_ma.tracking import activities, visits
+from wagtail_ma.tracking.models import Activity
 from wagtail_ma.tracking.writing import write_facts
 
 KIND = "download"
 PURPOSES = {"browser": "download", "mail": "download_mail"}
 # The link on the thank-you page: long enough to resume a broken download.
 PAGE_LINK_SECONDS = 24 * 3600
+# Requests for the same document within this time are one download: a double click, a viewer that
+# loads in pieces, the link on the page and then the one in the mail.
+SAME_DOWNLOAD = timedelta(minutes=30)
 # The document must not wait long for its own entry in the timeline.
 WAIT_MS = 2_000
 
@@ -157,22 +161,30 @@ def known_sender(gate: Gate, browser: BrowserVisitor | None) -> Submission | Non
     return submission if verdict == Submission.State.ACCEPTED else None
 
 
-def record(document_id: int, submission: Submission, *, title: str, now: datetime) -> None:
-    """Note the download, once per request for the document: a resumed download, a range request
-    and the link in the mail all belong to the same one. Who is let through as known asks anew
-    each day."""
-    source_key = f"download:{document_id}:{submission.pk}"
-    if submission.document_id != document_id:
-        source_key = f"{source_key}:{now:%Y%m%d}"
+def record(
+    document_id: int, submission: Submission, *, title: str, now: datetime, is_continued: bool = False
+) -> None:
+    """Note the download. Who takes the document again later has taken it twice; what follows within
+    :data:`SAME_DOWNLOAD` belongs to the same download.
+
+    :param is_continued: a later part of the file was asked for (a broken download resumed, perhaps
+        the day after): it counts only if its beginning never did.
+    """
+    prefix = f"{KIND}:{document_id}:{submission.pk}:"
     with write_facts(wait_ms=WAIT_MS):
         identity = merge.lock([submission.identity_id]).get(submission.identity_id)
         if identity is None:
+            return
+        # By the unique (identity, source_key).
+        same = Activity.objects.filter(identity=identity, source_key__startswith=prefix)
+        if (same if is_continued else same.filter(at__gt=now - SAME_DOWNLOAD)).exists():
             return
         activities.add(
             identity,
             kind=KIND,
             now=now,
-            source_key=source_key,
+            # Two requests at once write one row.
+            source_key=f"{prefix}{now.timestamp() // SAME_DOWNLOAD.total_seconds():.0f}",
             visit=visits.open_visit(identity, now=now),
             object_kind="document",
             object_key=str(document_id),

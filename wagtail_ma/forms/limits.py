@@ -9,11 +9,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from wagtail_ma.conf import conf
 from wagtail_ma.forms.models import Submission
 from wagtail_ma.people.models import Identity
+from wagtail_ma.tracking import places
+
+logger = logging.getLogger(__name__)
 
 WINDOW = timedelta(hours=1)
 # Generous: a whole firm, or the visitors of a trade fair, may share one network.
@@ -24,21 +31,29 @@ PER_ADDRESS = 10
 PREFIX_LENGTHS = {4: 24, 6: 48}
 
 
-def network_of(remote_address: str, forwarded_for: str = "") -> str:
+def network_of(meta: Mapping[str, Any]) -> str:
     """A keyed hash of the sender's network (/24 or /48); "" when it cannot be told.
 
-    :param remote_address: the peer of the TCP connection.
-    :param forwarded_for: ``X-Forwarded-For``. Believed only when the peer is in a private network,
-        that is our own proxy, and then only its last entry, which that proxy wrote itself.
+    :param meta: ``request.META``. ``X-Forwarded-For`` is believed as far as ``TRUSTED_PROXIES`` wrote it
+        (``tracking.places.client_address``), so that nobody escapes the limit by a header of their own.
     """
-    address = _address(remote_address)
-    if address is not None and not address.is_global:
-        address = _address(forwarded_for.rpartition(",")[2])
+    address = places.client_address(meta)
     if address is None or not address.is_global:
+        if meta.get("HTTP_X_FORWARDED_FOR") and not conf.TRUSTED_PROXIES:
+            _warn_of_proxy()
         return ""
     network = ipaddress.ip_network((address, PREFIX_LENGTHS[address.version]), strict=False)
     secret = conf.secrets()[0]
     return hmac.digest(secret, f"wagtail_ma.network:{network}".encode(), hashlib.sha256).hex()[:16]
+
+
+@cache
+def _warn_of_proxy() -> None:
+    """Once per process: behind a proxy that nobody named, all visitors look alike."""
+    logger.warning(
+        "Forms are not limited by network: requests come through a proxy. Name it in "
+        "WAGTAIL_MA['TRUSTED_PROXIES']."
+    )
 
 
 def is_exceeded(*, network: str, email: str, now: datetime) -> bool:
@@ -52,12 +67,3 @@ def is_exceeded(*, network: str, email: str, now: datetime) -> bool:
         return True
     owners = Identity.objects.filter(kind=Identity.Kind.EMAIL, key=email).values("visitor_id")
     return recent.filter(visitor_id__in=owners, data__email=email).count() >= PER_ADDRESS
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address

@@ -90,6 +90,7 @@ declare(
         "decision",
         fields=("visitor", "born_visitor"),
         erase=forget_consents,
+        active_at="at",
         is_told=True,
     )
 )

@@ -41,6 +41,16 @@ class SendingRules(models.Model):
     most_per_lead_days = models.PositiveSmallIntegerField(
         _("within days"), default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]
     )
+    scenario_per_day = models.PositiveSmallIntegerField(
+        _("in 24 hours at most"),
+        null=True,
+        blank=True,
+        default=1,
+        help_text=_("A scenario sends no further mail to whoever got as many. Empty: no limit."),
+    )
+    scenario_per_week = models.PositiveSmallIntegerField(
+        _("in 7 days at most"), null=True, blank=True, default=3
+    )
     quiet_from = models.TimeField(_("quiet from"), default=time(21))
     quiet_until = models.TimeField(_("until"), default=time(8))
     opens = models.TimeField(_("business hours from"), default=time(9))

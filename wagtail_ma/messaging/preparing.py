@@ -63,7 +63,7 @@ class Preparer:
 
         :param speaks_smtp: it goes to Django's SMTP backend, which takes ready bytes.
         """
-        if delivery.lead is None:
+        if delivery.lead is None and not delivery.extra.get(transactional.NAMELESS):
             settling.end(delivery, State.CANCELLED, reasons.LEAD_GONE)
             return None
         if self._allowed and not any(pattern.fullmatch(delivery.email) for pattern in self._allowed):
@@ -77,6 +77,8 @@ class Preparer:
             if version is None:
                 settling.end(delivery, State.SKIPPED, reasons.NOT_READY)
                 return None
+            if delivery.lead is None:
+                raise ValueError("a mail of the CMS needs a lead")
             sender = _owner(self.mail_of(delivery), delivery.lead)
             return _compose(delivery, delivery.lead, version, sender, speaks_smtp=speaks_smtp)
         except Exception as error:

@@ -24,6 +24,8 @@ from wagtail_ma.messaging.models import Delivery, SenderProfile, draw_public_id
 from wagtail_ma.people.models import Lead
 
 DOWNLOAD_LINK = "download_link"
+# In ``extra``: it never had a lead, which is something else than a lead that was deleted.
+NAMELESS = "nameless"
 # After that nobody waits for it any more.
 LATEST = timedelta(hours=72)
 
@@ -34,7 +36,7 @@ builtins: Registry[Filler] = Registry("built-in mails")
 
 def plan(
     builtin: str,
-    lead: Lead,
+    lead: Lead | None,
     *,
     now: datetime,
     occurrence: str,
@@ -48,22 +50,23 @@ def plan(
     :param occurrence: names the occasion, e.g. the submission. Without it every call is a mail.
     :param extra: what the text needs, as JSON.
     :param email: where it goes; default the lead's address.
+    :param lead: None only for a mail to staff about somebody who is not known by name.
     :param is_internal: it goes to staff, about the lead: it is no mail on the lead's timeline.
     :returns: None when there is no usable address.
     """
     try:
-        address = normalise_email(email or lead.email)
+        address = normalise_email(email or (lead.email if lead else ""))
     except ValueError:
         return None
     sender = SenderProfile.objects.order_by("pk").first()
     public_id = draw_public_id()
     values: dict[str, Any] = {
         "public_id": public_id,
-        "visitor_id": None if is_internal else lead.visitor_id,
-        "born_visitor_id": lead.visitor_id,
+        "visitor_id": None if is_internal or lead is None else lead.visitor_id,
+        "born_visitor_id": lead.visitor_id if lead else None,
         "email": address,
         "is_marketing": False,
-        "extra": dict(extra),
+        "extra": {**extra, NAMELESS: True} if lead is None else dict(extra),
         "send_after": now,
         "expires_at": now + LATEST,
         "priority": Delivery.Priority.ASKED_FOR,

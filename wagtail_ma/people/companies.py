@@ -1,8 +1,9 @@
 """Which company a lead belongs to: by the domain of the address, else by the name that was told.
 
-In this order: a company that owns the mail domain; a company of the same name (its legal form not
-contradicting); a new one. Free-mail, provider and throw-away domains are nobody's. A domain becomes
-a company's only when the company is made from it, or by hand: anybody can type any company's name.
+In this order: a company that owns the mail domain (alone, not with others of its group); a company of
+the same name or other name (its legal form not contradicting); a new one. Free-mail, provider and
+throw-away domains are nobody's. A domain becomes a company's only when the company is made from it, or
+by hand: anybody can type any company's name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.db.models import Q
 
 from wagtail_ma.people import company_names, mail_domains
 from wagtail_ma.people.models import Lead
-from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
 
 # Kinds of domains below .jp, and the usual ones of other countries: what stands left of them is
 # handed out (example.co.jp). From the Public Suffix List, its rules for organisations.
@@ -96,6 +97,8 @@ def find_or_make(email: str, name: str, *, now: datetime) -> Company | None:
     Safe when two do it at once: a domain belongs to one company.
     """
     domain = company_domain(email)
+    if domain and CompanyDomain.objects.filter(domain=domain, is_shared=True).exists():
+        domain = ""
     if found := find(domain, name):
         _take_name(found, domain, name)
         return found
@@ -117,7 +120,7 @@ def find(domain: str, name: str) -> Company | None:
     :param domain: from :func:`company_domain`; "" for none.
     """
     if domain:
-        owned = CompanyDomain.objects.select_related("company").filter(domain=domain).first()
+        owned = CompanyDomain.objects.select_related("company").filter(domain=domain, is_shared=False).first()
         if owned is not None:
             return owned.company
     keys = company_names.keys(name) if name else None
@@ -125,7 +128,14 @@ def find(domain: str, name: str) -> Company | None:
         return None
     # Two companies of one core may be in the list (株式会社山田, 山田株式会社): the oldest that fits.
     same = Company.objects.filter(strict_key=keys.strict[:160]).order_by("pk")
-    return next((one for one in same if company_names.is_same(company_names.keys(one.name), keys)), None)
+    found = next((one for one in same if company_names.is_same(company_names.keys(one.name), keys)), None)
+    if found is not None:
+        return found
+    others = (
+        CompanyAlias.objects.select_related("company").filter(strict_key=keys.strict[:160]).order_by("pk")
+    )
+    fits = (one.company for one in others if company_names.is_same(company_names.keys(one.name), keys))
+    return next(fits, None)
 
 
 def _take_name(company: Company, domain: str, name: str) -> None:

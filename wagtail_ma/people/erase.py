@@ -6,12 +6,14 @@ an address from being mailed again.
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Q
-from wagtail.models import ModelLogEntry
+from wagtail.models import ModelLogEntry, Revision
 
 from wagtail_ma.core.belongings import Person, belongings
 from wagtail_ma.people import merge, persons
@@ -40,6 +42,7 @@ def erase(person: Person) -> None:
             else:
                 _delete(persons.rows(belonging, person))
         scrub_log(person)
+        scrub_revisions(person)
         Visitor.objects.filter(pk__in=person.visitor_ids).delete()
 
 
@@ -54,6 +57,19 @@ def scrub_log(person: Person) -> None:
     for email in person.emails:
         mentions |= Q(label__icontains=email) | Q(data__icontains=email)
     entries.filter(mentions).update(label="", data={})
+
+
+def scrub_revisions(person: Person) -> None:
+    """Take addresses out of the former versions of our own objects: an editor may have written one into a
+    mail or a scenario. (Of the host's pages we know nothing.)"""
+    ours = Revision.objects.filter(content_type__app_label="wagtail_ma")
+    for email in person.emails:
+        pattern = re.compile(re.escape(email), re.IGNORECASE)
+        for revision in ours.filter(Q(content__icontains=email) | Q(object_str__icontains=email)):
+            text = json.dumps(revision.content, ensure_ascii=False)
+            Revision.objects.filter(pk=revision.pk).update(
+                content=json.loads(pattern.sub("", text)), object_str=pattern.sub("", revision.object_str)
+            )
 
 
 def _delete(rows: Any) -> None:

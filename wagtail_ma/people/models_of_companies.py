@@ -43,6 +43,8 @@ class Company(models.Model):
         indexes = [
             # companies.find: the company of a name that somebody typed.
             models.Index(fields=["strict_key"], name="ma_company_key"),
+            # companies.similar: those that may be the same one.
+            models.Index(fields=["reading_key"], name="ma_company_reading"),
         ]
 
     def __str__(self) -> str:
@@ -61,6 +63,8 @@ class CompanyDomain(models.Model):
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="domains")
     domain = models.CharField(_("domain"), max_length=254, unique=True)
+    # Several companies of a group have such addresses: which one, only the name tells.
+    is_shared = models.BooleanField(_("shared by several companies"), default=False)
 
     class Meta:
         ordering = ["domain"]
@@ -69,6 +73,31 @@ class CompanyDomain(models.Model):
 
     def __str__(self) -> str:
         return self.domain
+
+
+class CompanyAlias(models.Model):
+    """Another name of a company: in English, abbreviated, a former one, how people call it."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="aliases")
+    name = models.CharField(_("name"), max_length=160)
+    # From the name, as that of the company itself.
+    strict_key = models.CharField(max_length=160, editable=False)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("other name")
+        verbose_name_plural = _("other names")
+        indexes = [
+            # companies.find, after the companies' own names.
+            models.Index(fields=["strict_key"], name="ma_alias_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.strict_key = company_names.keys(self.name).strict[:160]
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
 class Affiliation(models.Model):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -14,8 +15,8 @@ from wagtail import blocks
 from wagtail.blocks.list_block import ListValue
 
 from wagtail_ma.core.current_request import current_request
-from wagtail_ma.personalisation import http, slots
-from wagtail_ma.personalisation.choose import Audience, choose
+from wagtail_ma.personalisation import http, offers, slots
+from wagtail_ma.personalisation.choose import Audience, asker, choose
 from wagtail_ma.personalisation.places import segments_of
 from wagtail_ma.segments.blocks import SegmentChooserBlock
 
@@ -26,6 +27,18 @@ Children = Iterable[tuple[str, blocks.Block]]
 
 ANY, NONE = "any", "none"
 MATCHES = [(ANY, _("in at least one of these segments")), (NONE, _("in none of these segments"))]
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A variant that was chosen.
+
+    :param id: of the item in the list of variants, "" where it has none.
+    """
+
+    id: str
+    content: Any
+    segment_ids: Sequence[int]
 
 
 class VariantBlock(blocks.StructBlock):
@@ -104,15 +117,32 @@ class PersonalisedBlock(blocks.StructBlock):
         made["variants"] = LazyVariants(self.child_blocks["variants"], value.get("variants"))
         return made
 
-    def pick(self, value: Any, request: Any) -> Any | None:
-        """The content of the variant for whoever sent the request; None stands for the default."""
+    def pick(self, value: Any, request: Any) -> Picked | None:
+        """The variant for whoever sent the request; None stands for the default."""
         variants = value["variants"]
         if isinstance(variants, LazyVariants) and variants.is_as_stored:
-            stored = choose([_stored_variant(raw) for raw in variants.raw], request)
-            content = self.child_blocks["variants"].child_block.child_blocks["content"]
-            return None if stored is None else content.to_python(stored)
-        made = [(_audience(variant), variant["content"]) for variant in variants]
-        return choose(made, request)
+            item = choose([(_stored_audience(raw), raw) for raw in variants.raw], request)
+            if item is None:
+                return None
+            block = self.child_blocks["variants"].child_block.child_blocks["content"]
+            content = block.to_python(item.get("value", item).get("content") or [])
+            return Picked(str(item.get("id") or ""), content, segments_of(item))
+        made = [(_audience(item.value), item) for item in variants.bound_blocks]
+        chosen = choose(made, request)
+        if chosen is None:
+            return None
+        ids = _audience(chosen.value).segment_ids
+        return Picked(str(chosen.id or ""), chosen.value["content"], ids)
+
+    def show_picked(self, picked: Picked, request: Any, context: Any = None) -> Any:
+        """Render a variant; what a scenario offers is marked, so that the browser can prove it was seen."""
+        html = self.show(picked.content, context)
+        try:
+            is_offer = asker(request).has_offer(picked.segment_ids)
+            return offers.mark(request, picked.id, html) if is_offer else html
+        except Exception:
+            logger.exception("an offer could not be marked")
+            return html
 
     def show(self, content: Any, context: Any = None) -> SafeString:
         """Render the content of a variant or of the default."""
@@ -123,23 +153,23 @@ class PersonalisedBlock(blocks.StructBlock):
 
     def render(self, value: Any, context: Any = None) -> SafeString:
         request = (context.get("request") if context else None) or current_request()
-        content = value["default"]
+        default = value["default"]
         if request is None or not _has_variants(value):
-            return self.show(content, context)
+            return self.show(default, context)
         try:
             place = slots.slot_of(request, getattr(value["variants"], "raw", None))
         except Exception:
             logger.exception("a slot could not be made; the server chooses")
             place = None
         if place is not None:
-            return slots.wrap(request, place, self.show(content, context))
+            return slots.wrap(request, place, self.show(default, context))
         http.mark(request)
+        picked = None
         try:
             picked = self.pick(value, request)
-            content = content if picked is None else picked
         except Exception:
             logger.exception("no variant could be chosen; the default is shown")
-        return self.show(content, context)
+        return self.show(default, context) if picked is None else self.show_picked(picked, request, context)
 
     def get_searchable_content(self, value: Any) -> list[Any]:
         default = value.get("default") if value else None
@@ -162,11 +192,9 @@ def _has_variants(value: Any) -> bool:
     return bool(variants.raw if is_as_stored else variants)
 
 
-def _stored_variant(item: Any) -> tuple[Audience, Any]:
-    """Audience and stored content of a variant as it lies in the database."""
-    variant = item.get("value", item)
-    audience = Audience(segments_of(item), variant.get("match") == NONE)
-    return audience, variant.get("content") or []
+def _stored_audience(item: Any) -> Audience:
+    """The audience of a variant as it lies in the database."""
+    return Audience(segments_of(item), item.get("value", item).get("match") == NONE)
 
 
 def _audience(variant: Any) -> Audience:

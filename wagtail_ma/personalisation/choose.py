@@ -71,6 +71,10 @@ class Asker:
         """The segments the person is in, but for live ones."""
         return self._stored.segment_ids
 
+    def has_offer(self, segment_ids: Iterable[int]) -> bool:
+        """Whether one of these segments is how a scenario shows this person an offer."""
+        return not self._stored.offers.isdisjoint(self._stored.segment_ids.intersection(segment_ids))
+
     def _decide_live(self, segment_id: int) -> None:
         used = {segment_id, *http.segments_of_page(self._request)}
         versions = {pk: version for pk, version in self._stored.live.items() if pk in used}
@@ -96,6 +100,9 @@ class Previewed(Asker):
 
     def is_in(self, segment_id: int) -> bool:
         return segment_id in self._mine
+
+    def has_offer(self, segment_ids: Iterable[int]) -> bool:
+        return False
 
     def is_in_named(self, names: set[str]) -> bool:
         return any(name in names for name in queries.names_of(self._mine))

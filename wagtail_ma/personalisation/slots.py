@@ -144,12 +144,13 @@ def _filled(page: Any, request: HttpRequest, places: Sequence[Place]) -> dict[st
     context: dict[str, Any] | None = None
     for place in places:
         try:
-            content = place.block.pick(place.block.to_python(place.raw), request)
-            if content is None:
+            picked = place.block.pick(place.block.to_python(place.raw), request)
+            if picked is None:
                 continue
             if context is None:
                 context = _context(page, request)
-            found[place.id] = str(place.block.show(content, {**context, "id": place.id.partition(".")[0]}))
+            inner = {**context, "id": place.id.partition(".")[0]}
+            found[place.id] = str(place.block.show_picked(picked, request, inner))
         except Exception:
             logger.exception("a slot could not be filled; the default stays")
     return found

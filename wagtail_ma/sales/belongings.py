@@ -43,4 +43,12 @@ declare(
     Belonging("wagtail_ma.HotEntry", "decision", fields=("visitor", "born_visitor"), before_merge=give_way)
 )
 declare(Belonging("wagtail_ma.Marking", "decision", fields=("visitor", "born_visitor")))
-declare(Belonging("wagtail_ma.Task", "decision", fields=("visitor", "born_visitor"), outward=given_to_people))
+declare(
+    Belonging(
+        "wagtail_ma.Task",
+        "decision",
+        fields=("visitor", "born_visitor"),
+        outward=given_to_people,
+        active_at="created_at",
+    )
+)

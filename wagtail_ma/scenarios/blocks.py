@@ -100,15 +100,27 @@ def duration_fields(label: str | Promise) -> list[tuple[str, blocks.Block]]:
     ]
 
 
-def patience_block() -> blocks.IntegerBlock:
-    """How many days a mail waits for an address to become known."""
-    return blocks.IntegerBlock(
-        label=_("Days to wait for an address"),
-        help_text=_("For people who have not given one yet. 0: skip the mail and go on at once."),
+def without_address_fields(choices: list[Any], default: str) -> list[tuple[str, blocks.Block]]:
+    """What becomes of a mail for somebody whom it cannot reach."""
+    otherwise = blocks.ChoiceBlock(
+        label=_("To whom it cannot be sent"),
+        help_text=_("Because no address is known, or (for an offer on the site) without consent to mail."),
+        choices=choices,
+        default=default,
+    )
+    patience = blocks.IntegerBlock(
+        label=_("For so many days at most"),
+        help_text=_("As soon as an address is known, the mail goes out. 0: go on at once."),
         min_value=0,
         max_value=365,
         default=0,
     )
+    offer = SegmentBlock(
+        label=_("Offer: shown to the segment"),
+        help_text=_("Only for an offer instead. Make variants for it in personalised blocks."),
+        required=False,
+    )
+    return [("otherwise", otherwise), ("patience_days", patience), ("offer", offer)]
 
 
 def steps_block() -> blocks.StreamBlock:

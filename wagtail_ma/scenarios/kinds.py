@@ -89,6 +89,8 @@ class StepKind:
     icon: ClassVar[str] = "cog"
     role: ClassVar[Role] = Role.ACT
     exits: ClassVar[dict[str, str | Promise]] = {}
+    # Of a kind that ends the scenario: it counts as the goal reached.
+    is_goal: ClassVar[bool] = False
     # The outcome when the answer has not come in time.
     late_outcome: ClassVar[str] = "no"
     # Outcomes in words, for people.

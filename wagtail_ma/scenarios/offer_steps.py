@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from wagtail_ma.conf import conf
-from wagtail_ma.personalisation.places import places, segments_in
+from wagtail_ma.scenarios import offering
 from wagtail_ma.scenarios.kinds import NOT_YET, Context, step_kinds
 from wagtail_ma.scenarios.steps import BranchStep, TimedStep
-from wagtail_ma.segments import decisions
-from wagtail_ma.segments.models import Segment, SegmentDecision
-from wagtail_ma.tracking.models import PageView, Visit
 
 if TYPE_CHECKING:
     from wagtail.blocks import Block
 
     from wagtail_ma.scenarios.models import Enrolment
-
-DISPLAYED, OPENED, READ = "displayed", "opened", "read"
-PROOFS = [
-    (DISPLAYED, gettext_lazy("a page that shows it was opened")),
-    (OPENED, gettext_lazy("the page it leads to was opened")),
-    (READ, gettext_lazy("the page it leads to was read for a time")),
-]
 
 
 class OfferStep(TimedStep):
@@ -59,7 +48,9 @@ class OfferStep(TimedStep):
             ),
         )
         page = blocks.PageChooserBlock(label=gettext_lazy("Page it leads to"), required=False)
-        proof = blocks.ChoiceBlock(label=gettext_lazy("Seen when"), choices=PROOFS, default=DISPLAYED)
+        proof = blocks.ChoiceBlock(
+            label=gettext_lazy("Seen when"), choices=offering.PROOFS, default=offering.DISPLAYED
+        )
         seconds = blocks.IntegerBlock(
             label=gettext_lazy("Seconds to read"), min_value=1, max_value=600, default=15
         )
@@ -79,7 +70,7 @@ class OfferStep(TimedStep):
 
     def problems(self, params: Mapping[str, Any]) -> list[str]:
         found = [*BranchStep().problems(params), *super().problems(params)]
-        if params.get("proof") != DISPLAYED and not params.get("page_key"):
+        if params.get("proof") in offering.ELSEWHERE and not params.get("page_key"):
             found.append(_("Choose the page that the offer leads to."))
         return found
 
@@ -89,62 +80,14 @@ class OfferStep(TimedStep):
 
     def perform(self, context: Context) -> str:
         enrolment, params = context.enrolment, context.step.params
-        since = self._shown_since(enrolment, params["segment_id"])
-        is_over = context.now >= enrolment.step_entered_at + self.duration(params)
-        if since is None and not is_over and self.ask_again_at(context) is None:
-            self._put(enrolment.visitor_id, params, is_member=True, now=context.now)
-        elif since is not None and _is_seen(enrolment.visitor_id, params, since):
-            self.abandon(enrolment, params, now=context.now)
-            return "yes"
-        elif since is not None and is_over:
-            self.abandon(enrolment, params, now=context.now)
-        return NOT_YET
+        until = enrolment.step_entered_at + self.duration(params)
+        return "yes" if offering.go_on(enrolment, params, until=until, now=context.now) else NOT_YET
 
     def ask_again_at(self, context: Context) -> datetime | None:
-        """When the visit that goes on now will be over; None: nobody is here, or it is shown already."""
-        enrolment = context.enrolment
-        if self._shown_since(enrolment, context.step.params["segment_id"]) is not None:
-            return None
-        visits = Visit.objects.filter(visitor_id=enrolment.visitor_id, is_bot=False)
-        last_at = visits.order_by("-last_at").values_list("last_at", flat=True).first()
-        over_at = last_at + timedelta(seconds=conf.VISIT_TIMEOUT_SECONDS) if last_at else context.now
-        return over_at if over_at > context.now else None
+        return offering.visit_over_at(context.enrolment, context.step.params["segment_id"], now=context.now)
 
     def abandon(self, enrolment: Enrolment, params: Mapping[str, Any], *, now: datetime) -> None:
-        if self._shown_since(enrolment, params["segment_id"]) is not None:
-            self._put(enrolment.visitor_id, params, is_member=False, now=now)
-
-    def _shown_since(self, enrolment: Enrolment, segment_id: int) -> datetime | None:
-        said = SegmentDecision.objects.filter(
-            segment_id=segment_id, visitor_id=enrolment.visitor_id, decided_at__gte=enrolment.step_entered_at
-        )
-        latest = said.order_by("-decided_at").first()
-        return latest.decided_at if latest and latest.is_member else None
-
-    def _put(self, visitor_id: int, params: Mapping[str, Any], *, is_member: bool, now: datetime) -> None:
-        segment = Segment.objects.get(pk=params["segment_id"])
-        decisions.decide(segment, [visitor_id], is_member=is_member, by=None, now=now)
-
-
-def _is_seen(visitor_id: int, params: Mapping[str, Any], since: datetime) -> bool:
-    """Whether views that the tracker told of since then prove what the step asks for. (Views of machines
-    and of the server's own count do not.)"""
-    views = PageView.objects.filter(
-        visitor_id=visitor_id, at__gt=since, source=PageView.Source.SCRIPT, visit__is_bot=False
-    )
-    if params["proof"] != DISPLAYED:
-        least = params["seconds"] if params["proof"] == READ else 0
-        found = views.filter(
-            tracked_page__translation_key=params["page_key"], engaged_seconds__gte=least, is_doubtful=False
-        )
-        return found.exists()
-    pages = {view.tracked_page.page for view in views.select_related("tracked_page__page")}
-    return any(
-        params["segment_id"] in segments_in(place)
-        for page in pages
-        if page is not None
-        for place in places(page.specific)
-    )
+        offering.take_back(enrolment, params["segment_id"], now=now)
 
 
 step_kinds.register(OfferStep.key, OfferStep())

@@ -67,9 +67,10 @@ class Go:
 
 @dataclass(frozen=True)
 class Finish:
-    """This step is over, with this outcome, and so is the scenario."""
+    """This step is over, with this outcome, and so is the scenario; as a success, where a step says so."""
 
     outcome: str
+    is_goal: bool = False
 
 
 Move = Wait | Perform | Go | Finish
@@ -112,7 +113,7 @@ def next_move(
     if step is None or kind is None:
         raise BrokenStep(f"unknown step {step_id!r}" if step is None else f"unknown kind {step.kind!r}")
     if kind.role is Role.END:
-        return Finish("ended")
+        return Finish("goal" if kind.is_goal else "ended", kind.is_goal)
     if kind.role is Role.GO_TO:
         return Go(str(step.params["target"]), "went", is_jump=True)
     if kind.role is Role.WAIT:

@@ -62,7 +62,9 @@ def run_due(*, now: datetime, limit: int = 500) -> int:
     :param limit: at most so many enrolments in this call.
     :returns: how many steps were executed.
     """
-    due = list(_due(now).order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
+    longest = list(_due(now).order_by("due_at", "pk").values_list("pk", "scenario__priority")[:limit])
+    # Among these the more important first: who has had enough mails gets none of the others.
+    due = [pk for pk, _priority in sorted(longest, key=lambda row: -row[1])]
     flows: dict[int, Flow] = {}
     done = 0
     for start in range(0, len(due), BATCH):
@@ -219,6 +221,7 @@ def _move_on(enrolment: Enrolment, move: Go | Finish, *, now: datetime) -> bool:
     """Leave the step. False when that was the last one."""
     if isinstance(move, Finish):
         enrolment.status = Enrolment.Status.FINISHED
+        enrolment.goal_at = now if move.is_goal else enrolment.goal_at
         enrolment.left_at = now
         enrolment.left_reason = "completed"
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.functional import Promise
@@ -11,8 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.messaging import consents, queue, ready
+from wagtail_ma.messaging import caps, consents, queue, rates, ready
 from wagtail_ma.messaging.models import Delivery, Mail
+from wagtail_ma.messaging.models_of_sending import SendingRules
+from wagtail_ma.people.models import Lead
+from wagtail_ma.scenarios import offering
 from wagtail_ma.scenarios.kinds import NOT_YET, Context, Role, StepKind, step_kinds
 from wagtail_ma.segments.models import Segment
 from wagtail_ma.segments.queries import is_member
@@ -20,6 +23,16 @@ from wagtail_ma.tracking.models import Activity
 
 if TYPE_CHECKING:
     from wagtail.blocks import Block
+
+    from wagtail_ma.scenarios.models import Enrolment
+
+# What becomes of a mail that cannot reach somebody.
+WAIT, SKIP, OFFER = "wait", "skip", "offer"
+OTHERWISE = [
+    (WAIT, gettext_lazy("wait for an address, then skip the mail")),
+    (SKIP, gettext_lazy("skip the mail at once")),
+    (OFFER, gettext_lazy("show an offer on the site instead")),
+]
 
 UNIT_SECONDS = {"minutes": 60, "hours": 3_600, "days": 86_400}
 
@@ -82,8 +95,8 @@ class WaitStep(TimedStep):
 
 
 class SendMailStep(StepKind):
-    """A mail is put in the queue. Without an address the step waits for one as long as the editor
-    says (somebody may fill in a form), then skips; without consent it skips at once."""
+    """A mail is put in the queue. Whom it cannot reach (no address, no consent) it does not fail: as the
+    editor chose, an offer is shown on the site instead, an address is waited for, or it is skipped."""
 
     key = "send_mail"
     label = gettext_lazy("Send a mail")
@@ -91,37 +104,53 @@ class SendMailStep(StepKind):
     late_outcome = "no_address"
     outcomes = {
         "queued": gettext_lazy("sent on its way"),
+        "offered": gettext_lazy("seen as an offer on the site instead"),
         "no_address": gettext_lazy("skipped: no address known"),
         "not_allowed": gettext_lazy("skipped: no consent, or unsubscribed"),
         "excluded": gettext_lazy("skipped: excluded from marketing"),
+        "enough": gettext_lazy("skipped: had enough mails already"),
     }
 
     def fields(self) -> list[tuple[str, Block]]:
-        from wagtail_ma.scenarios.blocks import MailBlock, patience_block
+        from wagtail_ma.scenarios import blocks
 
-        return [("mail", MailBlock(label=gettext_lazy("Mail"))), ("patience_days", patience_block())]
+        return [
+            ("mail", blocks.MailBlock(label=gettext_lazy("Mail"))),
+            *blocks.without_address_fields(OTHERWISE, WAIT),
+        ]
 
     def read(self, value: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        mail = value.get("mail")
+        mail, segment = value.get("mail"), value.get("offer")
+        otherwise = value.get("otherwise") or WAIT
         return {
             "mail_id": mail.pk if mail else None,
             "name": str(mail) if mail else "",
-            "patience_days": value.get("patience_days") or 0,
+            "otherwise": otherwise,
+            "patience_days": (value.get("patience_days") or 0) if otherwise != SKIP else 0,
+            "segment_id": segment.pk if segment and otherwise == OFFER else None,
+            "proof": offering.DISPLAYED,
         }
 
     def duration(self, params: Mapping[str, Any]) -> timedelta:
         return timedelta(days=params.get("patience_days", 0))
 
     def problems(self, params: Mapping[str, Any]) -> list[str]:
+        found = []
+        if params.get("otherwise") == OFFER:
+            if not Segment.objects.filter(pk=params.get("segment_id") or 0).exists():
+                found.append(_("Choose the segment to which the offer is shown in place of the mail."))
+            if not params.get("patience_days"):
+                found.append(_("Say for how many days the offer is shown in place of the mail."))
         mail = Mail.objects.filter(pk=params.get("mail_id") or 0).first()
         if mail is None:
-            return [_("Choose the mail to send.")]
+            return [_("Choose the mail to send."), *found]
         if not mail.live:
-            return [_("The mail “%(mail)s” is not published.") % {"mail": mail}]
-        return [
+            return [_("The mail “%(mail)s” is not published.") % {"mail": mail}, *found]
+        missing = [
             _("The mail “%(mail)s” is not ready: %(problem)s") % {"mail": mail, "problem": problem}
             for problem in ready.problems(mail)
         ]
+        return [*missing, *found]
 
     def describe(self, params: Mapping[str, Any]) -> str:
         return _("Send “%(mail)s”") % {"mail": params.get("name") or "?"}
@@ -131,19 +160,49 @@ class SendMailStep(StepKind):
         mail = self._mail(context)
         lead = getattr(visitor, "lead", None)
         if lead is None or not lead.email:
-            return NOT_YET
+            return self._without(context, "no_address")
         if mail.is_marketing:
             if visitor.excluded_reason:
                 return "excluded"
             if not consents.may_mail(lead.email):
-                return "not_allowed"
+                return self._without(context, "not_allowed")
+            if self._has_enough(context, lead):
+                return "enough"
         delivery = queue.enqueue(mail, lead, occurrence=context.occurrence, now=context.now)
         if delivery is None:
-            return NOT_YET
+            return self._without(context, "no_address")
         if delivery.state == Delivery.State.SKIPPED:
             # Undone with this step: tried again later, when somebody may have mended the mail.
             raise MailNotReady(f"mail {mail.pk} cannot be sent: {delivery.reason}")
+        self.abandon(context.enrolment, context.step.params, now=context.now)
         return "queued"
+
+    def ask_again_at(self, context: Context) -> datetime | None:
+        segment_id = context.step.params.get("segment_id")
+        if not segment_id:
+            return None
+        return offering.visit_over_at(context.enrolment, segment_id, now=context.now)
+
+    def abandon(self, enrolment: Enrolment, params: Mapping[str, Any], *, now: datetime) -> None:
+        if params.get("segment_id"):
+            offering.take_back(enrolment, params["segment_id"], now=now)
+
+    def _without(self, context: Context, why: str) -> str:
+        """What the editor chose for whom the mail cannot reach."""
+        enrolment, params = context.enrolment, context.step.params
+        if params.get("segment_id"):
+            until = enrolment.step_entered_at + self.duration(params)
+            if offering.go_on(enrolment, params, until=until, now=context.now):
+                return "offered"
+            return NOT_YET if context.now < until else why
+        # Somebody who said no is not waited for.
+        return NOT_YET if why == self.late_outcome else why
+
+    def _has_enough(self, context: Context, lead: Lead) -> bool:
+        rules = context.shared.get(SendingRules)
+        if rules is None:
+            rules = context.shared[SendingRules] = rates.rules_now()
+        return caps.has_enough(lead, rules, occurrence=context.occurrence, now=context.now)
 
     def _mail(self, context: Context) -> Mail:
         mail_id = context.step.params["mail_id"]

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.scoring import bands, decay, fit, interests
+from wagtail_ma.scoring import bands, decay, fit, given, interests
 from wagtail_ma.scoring.current import models_to_write
 from wagtail_ma.scoring.history import History, counted, read
 from wagtail_ma.scoring.ledger import FIT, Award, Key, earn, points_by_visitor
@@ -53,6 +53,7 @@ def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel], *, now: d
         zone=timezone.get_default_timezone(),
         carried=history.carried,
     )
+    engagement |= given.earned(rules, visitor_ids)
     fit_rules = [rule for rule in rules if rule.is_fit]
     shown = [pk for pk, named in named_at.items() if named is not None or not history.seen[pk].is_bot]
     for model in models:

@@ -136,7 +136,7 @@ def ensure_default_rules() -> int:
 
     :returns: how many were created.
     """
-    if ScoringRule.objects.exists():
+    if ScoringRule.objects.exclude(kind=Kind.GIVEN).exists():
         return 0
     page_classes.ensure_built_in()
     return len(ScoringRule.objects.bulk_create([ScoringRule(**values) for values in default_rules()]))

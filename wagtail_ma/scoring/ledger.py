@@ -23,6 +23,8 @@ VISIT = "visit"
 ACTIVITY = "activity"
 # What facts had earned that retention has deleted since (``CarriedPoints``).
 CARRIED = "carried"
+# Given by a step of a scenario (``GivenPoints``).
+GIVEN = "given"
 # Fit points: the fact is the visitor.
 FIT = "fit"
 
@@ -142,7 +144,7 @@ def earn(
     """
     by_kind: dict[str, list[Counted]] = defaultdict(list)
     for each in counted:
-        if not each.rule.is_fit:
+        if each.rule.kind in FACT_OF_RULE:
             by_kind[FACT_OF_RULE[Kind(each.rule.kind)]].append(each)
     rules = {each.rule.pk: each.rule for group in by_kind.values() for each in group}
     purses: dict[tuple[int, int], _Purse] = {}

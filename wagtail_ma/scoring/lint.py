@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
-from wagtail_ma.scoring.ledger import FIT
+from wagtail_ma.scoring.ledger import FIT, GIVEN
 from wagtail_ma.scoring.models import ScoreEntry, ScoringRule, Standing
 from wagtail_ma.tracking.models import TrackedPage
 
@@ -22,7 +22,8 @@ Kind = ScoringRule.Kind
 
 def warnings() -> list[str]:
     """Sentences about the active rules, in the reader's language; empty when all is well."""
-    rules = list(ScoringRule.objects.filter(is_active=True).select_related("page_class"))
+    active = ScoringRule.objects.filter(is_active=True).exclude(kind=Kind.GIVEN)
+    rules = list(active.select_related("page_class"))
     giving = [rule for rule in rules if not rule.is_fit and rule.points > 0]
     if not giving:
         return []
@@ -77,7 +78,7 @@ def _earned() -> dict[int, float]:
     first = Standing.objects.filter(model__is_current=True).order_by("-rank", "-visitor_id")
     ids = list(first.values_list("visitor_id", flat=True)[:FIRST])
     entries = ScoreEntry.objects.filter(model__is_current=True, visitor_id__in=ids, points__gt=0)
-    sums = entries.exclude(fact_kind=FIT).values("rule_id").annotate(total=Sum("points"))
+    sums = entries.exclude(fact_kind__in=(FIT, GIVEN)).values("rule_id").annotate(total=Sum("points"))
     return {row["rule_id"]: row["total"] for row in sums}
 
 

@@ -73,6 +73,8 @@ class ScoringRule(models.Model):
         VISIT = "visit", _("A visit begins")
         ACTIVITY = "activity", _("An activity happens")
         HOLDS = "holds", _("Conditions hold (fit)")
+        # Made by itself (given.py), and not among those that editors see.
+        GIVEN = "given", _("A step of a scenario gives points")
 
     class Match(models.TextChoices):
         ALL = "all", _("all of these")

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from wagtail_ma.conf import conf
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.scoring import bands, decay, fit
+from wagtail_ma.scoring import bands, decay, fit, given
 from wagtail_ma.scoring.history import counted, read
 from wagtail_ma.scoring.ledger import earn, points_by_visitor
 from wagtail_ma.scoring.models import ScoringModel, ScoringRule, Standing
@@ -123,7 +123,7 @@ def _compare_chunk(
         zone=timezone.get_default_timezone(),
         carried=history.carried,
     )
-    points = points_by_visitor(engagement)
+    points = points_by_visitor(engagement | given.earned(rules, list(named_at)))
     fits: dict[int, float] = defaultdict(lambda: bands.NEUTRAL_FIT)
     fit_rules = [rule for rule in rules if rule.is_fit]
     for pk, holding in fit.holding(fit_rules, list(named_at), now=now, note=False).items():

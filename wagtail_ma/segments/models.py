@@ -57,6 +57,8 @@ class Segment(models.Model):
     # Whether somebody of whom we have no row fulfils the rule ("has not viewed the prices").
     includes_strangers = models.BooleanField(default=False, editable=False)
     member_count = models.PositiveIntegerField(default=0, editable=False)
+    # A scenario shows something to its members: pages mark it, so that browsers can prove it was seen.
+    is_offer = models.BooleanField(default=False, editable=False)
 
     class Meta:
         verbose_name = _("segment")

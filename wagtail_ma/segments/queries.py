@@ -52,12 +52,14 @@ class Known:
     :param segment_ids: the stored segments they are in.
     :param names: the name of every segment, by id.
     :param live: the version of every live segment, by id.
+    :param offers: the segments by which scenarios show offers.
     """
 
     visitor_id: int | None
     segment_ids: frozenset[int]
     names: Mapping[int, str]
     live: Mapping[int, str]
+    offers: frozenset[int] = frozenset()
 
 
 _statements: dict[str, Statement] = {}
@@ -83,12 +85,13 @@ def known(browser_key: str | None, *, now: datetime) -> Known:
         segment_ids=found,
         names={row[1]: row[2] for row in segments},
         live={row[1]: row[3] for row in segments if row[3]},
+        offers=frozenset(row[1] for row in segments if row[4]),
     )
 
 
 def _compile(using: str) -> Statement:
     """Rows of six columns: (1, segment or NULL, "", "", visitor, is new?) for each segment of the
-    visitor, and (0, segment, name, version, 0, includes strangers?) for each segment there is."""
+    visitor, and (0, segment, name, version, is an offer?, includes strangers?) for each segment there is."""
     empty = Value("", output_field=CharField())
     key = GivenText(output_field=Identity._meta.get_field("key"))
     mine = (
@@ -114,7 +117,7 @@ def _compile(using: str) -> Statement:
             c=F("name"),
             # A broken live segment is nobody's.
             d=Case(When(broken_reason="", then=F("version")), default=empty),
-            e=_number(0),
+            e=_flag(is_offer=True),
             f=_flag(includes_strangers=True, broken_reason=""),
         )
         .values_list("a", "b", "c", "d", "e", "f")

@@ -9,6 +9,7 @@ from typing import Any
 from wagtail_ma.core.prepared import Insert
 from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity
+from wagtail_ma.tracking import offer_token
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import Activity, TrackedPage, Visit
 from wagtail_ma.tracking.writing import Repeated
@@ -38,7 +39,7 @@ def record(
 
 def told(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, at: datetime) -> Activity:
     """The act of a hit, not saved."""
-    form_key = hit.data.get(FORM_KEY) if hit.name.startswith("form_") else None
+    object_kind, object_key = _object(hit)
     return Activity(
         identity_id=identity.pk,
         visitor_id=identity.visitor_id,
@@ -46,11 +47,20 @@ def told(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, at: d
         at=at,
         visit=visit,
         tracked_page=page,
-        object_kind="form" if form_key is not None else "",
-        object_key=str(form_key)[:100] if form_key is not None else "",
+        object_kind=object_kind,
+        object_key=object_key,
         data=hit.data,
         source_key=source_key(hit),
     )
+
+
+def _object(hit: Hit) -> tuple[str, str]:
+    """What an act was done to, as (kind, key)."""
+    if hit.name in offer_token.ACTS:
+        return "offer", str(hit.data[offer_token.VARIANT])
+    if hit.name.startswith("form_") and FORM_KEY in hit.data:
+        return "form", str(hit.data[FORM_KEY])[:100]
+    return "", ""
 
 
 def source_key(hit: Hit) -> str:

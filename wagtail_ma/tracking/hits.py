@@ -18,7 +18,7 @@ from uuid import UUID
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.tracking import page_token
+from wagtail_ma.tracking import offer_token, page_token
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.page_token import PageRef
 from wagtail_ma.tracking.places import NOWHERE, Place
@@ -199,7 +199,7 @@ def from_message(message: Mapping[str, Any], *, sender: Sender) -> Hit:
         region=sender.place.region,
         network_id=sender.place.network_id,
         **(_engagement(message) if kind == ENGAGEMENT else {}),
-        **(_activity(message) if kind == ACTIVITY else {}),
+        **(_activity(message, page) if kind == ACTIVITY else {}),
     )
 
 
@@ -214,13 +214,24 @@ def _engagement(message: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _activity(message: Mapping[str, Any]) -> dict[str, Any]:
+def _activity(message: Mapping[str, Any], page: PageRef) -> dict[str, Any]:
     name = _text(message, "n").lower()
     if not _NAME.match(name):
         raise BadHit("not a name")
     if name in SERVER_KINDS:
         raise BadHit("only the server records this", 204)
-    return {"name": name, "event_id": _uuid(message, "i"), "data": _data(message.get("d"))}
+    data = _data(message.get("d"))
+    if name in offer_token.ACTS:
+        data = _offer(data, page)
+    return {"name": name, "event_id": _uuid(message, "i"), "data": data}
+
+
+def _offer(data: Mapping[str, Any], page: PageRef) -> dict[str, Any]:
+    """What an act on an offer says: which variant, proved by the token that stood in this very page."""
+    found = offer_token.read(str(data.get(offer_token.KEY, "")))
+    if found is None or found[0] != page.page_id:
+        raise BadHit("bad token of an offer", 204)
+    return {offer_token.VARIANT: found[1]}
 
 
 def _data(given: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from wagtail_ma.conf import conf
+from wagtail_ma.core.durations import months_before
 from wagtail_ma.tracking import rollups
 from wagtail_ma.tracking.models import Activity, PageView, Visit
 
@@ -30,9 +31,7 @@ def cutoff(*, now: datetime) -> datetime:
     """Facts before this moment are deleted: the midnight ``RETENTION_MONTHS`` ago (whole days, as
     caps per day count them), but never a day that is not in the roll-ups for good."""
     local = timezone.localtime(now, timezone.get_default_timezone())
-    months = local.year * 12 + local.month - 1 - conf.RETENTION_MONTHS
-    # The 29th to 31st do not exist everywhere; the 28th does.
-    oldest = local.date().replace(year=months // 12, month=months % 12 + 1, day=min(local.day, 28))
+    oldest = months_before(local.date(), conf.RETENTION_MONTHS)
     return rollups.midnight(min(oldest, rollups.first_open_day(now=now)))
 
 
@@ -78,6 +77,11 @@ def purge(*, now: datetime, carry: Carry, progress: Progress | None = None) -> i
     while rows := _delete_activities(Activity.objects.filter(at__lt=before), CHUNK, carry):
         deleted += rows
     return deleted
+
+
+def count_due(*, now: datetime) -> int:
+    """How many visits are too old."""
+    return _old_visits(cutoff(now=now)).count()
 
 
 def _may_be_old(at: datetime | None, now: datetime) -> bool:

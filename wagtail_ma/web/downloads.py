@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from wagtail_ma.people import visitors
 
 logger = logging.getLogger(__name__)
 
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)-")
 LET_THROUGH = "_wagtail_ma_let_through"
 LINK_PAGE = "wagtail_ma/forms/download_page.html"
 
@@ -77,7 +79,7 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
     if not ticket.is_by_mail and _is_other_browser(request, ticket.submission):
         return _refuse(request, gates.gate_of(document.pk))
     if request.method != "HEAD":
-        _record(document, ticket.submission, now=now)
+        _record(request, document, ticket.submission, now=now)
     setattr(request, LET_THROUGH, document.pk)
     if request.method == "POST":
         # Wagtail's view answers GET (conditional requests); the button was only our proof.
@@ -95,17 +97,24 @@ def _passes(document: Any, request: HttpRequest, barrier: gates.Gate, *, now: da
     if submission is None:
         return False
     if request.method == "GET":
-        _record(document, submission, now=now)
+        _record(request, document, submission, now=now)
     return True
 
 
-def _record(document: Any, submission: Submission, *, now: datetime) -> None:
+def _record(request: HttpRequest, document: Any, submission: Submission, *, now: datetime) -> None:
     """Note the download; the visitor gets the document even when this fails."""
+    is_continued = _is_continued(request)
     try:
-        downloads.record(document.pk, submission, title=document.title, now=now)
+        downloads.record(document.pk, submission, title=document.title, now=now, is_continued=is_continued)
         queue.wake()
     except Exception:
         logger.exception("download of document %s was not recorded", document.pk)
+
+
+def _is_continued(request: HttpRequest) -> bool:
+    """Whether a part of the file is asked for that does not begin at its first byte (RFC 9110, 14.2)."""
+    wanted = _RANGE.match(request.headers.get("Range", ""))
+    return wanted is not None and (wanted[1] == "" or wanted[1].strip("0") != "")
 
 
 def _is_staff(request: HttpRequest) -> bool:

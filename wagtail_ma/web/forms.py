@@ -105,9 +105,7 @@ def _take(
     request: HttpRequest, form: LeadForm, state: FormState, values: dict[str, Any], *, now: datetime
 ) -> tuple[Submitted, str | None]:
     """Save the answers; the outcome, and the key for the cookie (None: give no cookie)."""
-    network = limits.network_of(
-        request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-    )
+    network = limits.network_of(request.META)
     with write_facts(wait_ms=WAIT_MS):
         browser = None
         if not cookies.refuses_identifier(request):

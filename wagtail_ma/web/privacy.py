@@ -50,7 +50,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     _only_where_wanted()
     if request.method != "POST":
         return _private(render(request, ASK))
-    network = network_of(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+    network = network_of(request.META)
     if network and per_network.is_over(network):
         problem = _("Too many requests. Please try again in a minute.")
         return _private(render(request, ASK, {"problem": problem}, status=429))
