@@ -75,3 +75,21 @@ def test_hot__among_many_that_are_over__read_by_index(now: datetime, visitors: l
     due = HotEntry.objects.filter(closed_at__isnull=True, expires_at__lte=now)
     for asked in (due, queries.open_entries()):
         assert "Seq Scan on wagtail_ma_hotentry" not in asked.explain()
+
+
+def test_count__few_active_prospects__reads_their_index_and_no_visitor(
+    now: datetime, visitors: list[Visitor]
+) -> None:
+    Standing.objects.filter(visitor__in=visitors[50:]).update(active_at=now - timedelta(days=300))
+    analyse()
+    rows = ranked.listed("active", now=now).order_by().values("visitor_id")[: keyset.COUNT_LIMIT + 1]
+    plan = rows.explain()
+    assert "ma_standing_active" in plan
+    assert "wagtail_ma_visitor" not in plan
+
+
+def test_lists__each__ask_no_visitor_whom_they_hold(now: datetime, visitors: list[Visitor]) -> None:
+    analyse()
+    for which in ranked.LISTS:
+        plan = ranked.listed(which, now=now).order_by().values("visitor_id").explain()
+        assert "wagtail_ma_visitor" not in plan

@@ -493,6 +493,8 @@ def _save_score(person: Person, visitor: Any, site: Site) -> None:
         rank=person.rank,
         fit_grade=person.fit_grade,
         lifetime=person.lifetime,
+        is_excluded=person.is_excluded,
+        is_customer=person.is_customer,
         intent_sum=person.intent,
         research_sum=person.research,
     )

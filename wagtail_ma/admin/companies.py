@@ -30,9 +30,11 @@ from wagtail.log_actions import log
 from wagtail_ma.admin.company_merge import CompanyMergeView, may_merge
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import split_lines
+from wagtail_ma.jobs import queue
 from wagtail_ma.people import companies, company_merge, company_names, mail_domains
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
+from wagtail_ma.sales import exclusions
 from wagtail_ma.tracking.models import Visit
 
 SHOWN = 50
@@ -232,6 +234,16 @@ class CompanyView(WagtailAdminTemplateMixin, TemplateView):
         return context
 
 
+class CompanyDeleteView(generic.DeleteView):
+    """Whoever was excluded, or a customer, because of it is looked at again."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        exclusions.before_company_deletion(self.object, now=timezone.now())
+        queue.wake()
+        response: HttpResponse = super().form_valid(form)
+        return response
+
+
 class CompanyViewSet(ModelViewSet):
     """Companies in the Marketing menu."""
 
@@ -242,6 +254,7 @@ class CompanyViewSet(ModelViewSet):
     menu_label = gettext_lazy("Companies")
     menu_name = "wagtail-ma-companies"
     index_view_class = CompanyIndexView
+    delete_view_class = CompanyDeleteView
     copy_view_enabled = False
     inspect_view_enabled = False
     edit_handler = ObjectList(

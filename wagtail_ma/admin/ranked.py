@@ -72,7 +72,7 @@ class VisitorFilterSet(WagtailFilterSet):
         fields: list[str] = []
 
     def filter_who(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
-        return queryset.filter(visitor__lead__isnull=value == "anonymous")
+        return queryset.filter(is_named=value == "lead")
 
     def filter_seen(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
         return queryset.filter(last_seen_at__gte=timezone.now() - timedelta(days=int(value)))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, DateTimeField, F, FloatField, Func, Q, Subquery, Sum, Value, When
+from django.db.models import Case, F, FloatField, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.utils.translation import gettext as _
@@ -16,43 +15,15 @@ from wagtail_ma.conf import conf
 from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, register
 from wagtail_ma.core.parameters import Choice, Number
 from wagtail_ma.scoring import bands, interests
+from wagtail_ma.scoring.expressions import ForwardFactor
 from wagtail_ma.scoring.ledger import FIT
-from wagtail_ma.scoring.models import Interest, ScoreEntry, Standing
+from wagtail_ma.scoring.models import LISTED, Interest, ScoreEntry, Standing
 from wagtail_ma.tracking.page_class_facts import topic
 
 SCORES = gettext_lazy("Score")
 # The number shown is the sum of the rows shown within this, and so is what is compared with it.
 TOLERANCE = 1e-9
 LOWEST = -1e300
-
-
-class ForwardFactor(Func):
-    """2^((later − earlier)/h): what one point of ``later`` weighs in terms of ``earlier`` (see
-    ``decay.py``)."""
-
-    output_field = FloatField()
-
-    def __init__(self, later: Any, earlier: Any, half_life_days: str) -> None:
-        super().__init__(_moment(later), _moment(earlier), F(half_life_days))
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (later, earlier, days), parameters = self._parts(compiler)
-        seconds = f"EXTRACT(EPOCH FROM ({later} - {earlier}))::float8"
-        return f"POWER(2.0::float8, {seconds} / (86400.0 * {days}))", parameters
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (later, earlier, days), parameters = self._parts(compiler)
-        return f"POWER(2.0, (julianday({later}) - julianday({earlier})) / {days})", parameters
-
-    def _parts(self, compiler: Any) -> tuple[list[str], list[Any]]:
-        compiled = [compiler.compile(each) for each in self.get_source_expressions()]
-        return [sql for sql, _parameters in compiled], [p for _sql, some in compiled for p in some]
-
-
-def _moment(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return Value(value, output_field=DateTimeField())
-    return F(value) if isinstance(value, str) else value
 
 
 def _now_factor(scope: Scope, model: str = "model") -> ForwardFactor:
@@ -148,10 +119,10 @@ class TopRanked(Condition):
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
         last = values["number"] - 1
-        ranks = _standings().filter(visitor__excluded_reason="").order_by("-rank").values("rank")
+        ranks = _standings().filter(LISTED).order_by("-rank").values("rank")
         # Fewer than that: everybody is among the first.
         lowest = Coalesce(Subquery(ranks[last : last + 1]), Value(LOWEST), output_field=FloatField())
-        return Rows(_standings().filter(visitor__excluded_reason="", rank__gte=lowest))
+        return Rows(_standings().filter(LISTED, rank__gte=lowest))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("is among the first %(number)d of the ranked list") % {"number": values["number"]}

@@ -40,6 +40,15 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "contact": ("contact", ()),
 }
 
+# Firm and mail domain.
+CUSTOMERS = {"模擬食品株式会社": "mogi.example"}
+
+# Kind: name and addresses (of those that are set aside for examples).
+NETWORKS = {
+    "competitor": ("架空ソフトウェア株式会社（競合）", "198.51.100.0/24"),
+    "own": ("自社オフィス", "203.0.113.0/24"),
+}
+
 QUESTIONS = ("email", "company_name", "family_name", "given_name", "title")
 
 FORMS: dict[tuple[str, str], dict[str, str]] = {

@@ -10,6 +10,7 @@ from typing import Any
 from wagtail_ma import flow
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.models import Network
 from wagtail_ma.tracking.page_token import PageRef
 
 from .characters import Look, Outing, Person
@@ -25,6 +26,8 @@ class Browser:
         self.key: str | None = None
         self._pages = pages
         self._view_id = uuid.UUID(int=0)
+        known = Network.objects.filter(kind=person.network) if person.network else Network.objects.none()
+        self._network_id = known.values_list("pk", flat=True).first()
 
     def opens(self, look: Look, outing: Outing | None) -> Act:
         """A page view; ``outing`` is given for the first one of a visit (it has a referrer)."""
@@ -96,6 +99,7 @@ class Browser:
                 is_bot=is_bot(person.user_agent),
                 width=1280,
                 title=page.title,
+                network_id=self._network_id,
                 **more,
             ),
             now=now,
