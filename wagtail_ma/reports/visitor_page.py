@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, IntegerField, Max, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import JSONObject, TruncMonth
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -74,12 +74,13 @@ def _visitor(pk: int) -> Any:
 
 def _markings(visitor: str) -> dict[str, Subquery]:
     """What was said by hand last of the visitor whose id is in this column: ``is_so`` and ``note``, or
-    None, as ``said_excluded`` and ``said_customer``."""
+    None, as ``said_excluded`` and ``said_customer``; and whether a merge with them was undone."""
     said = JSONObject(is_so="is_so", note="note")
     rows = Marking.objects.filter(visitor=OuterRef(visitor)).order_by("-decided_at", "-pk")
-    return {
+    found: dict[str, Subquery] = {
         f"said_{kind}": Subquery(rows.filter(kind=kind).values(said=said)[:1]) for kind in Marking.Kind.values
     }
+    return found | {"said_apart": Exists(outward.undone_steps(OuterRef(visitor)))}
 
 
 def details(visitor: Any, standing: Any, *, now: datetime) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def details(visitor: Any, standing: Any, *, now: datetime) -> dict[str, Any]:
         "exclusion": _exclusion(visitor.excluded_reason),
         "excluded_marking": said.said_excluded,
         "customer_marking": said.said_customer,
-        "apart": _apart(visitor, now=now),
+        "apart": _apart(visitor, now=now) if said.said_apart else [],
         "may_include": exclusions.is_own_reason(visitor.excluded_reason)
         or visitor.excluded_reason == Visitor.DOUBTFUL,
     }
