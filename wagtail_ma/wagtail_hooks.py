@@ -96,6 +96,9 @@ def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.mail_test", _("Test a mail"), _("Sent a test of the mail"))
     actions.register_action("wagtail_ma.send", _("Send a mail"), _("Sent the mail, or held its sending"))
     actions.register_action("wagtail_ma.view_company", _("View company"), _("Looked at a company"))
+    actions.register_action(
+        "wagtail_ma.view_submissions", _("View answers"), _("Looked at what was sent with the form")
+    )
     actions.register_action("wagtail_ma.own_data", _("Own data"), _("The person took their data along"))
     actions.register_action("wagtail_ma.own_erasure", _("Own erasure"), _("The person erased their data"))
     actions.register_action("wagtail_ma.erase", _("Erase"), _("Erased a person"))

@@ -11,8 +11,9 @@ from wagtail.models import ModelLogEntry
 
 from tests import factories
 from wagtail_ma.people.identify import identify
-from wagtail_ma.people.models import Lead, LeadField, Visitor
+from wagtail_ma.people.models import Identity, Lead, LeadField, Visitor
 from wagtail_ma.people.models_of_companies import Affiliation, Company
+from wagtail_ma.tracking.models import Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -188,9 +189,13 @@ def test_company__its_people_and_visits__only_for_whoever_may_see_leads(member, 
     assert client.get(url).status_code == 302
 
 
-def test_company__people__are_listed(admin_client, ann):
+def test_company__people__are_listed_with_their_visits(admin_client, ann, now):
     page = admin_client.get(reverse("wagtail_ma_companies:company", args=[ann.company_id])).content.decode()
     assert reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id]) in page
+    same = {"identity": Identity.objects.get(key=ann.email), "visitor_id": ann.visitor_id}
+    Visit.objects.create(**same, started_at=now, last_at=now, medium="organic", source="<i>yahoo")
+    page = admin_client.get(reverse("wagtail_ma_companies:company", args=[ann.company_id])).content.decode()
+    assert "Search: &lt;i&gt;yahoo" in page
     assert "ACME" in admin_client.get(reverse("wagtail_ma_companies:index")).content.decode()
 
 
@@ -258,5 +263,5 @@ def test_company__merged__with_one_right_only__refused(member, ann, now, right):
 def test_companies__perhaps_twice__filtered(admin_client, ann, now):
     for name in ("JR東日本", "ジェイアール東日本"):
         Company.objects.create(name=name, created_at=now)
-    response = admin_client.get(reverse("wagtail_ma_companies:index") + "?twice=true")
+    response = admin_client.get(reverse("wagtail_ma_companies:index") + "?twice=yes")
     assert {company.name for company in response.context["object_list"]} == {"JR東日本", "ジェイアール東日本"}
