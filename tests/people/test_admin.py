@@ -61,7 +61,7 @@ def test_undo__confirmed__browser_stands_for_itself(admin_client, joined):
     assert Identity.objects.get(pk=joined.identity_id).visitor_id == joined.to_visitor_id
     assert admin_client.post(url).status_code == 302
     assert Identity.objects.get(pk=joined.identity_id).visitor_id == joined.from_visitor_id
-    assert admin_client.get(url).status_code == 404
+    assert "Taken away from" in admin_client.get(url).content.decode()
     assert "Joined, and taken apart again" in admin_client.get(reverse(INDEX)).content.decode()
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from tests import factories
 from wagtail_ma import flow
-from wagtail_ma.people import merge, proposals
+from wagtail_ma.people import merge, phones, proposals
 from wagtail_ma.people.identify import identify
 from wagtail_ma.people.models import Identity, Lead, LeadField, MergeProposal
 from wagtail_ma.scoring.models import Standing
@@ -72,6 +72,74 @@ def test_look__same_name_at_one_computer__proposed(site, now):
     for email in ("ann@gmail.com", "ann@yahoo.co.jp"):
         identify(browser, email=email, now=now, method="form", **NAME)
     assert MergeProposal.objects.get().reason == "browser"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_proposed"),
+    [
+        ({"phone": "090-1234-5678"}, {"mobile_phone": "+81 (0)90 1234 5678"}, True),
+        ({"phone": "０９０ー１２３４ー５６７８"}, {"phone": "09012345678"}, True),
+        (
+            {"phone": "03-1234-5678", "family_name": "Ito"},
+            {"phone": "0312345678", "family_name": "Ito"},
+            True,
+        ),
+        # Colleagues share the line of their office.
+        (
+            {"phone": "03-1234-5678", "family_name": "Ito"},
+            {"phone": "0312345678", "family_name": "Abe"},
+            False,
+        ),
+        ({"phone": "03-1234-5678"}, {"phone": "0312345678"}, False),
+        ({"phone": "03-1234-5678", **NAME}, {"phone": "0312345678", **NAME, "given_name": "Ken"}, False),
+        ({"phone": "090-1234-5678"}, {"phone": "090-1234-5679"}, False),
+    ],
+)
+def test_look__telephone_number__of_one_person_or_with_the_name(site, now, one, other, is_proposed):
+    identify(None, email="ann@one.example", now=now, method="form", **one)
+    identify(None, email="ann@two.example", now=now, method="form", **other)
+    found = MergeProposal.objects.first()
+    assert (found is not None and found.reason == "phone") == is_proposed
+
+
+def test_look__number_that_was_changed_since__not_proposed(site, now):
+    identify(None, email="ann@one.example", now=now, method="form", phone="090-1234-5678")
+    identify(None, email="ann@one.example", now=now, method="form", phone="090-0000-0000")
+    identify(None, email="ann@two.example", now=now, method="form", phone="090-1234-5678")
+    assert not MergeProposal.objects.exists()
+
+
+def test_look__record_edited_by_hand__proposed(admin_client, two, now):
+    eve = identify(None, email="eve@gmail.com", now=now, method="form", mobile_phone="080-1111-2222")
+    MergeProposal.objects.all().delete()
+    edit = reverse("wagtail_ma_leads:edit", args=[two[0].pk])
+    form = admin_client.get(edit).context["form"]
+    data = {name: form[name].value() or "" for name in form.fields} | {"other_phone": "08011112222"}
+    assert admin_client.post(edit, data).status_code == 302
+    proposal = MergeProposal.objects.get(reason="phone")
+    assert {proposal.kept_id, proposal.other_id} == {two[0].visitor_id, eve.visitor_id}
+    html = admin_client.get(reverse("wagtail_ma_proposals:index")).content.decode()
+    assert "Same telephone number" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("03-1234-5678", "0312345678"),
+        ("（０３）１２３４－５６７８", "0312345678"),
+        ("+81-3-1234-5678", "0312345678"),
+        ("+81 (0)3 1234 5678", "0312345678"),
+        ("03-1234-5678 内線 12", "0312345678x12"),
+        ("03-1234-5678 ext. 12", "0312345678x12"),
+        ("03-1234-5678（内線12）", "0312345678x12"),
+        ("+49 30 123456-7", "+49301234567"),
+        ("1234", ""),
+        ("none", ""),
+        ("", ""),
+    ],
+)
+def test_key_of__any_notation__one_key(text, key):
+    assert phones.key_of(text) == key
 
 
 def test_accept__two_persons__one_with_all_history_and_no_gaps(two, now):

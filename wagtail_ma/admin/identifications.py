@@ -30,10 +30,12 @@ from wagtail.permissions import policy_registry
 from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.forms.models import LeadForm
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import merge, proposals
+from wagtail_ma.messaging.models import Mail
+from wagtail_ma.people import merge, outward, proposals
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal
 from wagtail_ma.reports import identification
 from wagtail_ma.reports.timeline import METHOD_LABELS
+from wagtail_ma.scenarios.models import Scenario
 
 NAMED = Q(identity__kind=Identity.Kind.EMAIL)
 SHARED = Q(evidence__conflict_with__isnull=False)
@@ -88,12 +90,12 @@ class IdentificationFilterSet(WagtailFilterSet):
 
 
 class UndoColumn(Column):
-    """The way to take a step back, where it can be."""
+    """The way to take a step back, where it can be, and to what stayed afterwards."""
 
     cell_template_name = "wagtail_ma/admin/identifications/undo_cell.html"
 
     def get_value(self, instance: IdentityLink) -> str:
-        if instance.from_visitor_id is None or instance.undone_at:
+        if instance.from_visitor_id is None:
             return ""
         return reverse("wagtail_ma_identifications:undo", args=[instance.pk])
 
@@ -143,15 +145,20 @@ class IdentificationIndexView(generic.IndexView):
 
 
 def _decorated(links: list[Any]) -> list[IdentityLink]:
-    """Put the texts of the columns onto the rows (two statements for all of them)."""
+    """Put the texts of the columns onto the rows (a statement for each kind of place)."""
     forms = dict(LeadForm.objects.filter(pk__in=_named(links, "form")).values_list("pk", "name"))
     page_model = swapper.load_model("wagtailcore", "Page")
     titles = dict(page_model.objects.filter(pk__in=_named(links, "page")).values_list("pk", "title"))
+    mails = dict(Mail.objects.filter(pk__in=_named(links, "mail")).values_list("pk", "name"))
+    scenarios = dict(Scenario.objects.filter(pk__in=_named(links, "scenario")).values_list("pk", "name"))
     for link in links:
         link.person = str(getattr(link.to_visitor, "lead", None) or link.to_visitor)
         link.happened = what_happened(link)
         link.how = METHOD_LABELS.get(link.method, link.method)
-        places = (forms.get(link.evidence.get("form")), titles.get(link.evidence.get("page")))
+        kinds = (("form", forms), ("page", titles), ("mail", mails))
+        places = [names.get(link.evidence.get(kind)) for kind, names in kinds]
+        if scenario := scenarios.get(link.evidence.get("scenario")):
+            places.append(_("scenario “%(name)s”") % {"name": scenario})
         link.where = ", ".join(place for place in places if place)
     return links
 
@@ -161,7 +168,7 @@ def _named(links: list[IdentityLink], key: str) -> set[int]:
 
 
 class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
-    """Asks, then takes a joined browser and its history away from a person."""
+    """Asks, then takes a joined browser and its history away from a person; and says what stays."""
 
     template_name = "wagtail_ma/admin/identifications/undo.html"
     page_title = gettext_lazy("Take a browser away from a person")
@@ -175,7 +182,7 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
 
     @cached_property
     def link(self) -> IdentityLink:
-        rows = IdentityLink.objects.select_related("to_visitor__lead").filter(JOINED, undone_at__isnull=True)
+        rows = IdentityLink.objects.select_related("to_visitor__lead").filter(JOINED)
         found = rows.filter(pk=self.kwargs["link_id"]).first()
         if found is None:
             raise Http404
@@ -193,6 +200,7 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
         return context | {
             "link": self.link,
             "person": getattr(self.link.to_visitor, "lead", None) or self.link.to_visitor,
+            "outward": outward.of_link(self.link).outward(now=timezone.now()),
             "index_url": reverse("wagtail_ma_identifications:index"),
         }
 
@@ -207,7 +215,7 @@ class UndoView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
                 request,
                 _("The browser stands for itself again. Scores and segments follow within seconds."),
             )
-        return redirect("wagtail_ma_identifications:index")
+        return redirect("wagtail_ma_identifications:undo", self.link.pk)
 
     def _undo(self) -> None:
         now, user = timezone.now(), self.request.user
@@ -247,7 +255,13 @@ class RateView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
         days = int(asked) if asked in map(str, PERIODS) else PERIODS[1]
         now = timezone.now()
         found = identification.rates(since=now - timedelta(days=days), until=now)
-        tables = [(_("Source"), found.sources), (_("First page"), found.pages), (_("Form"), found.forms)]
+        tables = [
+            (_("Source"), found.sources),
+            (_("First page"), found.pages),
+            (_("Page on which they gave their name"), found.naming_pages),
+            (_("Form"), found.forms),
+            (_("Scenario"), found.scenarios),
+        ]
         return context | {"rates": found, "tables": tables, "days": days, "periods": PERIODS}
 
 

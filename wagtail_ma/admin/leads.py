@@ -32,7 +32,7 @@ from wagtail_ma.admin.exports import SafeExportMixin
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import companies, erase, export, lead_values, news, persons
+from wagtail_ma.people import companies, erase, export, lead_values, news, persons, phones, proposals
 from wagtail_ma.people.identify import identify
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, LeadField, Visitor
 from wagtail_ma.reports.timeline import METHOD_LABELS
@@ -89,6 +89,8 @@ class LeadForm(WagtailAdminModelForm):
             else:
                 companies.join(lead, now=now, source="manual")
             lead.save()
+            phones.note(lead, changed)
+            proposals.look(lead, now=now)
             news.mark([lead.visitor_id], now=now)
         self.instance = lead
         return lead

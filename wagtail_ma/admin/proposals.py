@@ -28,12 +28,13 @@ from wagtail.permissions import policy_registry
 from wagtail_ma.admin.permissions import permission_menu_item
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import lead_values, merge, proposals
+from wagtail_ma.people import lead_values, merge, outward, proposals
 from wagtail_ma.people.models import Identity, Lead, MergeProposal
 
 REASONS = {
     proposals.SAME_NAME: gettext_lazy("Same name in the same company"),
     proposals.SAME_BROWSER: gettext_lazy("Same name at the same computer"),
+    proposals.SAME_PHONE: gettext_lazy("Same telephone number"),
     proposals.BY_HAND: gettext_lazy("Proposed by hand"),
 }
 
@@ -125,7 +126,10 @@ class DecideView(ForLeads, WagtailAdminTemplateMixin, TemplateView):
             (_label(name), getattr(kept, name), getattr(other, name))
             for name in ("email", *lead_values.FIELDS)
         ]
+        together = outward.of_proposal(self.proposal)
         return context | {
+            "together": together,
+            "outward": together.outward(now=timezone.now()) if together else [],
             "proposal": self.proposal,
             "why": REASONS.get(self.proposal.reason, self.proposal.reason),
             "rows": [row for row in rows if row[1] or row[2]],
@@ -147,6 +151,9 @@ class DecideView(ForLeads, WagtailAdminTemplateMixin, TemplateView):
             log(self.proposal.kept, "wagtail_ma.merge", user=request.user, data=what)
             queue.wake()
             messages.success(request, _("Done. Scores and segments follow within seconds."))
+            if request.POST["do"] == "undo":
+                # There it says what stays.
+                return redirect("wagtail_ma_proposals:decide", self.proposal.pk)
         return redirect("wagtail_ma_proposals:index")
 
 

@@ -7,7 +7,7 @@ and fails when a table is not declared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -31,6 +31,21 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Outward:
+    """Something that left the house, or made somebody here act: undoing a merge does not take it back."""
+
+    at: datetime
+    icon: str
+    text: str
+
+
+# Of these visitors, from when until when (both included): what left the house.
+FindOutward = Callable[[Collection[int], datetime, datetime], list[Outward]]
+# Of this visitor (None: nobody is recognised), what is known of the occasion, now: more evidence.
+FindLeading = Callable[[int | None, Mapping[str, Any], datetime], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Belonging:
     """How the rows of one table follow a person.
 
@@ -48,6 +63,8 @@ class Belonging:
     :param told_if: which rows are in the export that people get of themselves, where not all are.
     :param erase: called as ``erase(person)`` when a person is erased, instead of deleting the rows:
         for what must stay without saying who it was.
+    :param outward: tells which of the rows left the house within a time; for the undoing of a merge.
+    :param led_by: tells which of the rows led somebody to give their name, as evidence to be kept.
     :param active_at: the time in a row at which the person did something (or one of us for them): leads
         without any for long may be erased (``people.retention``). "" where rows say nothing of that.
     :param is_told: rows are in the export that people get of themselves. Facts are; what we thought
@@ -60,6 +77,8 @@ class Belonging:
     before_merge: Callable[[int, int, datetime], Any] | None = None
     erase: Callable[[Person], Any] | None = None
     is_told: bool | None = None
+    outward: FindOutward | None = None
+    led_by: FindLeading | None = None
     active_at: str = ""
     owners: tuple[str, ...] = ()
     told_if: Q = field(default_factory=Q)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
+
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat
+from django.utils.translation import gettext as _
 
-from wagtail_ma.core.belongings import Belonging, Person, declare
+from wagtail_ma.core.belongings import Belonging, Outward, Person, declare
 from wagtail_ma.messaging import suppressions
 from wagtail_ma.messaging.models import Consent, Delivery
+from wagtail_ma.messaging.reasons import title_of
 
 State = Delivery.State
 UNSENT = (State.PLANNED, State.READY, State.CLAIMED)
@@ -50,6 +55,25 @@ def forget_consents(person: Person) -> None:
     ).delete()
 
 
+def sent(visitor_ids: Collection[int], since: datetime, until: datetime) -> list[Outward]:
+    """The mails that went out to these, or may have (one whose fate is unknown)."""
+    gone = Delivery.objects.filter(
+        Q(visitor__in=visitor_ids) | Q(born_visitor__in=visitor_ids),
+        state__in=(State.SENDING, State.SENT, State.UNKNOWN),
+        sending_at__gte=since,
+        sending_at__lte=until,
+    ).select_related("mail")
+    return [
+        Outward(
+            row.sending_at or row.created_at,
+            "mail",
+            _("Mail “%(name)s” to %(email)s: %(state)s")
+            % {"name": title_of(row), "email": row.email, "state": row.get_state_display()},
+        )
+        for row in gone
+    ]
+
+
 declare(
     Belonging(
         "wagtail_ma.Delivery",
@@ -59,6 +83,7 @@ declare(
         # Mails to staff about them have no visitor.
         told_if=Q(visitor__isnull=False),
         is_told=True,
+        outward=sent,
     )
 )
 declare(

@@ -1,8 +1,13 @@
-"""Why a delivery did not go out: short codes in the table, words for people."""
+"""A delivery in words: what it was, and why it did not go out (short codes in the table)."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from wagtail_ma.messaging.models import Delivery
 
 NOT_READY = "not_ready"
 NO_CONSENT = "no_consent"
@@ -59,3 +64,8 @@ def label(reason: str) -> str:
     if code not in LABELS:
         return reason
     return f"{LABELS[code]} {words}".strip()
+
+
+def title_of(delivery: Delivery) -> str:
+    """The mail's name, or the subject of one that we wrote ourselves."""
+    return str(delivery.mail or delivery.extra.get("subject") or delivery.extra.get("title") or "—")

@@ -26,6 +26,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from wagtail_ma.core.belongings import belongings
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.people import browsers, companies, lead_values, merge, news, proposals
 from wagtail_ma.people.causes import Cause
@@ -35,6 +36,9 @@ from wagtail_ma.people.role_addresses import is_role_address
 
 # Ways that prove that the person at the browser owns the address.
 VERIFYING = frozenset({"login", "mail_link", "confirmation"})
+
+# Ways in which people name themselves; the others are done by somebody else.
+OWN_ACTS = VERIFYING | {"form"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def identify_browser(
     :param identity: the browser; None when there is none or it must not be recognised.
     :param email: as typed; made comparable here.
     :param method: ``form``, ``login``, ``mail_link``, ``import``, ``manual`` …
-    :param evidence: what led to it: form, page, mail, scenario (kept in the log).
+    :param evidence: what led to it: form, page, mail (kept in the log, with the scenario behind it).
     :param fields: values for the lead, of :data:`FIELDS`, and ``attributes.<key>`` for the editor's own
         lead fields; empty ones change nothing.
     :raises ValueError: the address is not one.
@@ -112,11 +116,12 @@ def identify_browser(
     if unknown := {name for name in fields if not name.startswith(ATTRIBUTE)} - set(FIELDS):
         raise TypeError(f"unknown lead fields: {', '.join(sorted(unknown))}")
     address = normalise_email(email)
-    occasion = _Occasion(now=now, method=method, evidence=evidence or {})
     with transaction.atomic():
         browser = merge.lock([identity.pk]).get(identity.pk) if identity else None
         if browser is not None and browser.kind != Identity.Kind.BROWSER:
             browser = None
+        evidence = _with_what_led(browser, evidence or {}, method, now=now)
+        occasion = _Occasion(now=now, method=method, evidence=evidence)
         if is_role_address(address):
             owner, link = _person(address, _stranger(occasion), occasion)
             result = _result(owner, owner, occasion)
@@ -130,6 +135,19 @@ def identify_browser(
     if identity is not None and identity.pk == result.identity.pk:
         identity.visitor_id = result.identity.visitor_id
     return result
+
+
+def _with_what_led(
+    browser: Identity | None, evidence: dict[str, Any], method: str, *, now: datetime
+) -> dict[str, Any]:
+    """The evidence of somebody's own act, with what the domains above know of how it came to it."""
+    if method not in OWN_ACTS:
+        return evidence
+    found = dict(evidence)
+    for belonging in belongings:
+        if belonging.led_by:
+            found = {**belonging.led_by(browser.visitor_id if browser else None, found, now), **found}
+    return found
 
 
 def _bind(

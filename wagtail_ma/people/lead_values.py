@@ -14,7 +14,7 @@ from typing import Any
 
 from wagtail_ma.core.text import clean_line, normalise
 from wagtail_ma.core.typed_text import date_of, number_of
-from wagtail_ma.people import companies, positions
+from wagtail_ma.people import companies, phones, positions
 from wagtail_ma.people.models import IdentityLink, Lead, LeadField
 
 # What identify() takes, and forms, imports and the host's own code may fill.
@@ -77,6 +77,7 @@ def fill(
     _read_positions(lead, changes)
     companies.affiliate(lead, now=now, source=by)
     lead.save()
+    phones.note(lead, changes)
     if link is not None:
         kept = link.evidence.get("fields", {})
         link.evidence = {
@@ -103,6 +104,7 @@ def revert(lead: Lead, link: IdentityLink, *, now: datetime) -> None:
         _read_positions(lead, changed)
         companies.affiliate(lead, now=now, source="undo")
         lead.save()
+        phones.note(lead, changed)
 
 
 def shown(value: Any) -> str:

@@ -253,6 +253,25 @@ class Lead(models.Model):
         return " ".join(part for part in (self.family_name_kana, self.given_name_kana) if part)
 
 
+class LeadPhone(models.Model):
+    """Derived: a telephone number of a lead in a comparable form (people/phones.py)."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="phone_keys", db_index=False)
+    key = models.CharField(max_length=60)
+
+    class Meta:
+        verbose_name = _("telephone number of a lead")
+        verbose_name_plural = _("telephone numbers of leads")
+        constraints = [models.UniqueConstraint(fields=["lead", "key"], name="ma_lead_phone_once")]
+        indexes = [
+            # Who else has this number (proposals.look).
+            models.Index(fields=["key"], name="ma_lead_phone_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class LeadField(models.Model):
     """A field of leads that the editor added; its values are in ``Lead.attributes``."""
 

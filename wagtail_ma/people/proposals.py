@@ -13,13 +13,14 @@ from django.db.models import Q
 
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.core.text import normalise
-from wagtail_ma.people import lead_values, merge, news
+from wagtail_ma.people import lead_values, merge, news, phones
 from wagtail_ma.people.causes import Cause
-from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, LeadPhone, MergeProposal
 
 METHOD = "merge"
 SAME_NAME = "name"
 SAME_BROWSER = "browser"
+SAME_PHONE = "phone"
 BY_HAND = "manual"
 State = MergeProposal.State
 
@@ -30,10 +31,37 @@ class CannotMerge(MarketingError):
 
 def look(lead: Lead, *, now: datetime, seen_with: int | None = None) -> None:
     """Propose whoever may be the same person as this lead: the same full name in the same company, or
-    the same full name at the same computer.
+    the same full name at the same computer, or the same telephone number.
 
     :param seen_with: visitor id of the named person whose browser was used.
     """
+    _look_for_name(lead, now=now, seen_with=seen_with)
+    _look_for_phone(lead, now=now)
+
+
+def _look_for_phone(lead: Lead, *, now: datetime) -> None:
+    """A number of one person is enough; one that colleagues may share only with the same family name."""
+    keys = phones.keys_of(lead)
+    if not keys:
+        return
+    others = Lead.objects.filter(
+        pk__in=LeadPhone.objects.filter(key__in=keys).values("lead"), visitor__merged_into__isnull=True
+    ).exclude(pk=lead.pk)
+    for other in others.order_by("pk")[:20]:
+        shared = keys & phones.keys_of(other)
+        name = normalise(lead.family_name)
+        is_namesake = bool(name) and name == normalise(other.family_name) and not _differ(lead, other)
+        if any(map(phones.is_personal, shared)) or is_namesake:
+            propose(lead, other, reason=SAME_PHONE, now=now)
+
+
+def _differ(lead: Lead, other: Lead) -> bool:
+    """Whether both have told a given name, and not the same."""
+    mine, theirs = normalise(lead.given_name), normalise(other.given_name)
+    return bool(mine and theirs) and mine != theirs
+
+
+def _look_for_name(lead: Lead, *, now: datetime, seen_with: int | None) -> None:
     if not (lead.family_name and lead.given_name):
         return
     near = Q(pk__in=[])

@@ -197,8 +197,7 @@ def _activity_row(activity: Activity) -> Row:
 
 
 def _delivery_row(delivery: Delivery) -> Row:
-    name = delivery.mail or delivery.extra.get("subject") or delivery.extra.get("title") or "—"
-    title = _("Mail: %(name)s") % {"name": name}
+    title = _("Mail: %(name)s") % {"name": reasons.title_of(delivery)}
     detail = str(delivery.get_state_display())
     if delivery.reason:
         detail = f"{detail} · {reasons.label(delivery.reason)}"

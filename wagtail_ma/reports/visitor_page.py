@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, IntegerField, Max, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import JSONObject, TruncMonth
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -15,7 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.core.durations import spoken
+<<<<<<< HEAD
 from wagtail_ma.people import lead_values
+=======
+from wagtail_ma.people import outward
+>>>>>>> people
 from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.reports import charts
 from wagtail_ma.reports.ranked import decorate, line_back
@@ -74,12 +78,13 @@ def _visitor(pk: int) -> Any:
 
 def _markings(visitor: str) -> dict[str, Subquery]:
     """What was said by hand last of the visitor whose id is in this column: ``is_so`` and ``note``, or
-    None, as ``said_excluded`` and ``said_customer``."""
+    None, as ``said_excluded`` and ``said_customer``; and whether a merge with them was undone."""
     said = JSONObject(is_so="is_so", note="note")
     rows = Marking.objects.filter(visitor=OuterRef(visitor)).order_by("-decided_at", "-pk")
-    return {
+    found: dict[str, Subquery] = {
         f"said_{kind}": Subquery(rows.filter(kind=kind).values(said=said)[:1]) for kind in Marking.Kind.values
     }
+    return found | {"said_apart": Exists(outward.undone_steps(OuterRef(visitor)))}
 
 
 def details(visitor: Any, standing: Any, *, now: datetime) -> dict[str, Any]:
@@ -112,6 +117,7 @@ def details(visitor: Any, standing: Any, *, now: datetime) -> dict[str, Any]:
         "exclusion": _exclusion(visitor.excluded_reason),
         "excluded_marking": said.said_excluded,
         "customer_marking": said.said_customer,
+        "apart": _apart(visitor, now=now) if said.said_apart else [],
         "may_include": exclusions.is_own_reason(visitor.excluded_reason)
         or visitor.excluded_reason == Visitor.DOUBTFUL,
     }
@@ -258,6 +264,16 @@ def _interests(visitor_id: int, *, now: datetime, model: ScoringModel | None) ->
         "concerns": [shown(each) for each in found.concerns],
         "is_focused": found.is_focused,
     }
+
+
+def _apart(visitor: Visitor, *, now: datetime) -> list[dict[str, Any]]:
+    """What went out while this one was taken for one with others, and stays."""
+    times = outward.apart_again(visitor.pk)
+    others = Visitor.objects.select_related("lead").in_bulk({each.other_than(visitor.pk) for each in times})
+    return [
+        {"time": each, "other": others.get(each.other_than(visitor.pk)), "outward": each.outward(now=now)}
+        for each in times
+    ]
 
 
 def _attributes(lead: Lead | None) -> list[tuple[str, Any]]:

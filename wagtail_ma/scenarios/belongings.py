@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import F
 
 from wagtail_ma.core.belongings import Belonging, declare
+from wagtail_ma.scenarios.leading import led_by
 from wagtail_ma.scenarios.models import Enrolment
 
 
@@ -32,5 +33,6 @@ declare(
         "decision",
         fields=("visitor", "born_visitor"),
         before_merge=give_way,
+        led_by=led_by,
     )
 )
