@@ -59,7 +59,6 @@ BY_VISITOR = [
     ("last_visit", {"comparison": "at_least", "days": 60}, "ma_visit_visitor"),
     ("channel", {"visit": "first", "medium": "paid"}, "ma_visit_visitor"),
     ("surge", {"number": 2, "days": 7, "silence": 60}, "ma_visit_visitor"),
-    ("activity", {"kind": "download", "number": 2, "days": 30}, "ma_activity_visitor"),
     ("form_not_sent", {"days": 7}, "ma_activity_visitor"),
     ("score_earned", {"number": 20, "days": 7}, "ma_entry_visitor"),
 ]
