@@ -15,11 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.core.durations import spoken
-<<<<<<< HEAD
-from wagtail_ma.people import lead_values
-=======
-from wagtail_ma.people import outward
->>>>>>> people
+from wagtail_ma.people import lead_values, outward
 from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.reports import charts
 from wagtail_ma.reports.ranked import decorate, line_back

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from wagtail_ma.messaging import rates, timing
-from wagtail_ma.people.lead_facts import AttributeText
+from wagtail_ma.people.attribute_values import AttributeText
 from wagtail_ma.people.models import Lead
 from wagtail_ma.scenarios.models import Scenario
 
