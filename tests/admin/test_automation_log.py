@@ -104,7 +104,9 @@ def test_lines__a_page__costs_one_statement_for_each_table(story, django_assert_
 def test_lines__mail_sent_by_a_rule__is_told_with_it(now):
     lead = a_lead(now)
     mail = a_mail(kind=Mail.Kind.TRIGGERED, name="Welcome back")
-    Delivery.objects.create(mail=mail, lead=lead, visitor=lead.visitor, email=lead.email, created_at=now)
+    Delivery.objects.create(
+        mail=mail, lead=lead, visitor=lead.visitor, email=lead.email, created_at=now, send_after=now
+    )
     assert [(line.what, line.why) for line in automation.lines()] == [
         ("Mail “Welcome back”: waiting", "the rule of the mail")
     ]

@@ -60,6 +60,7 @@ def test_move__back_to_a_step_passed_before__takes_it_once_more_in_a_new_round(n
     scenario = a_scenario(now, [send(mail), wait()])
     enrolment = an_enrolment(scenario, lead.visitor, now)
     runner.run_due(now=now)
+    Delivery.objects.update(state=Delivery.State.SENT, sending_at=now)
     latest = republish(scenario, [wait(2), send(mail), end()])
     moving.move(scenario, latest, {(enrolment.version_id, "wait"): "send"}, now=now + 2 * DAY)
     runner.run_due(now=now + 2 * DAY)
@@ -76,10 +77,10 @@ def test_move__offer_that_is_gone__is_taken_down(now):
     scenario = a_scenario(now, [step("offer", value, key="offer"), wait()])
     enrolment = an_enrolment(scenario, a_visitor(now), now)
     runner.run_due(now=now)
-    assert decisions.of([enrolment.visitor_id])[segment.pk] == {enrolment.visitor_id: True}
+    assert decisions.of([enrolment.visitor_id])[segment.pk] == {enrolment.visitor_id: "scenario"}
     latest = republish(scenario, [wait()])
     moving.move(scenario, latest, {(enrolment.version_id, "offer"): "wait"}, now=now + DAY)
-    assert decisions.of([enrolment.visitor_id])[segment.pk] == {enrolment.visitor_id: False}
+    assert decisions.of([enrolment.visitor_id])[segment.pk] == {enrolment.visitor_id: ""}
 
 
 def test_move__unknown_step__nothing_is_done(now):
