@@ -21,6 +21,7 @@ from wagtail_ma.scoring import rescore
 from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.segments import causes, refresh
 from wagtail_ma.segments.models import Membership, PastMembership, Segment
+from wagtail_ma.tracking.models import PageView
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
 
@@ -191,3 +192,15 @@ def test_expect__next_round__decides_everybody_anew(home, now):
     refresh.refresh_due(now=now)
     segment.refresh_from_db()
     assert segment.pending_cause == ""
+
+
+def test_left_segment__under_another_scoring__the_past_says_by_what(home, now):
+    readers = make_segment("Readers", viewed(home, 1))
+    browser = factories.browser(now)
+    make_view(browser, home, at=now)
+    news.mark([browser.visitor_id], now=now)
+    flow.react(now=now)
+    PageView.objects.filter(identity=browser).delete()
+    told = {browser.visitor_id: frozenset({Cause.RESCORE})}
+    refresh.refresh_visitors([browser.visitor_id], now=now + MINUTE, causes=told)
+    assert list(PastMembership.objects.values_list("segment", "cause")) == [(readers.pk, Cause.RESCORE)]

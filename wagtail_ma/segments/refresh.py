@@ -303,6 +303,7 @@ def _end(segment_id: int, visitor_ids: Sequence[int], *, cause: str, now: dateti
                 entered_at=entered_at,
                 left_at=now,
                 source=source,
+                cause=cause,
             )
             for visitor_id, entered_at, source in ending.values_list("visitor_id", "entered_at", "source")
         ),
