@@ -83,8 +83,9 @@ def test_scenario__published__takes_in_who_downloads(
     page.goto(f"{full_site.admin}marketing/scenarios/?q={nurture.scenario}")
     page.locator(f"{ROWS} td.title a").first.click()
     expect(page.get_by_text("1 here now · 0 passed").first).to_be_visible()
-    expect(page.locator("#people-section")).to_contain_text("Placeholder Pat")
     colleague.shot("editor-scenario-results")
+    page.get_by_role("link", name="Inside now 1").click()
+    expect(page.locator("#main")).to_contain_text("Placeholder Pat")
     assert colleague.problems == []
 
 

@@ -171,4 +171,4 @@ def test_story__same_article_three_times__two_offers_a_form_a_name_and_a_task_af
     colleague.page.goto(f"{site.admin}marketing/tasks/")
     expect(colleague.page.get_by_text(text)).to_be_visible()
     colleague.shot("story-task")
-    assert reader.problems == stranger.problems == colleague.problems == []
+    assert reader.faults() == stranger.faults() == colleague.faults() == []

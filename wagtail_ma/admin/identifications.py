@@ -258,7 +258,7 @@ class RateView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
         tables = [
             (_("Source"), found.sources),
             (_("First page"), found.pages),
-            (_("Page on which they gave their name"), found.naming_pages),
+            (_("Naming page"), found.naming_pages),
             (_("Form"), found.forms),
             (_("Scenario"), found.scenarios),
         ]
