@@ -116,7 +116,7 @@ def test_look__record_edited_by_hand__proposed(admin_client, two, now):
     form = admin_client.get(edit).context["form"]
     data = {name: form[name].value() or "" for name in form.fields} | {"other_phone": "08011112222"}
     assert admin_client.post(edit, data).status_code == 302
-    proposal = MergeProposal.objects.get()
+    proposal = MergeProposal.objects.get(reason="phone")
     assert {proposal.kept_id, proposal.other_id} == {two[0].visitor_id, eve.visitor_id}
     html = admin_client.get(reverse("wagtail_ma_proposals:index")).content.decode()
     assert "Same telephone number" in html
