@@ -56,8 +56,8 @@ fix: $(VENV)/development ## Format code and templates
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/djhtml $(TEMPLATES) || true
 
-bench: $(VENV)/development ## Measure against the references in benchmarks/reference (ratios)
-	@$(BIN)/python -m benchmarks.run
+bench: $(VENV)/development ## Measure against the references in benchmarks/reference (ratios); LARGE=1: a million rows
+	@$(BIN)/python -m benchmarks.run $(if $(LARGE),--large)
 
 js: $(VENV)/development ## Build the browser scripts from wagtail_ma/static_src (needs Node.js)
 	@$(BIN)/python scripts/build_js.py

@@ -38,6 +38,7 @@ from wagtail_ma.people.models import Lead, Visitor  # noqa: E402
 
 SECTIONS, LINKS = 15, 4
 NAIVE = 60
+NAME = '{{ lead.full_name|default:"you" }}'
 
 
 def make_mail() -> Mail:
@@ -51,13 +52,11 @@ def make_mail() -> Mail:
             f'<a href="https://www.example.com/{section}/page-{number}/">page {number}</a>'
             for number in range(LINKS)
         ]
-        text = "".join(f"<p>Dear {{{{ lead.full_name }}}}, {words}<b>{link}</b></p>" for link in links)
+        text = "".join(f"<p>Dear {NAME}, {words}<b>{link}</b></p>" for link in links)
         blocks.append(("heading", {"text": f"Section {section}", "size": "medium"}))
         blocks.append(("text", text))
     body = [{"type": name, "value": value, "id": str(uuid.uuid4())} for name, value in blocks]
-    mail = Mail(
-        name="Bench", subject="News for {{ lead.full_name }}", sender=sender, timing="any", kind="step"
-    )
+    mail = Mail(name="Bench", subject=f"News for {NAME}", sender=sender, timing="any", kind="step")
     mail.body = mail._meta.get_field("body").to_python(body)
     mail.live = True
     mail.save()

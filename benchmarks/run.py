@@ -1,6 +1,7 @@
 """``make bench``: how fast, as ratios to a bare Django project measured in the same run.
 
     python -m benchmarks.run [--requests N] [--rounds N] [--only sqlite|postgres] [--match TEXT] [--write]
+    python -m benchmarks.run --scenarios | --history [--write]
 
 Everything that is compared runs in turns, several rounds each, and the median counts: other work on
 the machine hits all alike. ``--write`` puts the table into docs/performance.md.
@@ -25,7 +26,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from benchmarks import load
+from benchmarks import load, mail_queue
 from benchmarks.servers import WORKERS, Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +200,58 @@ def mails(database: str, env: dict[str, str]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
 
 
+def scenarios(database: str, env: dict[str, str]) -> list[str]:
+    """Markdown: how fast people move through scenarios, measured in one process."""
+    call = [sys.executable, "-m", "benchmarks.scenarios"]
+    output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE).stdout
+    lines = [
+        f"| {database}: scenarios | a second | per second of CPU | |",
+        "|---|---:|---:|---|",
+    ]
+    return lines + [f"| {' | '.join(row)} |" for row in json.loads(output.splitlines()[-1])]
+
+
+def scenarios_alone() -> None:
+    """Print their tables, from databases that are empty otherwise."""
+    for database, url in (("SQLite", ""), ("PostgreSQL", POSTGRES)):
+        name = DATABASES[0]
+        with tempfile.TemporaryDirectory() as folder:
+            if url and not reachable(url):
+                print(f"PostgreSQL does not answer at {url}: left out (set POSTGRES).")
+                continue
+            if url:
+                databases(url, "CREATE", (name,))
+            try:
+                env = environment(Path(folder), url and with_name(url, name))
+                manage("benchmarks.site_settings", env, "migrate")
+                print("\n".join(["", *scenarios(database, env)]), flush=True)
+            finally:
+                if url:
+                    databases(url, "DROP", (name,))
+
+
+def queue_of_mail(database: str, postgres: str) -> list[str]:
+    """Markdown: a hundred thousand recipients, a queue of a million; in a database of its own."""
+    lines = [f"| {database}: queue of mail | figure | | asked |", "|---|---:|---:|---:|"]
+    rows = mail_queue.measure(postgres, people=100_000, waiting=1_000_000)
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+# Benchmarks that make PostgreSQL databases of their own; each prints a table.
+OWN = ("scoring", "ranked")
+
+
+def own(*, is_large: bool) -> list[str]:
+    """Markdown: scores (react, all of them again), the ranked list and the page of a lead."""
+    lines: list[str] = []
+    for name in OWN:
+        print(f"{name} ...", flush=True)
+        call = [sys.executable, "-m", f"benchmarks.{name}", *["--large"] * is_large]
+        output = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
+        lines += [*(line for line in output.splitlines() if line.startswith("|")), ""]
+    return lines
+
+
 def measure(database: str, postgres: str, *, count: int, rounds: int, match: str) -> list[Case]:
     """All cases on one database (those whose names match, and what they are compared with)."""
     servers: list[Server] = []
@@ -225,6 +278,10 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
                 MORE[database] = personalisation(database, site)
                 print(f"{database}: mail ...", flush=True)
                 MORE[database] += ["", *mails(database, site)]
+                print(f"{database}: scenarios ...", flush=True)
+                MORE[database] += ["", *scenarios(database, site)]
+                print(f"{database}: queue of mail ...", flush=True)
+                MORE[database] += ["", *queue_of_mail(database, postgres)]
             return cases
         finally:
             for server in servers:
@@ -372,6 +429,10 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--match", default="", help="only cases whose name matches this expression")
     parser.add_argument("--history", action="store_true", help="ten million views instead (15 minutes)")
+    parser.add_argument("--scenarios", action="store_true", help="only how fast people move through them")
+    parser.add_argument(
+        "--large", action="store_true", help="a million facts, a million visitors (15 minutes)"
+    )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     if options.history:
@@ -379,6 +440,9 @@ def main() -> None:
         return
     # So that servers and databases are cleared away whatever ends the run.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.scenarios:
+        scenarios_alone()
+        return
     lines = ["", machine(), ""]
     for database, url in (("sqlite", ""), ("postgres", POSTGRES)):
         if options.only not in (None, database):
@@ -389,6 +453,8 @@ def main() -> None:
         cases = measure(database, url, count=options.requests, rounds=options.rounds, match=options.match)
         lines += [*table({"sqlite": "SQLite", "postgres": "PostgreSQL"}[database], cases), ""]
         lines += [*MORE.get(database, []), ""]
+        if url and not options.match:
+            lines += own(is_large=options.large)
     print("\n".join(lines))
     if options.write:
         write(lines)

@@ -1,6 +1,6 @@
 """Full refresh of twenty typical segments against SQL written by hand, on PostgreSQL.
 
-    python -m benchmarks.segments [--visitors N] [--large] [--rounds N]
+    python -m benchmarks.segments [--visitors N] [--large] [--rounds N] [--fill] [--keep]
 
 Makes a database of its own, fills it with visitors and ten views each (--large: one million visitors) and
 compares: both ways must find the same people, in at most 1.5 times the time. The statements written by
@@ -232,10 +232,12 @@ def main() -> None:
     """Fill, compare, print, clear away."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visitors", type=int, default=50_000)
-    parser.add_argument("--large", action="store_true", help=f"{LARGE:,} visitors (takes half an hour)")
+    parser.add_argument("--large", action="store_true", help=f"{LARGE:,} visitors (takes some minutes)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--keep", action="store_true", help="leave the database, and take one that was left")
+    parser.add_argument("--fill", action="store_true", help="only fill the database, and leave it")
     options = parser.parse_args()
+    options.keep = options.keep or options.fill
     visitors = LARGE if options.large else options.visitors
 
     import psycopg
@@ -248,10 +250,13 @@ def main() -> None:
         if not is_there:
             server.execute(f"CREATE DATABASE {DATABASE}")
         try:
-            rows = _measure(visitors, options.rounds, is_filled=bool(is_there))
+            rounds = 0 if options.fill else options.rounds
+            rows = _measure(visitors, rounds, is_filled=bool(is_there))
         finally:
             if not options.keep:
                 server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    if not rows:
+        return
     print(
         f"\n| segment, {visitors:,} visitors | members | by hand, ms | ours ÷ by hand |\n|---|---:|---:|---:|"
     )
@@ -279,6 +284,8 @@ def _measure(visitors: int, rounds: int, *, is_filled: bool) -> list[tuple[str, 
         print("Setting up ...", flush=True)
         call_command("migrate", verbosity=0)
         pages = fill(visitors)
+    if not rounds:
+        return []
     try:
         found = compare(pages, rounds)
         print(f"  react: 20 segments for 500 visitors in {react(pages, rounds) * 1000:.0f} ms")

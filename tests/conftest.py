@@ -18,6 +18,14 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     (Path(__file__).resolve().parent.parent / "var").mkdir(exist_ok=True)
 
 
+@pytest.fixture(autouse=True)
+def no_sites_remembered() -> None:
+    """A process keeps the hosts of the sites for a minute; each test has sites of its own."""
+    from wagtail_ma.tracking import sites
+
+    sites.forget()
+
+
 @pytest.fixture
 def now() -> datetime:
     return START

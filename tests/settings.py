@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "wagtail_ma",
     "django_q",
     "wagtail.contrib.forms",
+    "wagtail.contrib.frontend_cache",
     "wagtail.contrib.redirects",
     "wagtail.embeds",
     "wagtail.sites",

@@ -35,6 +35,12 @@ def test_file__any__is_short_and_so_are_its_functions(path: Path) -> None:
             assert node.end_lineno - node.lineno < 60, node.name
 
 
+def test_file__of_tests_or_benchmarks__is_short() -> None:
+    files = [path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    assert files
+    assert {path.name: n for path in files if (n := path.read_text().count("\n")) > 500} == {}
+
+
 def test_settings__anywhere_but_conf_and_checks__are_not_read() -> None:
     allowed = {PACKAGE / "conf.py", PACKAGE / "checks.py", PACKAGE / "forms" / "checks.py"}
     readers = [

@@ -49,6 +49,9 @@ def _check_values() -> list[CheckMessage]:
     if conf.RECORDING == "redis" and find_spec("redis") is None:
         hint = "pip install wagtail-ma[redis]"
         found.append(Error("RECORDING = 'redis' needs the package redis.", hint=hint, id="wagtail_ma.E009"))
+    if conf.CHECK_MX and find_spec("dns") is None:
+        hint = "pip install wagtail-ma[mx]"
+        found.append(Error("CHECK_MX needs the package dnspython.", hint=hint, id="wagtail_ma.E015"))
     if conf.PERSONALISATION not in ("auto", "server", "slots"):
         message = "WAGTAIL_MA['PERSONALISATION'] must be 'auto', 'server' or 'slots'."
         found.append(Error(message, id="wagtail_ma.E007"))

@@ -139,6 +139,12 @@ class Conf:
         return self._get("FORM_MIN_SECONDS", 2)
 
     @property
+    def CHECK_MX(self) -> bool:
+        """Whether forms ask the name server if anybody takes mail for the domain of an address (at most two
+        seconds; only a sure no is an error). Needs ``pip install wagtail-ma[mx]``."""
+        return self._get("CHECK_MX", False)
+
+    @property
     def RETENTION_MONTHS(self) -> int:
         """Months for which visits, page views and activities are kept one by one (at least 4,
         because reports look back 90 days); daily totals stay."""
@@ -280,6 +286,7 @@ KEYS: dict[str, type] = {
     "ENGAGEMENT_GRADES": list,
     "DOWNLOAD_LINK_DAYS": int,
     "FORM_MIN_SECONDS": int,
+    "CHECK_MX": bool,
     "RETENTION_MONTHS": int,
     "LEAD_RETENTION_MONTHS": int,
     "PAGE_PANEL": bool,

@@ -17,6 +17,7 @@ from wagtail_ma.messaging.models import (
 from wagtail_ma.messaging.models_of_sending import (
     LinkClick,
     MailCount,
+    MailPace,
     RateWindow,
     SendingRules,
     Subscription,
@@ -96,6 +97,7 @@ __all__ = [
     "LinkClick",
     "Mail",
     "MailCount",
+    "MailPace",
     "MailTopic",
     "MailVersion",
     "Marking",

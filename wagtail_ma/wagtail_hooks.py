@@ -19,6 +19,7 @@ from wagtail_ma.admin.mails import MailViewSet
 from wagtail_ma.admin.menu import MarketingGroup
 from wagtail_ma.admin.page_classes import PageClassViewSet, TopicViewSet
 from wagtail_ma.admin.permissions import permissions
+from wagtail_ma.admin.scenario_bulk import ScenarioBulkAction
 from wagtail_ma.admin.scenarios import ScenarioViewSet
 from wagtail_ma.admin.segments import SegmentChooserViewSet, StoredSegmentChooserViewSet
 from wagtail_ma.admin.visitor_bulk import ACTIONS
@@ -44,7 +45,7 @@ def register_viewsets() -> list[Any]:
     ]
 
 
-for action in ACTIONS:
+for action in [*ACTIONS, ScenarioBulkAction]:
     hooks.register("register_bulk_action", action)
 
 
@@ -96,11 +97,17 @@ def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.mail_test", _("Test a mail"), _("Sent a test of the mail"))
     actions.register_action("wagtail_ma.send", _("Send a mail"), _("Sent the mail, or held its sending"))
     actions.register_action("wagtail_ma.view_company", _("View company"), _("Looked at a company"))
+    actions.register_action(
+        "wagtail_ma.view_submissions", _("View answers"), _("Looked at what was sent with the form")
+    )
     actions.register_action("wagtail_ma.own_data", _("Own data"), _("The person took their data along"))
     actions.register_action("wagtail_ma.own_erasure", _("Own erasure"), _("The person erased their data"))
     actions.register_action("wagtail_ma.erase", _("Erase"), _("Erased a person"))
     actions.register_action("wagtail_ma.merge", _("Merge"), _("Decided whether two people are one"))
     actions.register_action("wagtail_ma.merge_companies", _("Merge companies"), _("Merged two companies"))
+    actions.register_action(
+        "wagtail_ma.move_people", _("Move people"), _("Moved people to the present version")
+    )
     actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))
 
 

@@ -14,14 +14,26 @@ from wagtail.models import Locale, Page
 
 from wagtail_ma.forms.models import GatedDocument, LeadForm, LeadFormField
 from wagtail_ma.messaging.models import Mail, SenderProfile
+from wagtail_ma.people.models_of_companies import Company
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.scenarios.publish import publish
 from wagtail_ma.scoring.defaults import ensure_default_rules
 from wagtail_ma.segments.models import Segment
 from wagtail_ma.tracking import page_classes
-from wagtail_ma.tracking.models import PageClass, PageLabel, Topic
+from wagtail_ma.tracking.models import Network, PageClass, PageLabel, Topic
 
-from .content.marketing import FORMS, LABELS, MAILS, QUESTIONS, SCENARIO_NAME, SEGMENTS, SENDER, TOPICS
+from .content.marketing import (
+    CUSTOMERS,
+    FORMS,
+    LABELS,
+    MAILS,
+    NETWORKS,
+    QUESTIONS,
+    SCENARIO_NAME,
+    SEGMENTS,
+    SENDER,
+    TOPICS,
+)
 from .models import HomePage, WhitepaperPage
 from .simulation.forms import form_name
 
@@ -40,18 +52,22 @@ def pages_by_path() -> dict[tuple[str, str], Page]:
 
 @transaction.atomic
 def load_marketing(*, now: datetime, say: Say = print) -> None:
-    """Make forms, gates, segments, scoring rules, mails and a scenario, unless they are there."""
+    """Make forms, gates, segments, scoring rules, mails and scenarios, unless they are there."""
+    from .offers import load_offer_scenario
+
     if Segment.objects.exists():
         return
-    say("Forms, segments, scoring rules, mails and a scenario ...")
+    say("Forms, segments, scoring rules, mails and scenarios ...")
     pages = pages_by_path()
     load_labels(pages)
+    load_acquaintances(now=now)
     with translation.override("ja"):
         ensure_default_rules()
     load_forms()
     segments = load_segments(pages)
     mails = load_mails(pages)
     load_scenario(mails, segments, now=now)
+    load_offer_scenario(mails, segments, now=now)
     load_groups()
 
 
@@ -66,6 +82,15 @@ def load_labels(pages: dict[tuple[str, str], Page]) -> None:
         )
         label.topics.set([topics[name] for name in names])
     page_classes.mark()
+
+
+def load_acquaintances(*, now: datetime) -> None:
+    """Who is known: a customer's firm, and the networks of a competitor and of our own office."""
+    for name, domain in CUSTOMERS.items():
+        company = Company.objects.create(name=name, is_customer=True, created_at=now)
+        company.domains.create(domain=domain)
+    for kind, (name, ranges) in NETWORKS.items():
+        Network.objects.create(kind=kind, name=name, ranges=ranges)
 
 
 def load_forms() -> None:

@@ -9,18 +9,22 @@ from wagtail.models import Page
 from wagtail_ma.forms.models import LeadForm
 from wagtail_ma.segments.models import Segment
 
-from .content.marketing import SEGMENTS, VARIANTS
+from .content.marketing import OFFERS, SEGMENTS, VARIANTS
 from .marketing import block, pages_by_path
+from .offers import offer_block
 from .simulation.forms import form_name
 
 PERSONALISED, LEAD_FORM = "personalised", "lead_form"
 
 
 def place_blocks() -> None:
-    """A personalised call on both home pages, forms on whitepaper and contact; once."""
+    """A personalised call on both home pages, an offer beside the prices, forms on whitepaper and contact;
+    once."""
     pages = pages_by_path()
     for language, words in VARIANTS.items():
         _append(pages[language, ""], PERSONALISED, _variants(language, words, pages))
+        offer = offer_block(OFFERS[language], pages[language, "contact"])
+        _append(pages[language, "pricing"], PERSONALISED, offer)
         for purpose in ("whitepaper", "contact"):
             form = LeadForm.objects.get(name=form_name(purpose, language))
             _append(pages[language, purpose], LEAD_FORM, {"form": form.pk, "document": None})

@@ -291,5 +291,5 @@ def test_visitor__long_history__within_the_budget_of_statements(
     url = f"/admin/marketing/visitors/{person.visitor.pk}/"
     admin_client.get(url)
     # Of these some nine are Wagtail's own: who is signed in, the log of looks, the page explorer.
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(25):
         admin_client.get(url)

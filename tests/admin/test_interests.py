@@ -71,3 +71,32 @@ def test_index__may_not_see_leads__has_no_names(client, reader, django_user_mode
         text = client.get(reverse(f"wagtail_ma_interests:{name}", args=args)).content.decode()
         assert "Ann" not in text
         assert reader[0].label in text
+
+
+def test_export__csv__the_matrix_with_names_only_for_whom_may_see_them(
+    admin_client, client, reader, django_user_model
+):
+    Lead.objects.update(family_name="=1+1", company_name="+Mihon")
+    url = reverse("wagtail_ma_interests:export")
+    lines = b"".join(admin_client.get(url, {"export": "csv"}).streaming_content).decode().splitlines()
+    assert lines[0] == "\ufeffVisitor,Company,Grade,Score,Cabinet"
+    assert lines[1].startswith("'=1+1,'+Mihon,")
+    assert lines[1].endswith(",29")
+    user = django_user_model.objects.create_user("ed", "ed@example.com", "x")
+    user.user_permissions.add(
+        *Permission.objects.filter(codename__in=["access_admin", "view_visitor", "export_lead"])
+    )
+    client.force_login(user)
+    text = b"".join(client.get(url, {"export": "csv"}).streaming_content).decode()
+    assert reader[0].label in text
+    assert "Mihon" not in text
+
+
+def test_export__without_the_right__is_refused_and_not_offered(client, reader, django_user_model):
+    user = django_user_model.objects.create_user("ed", "ed@example.com", "x")
+    user.user_permissions.add(*Permission.objects.filter(codename__in=["access_admin", "view_visitor"]))
+    client.force_login(user)
+    url = reverse("wagtail_ma_interests:export")
+    assert client.get(url, {"export": "xlsx"}).status_code == 302
+    assert url not in client.get(reverse("wagtail_ma_interests:index")).content.decode()
+    assert client.get(url).status_code == 302

@@ -11,8 +11,9 @@ from wagtail.models import ModelLogEntry
 
 from tests import factories
 from wagtail_ma.people.identify import identify
-from wagtail_ma.people.models import Lead, LeadField, Visitor
+from wagtail_ma.people.models import Identity, Lead, LeadField, Visitor
 from wagtail_ma.people.models_of_companies import Affiliation, Company
+from wagtail_ma.tracking.models import Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,10 @@ def test_index__statements__do_not_grow_with_the_rows(admin_client, ann, now, dj
 def test_edit__changes__are_kept_with_their_source_and_their_history(admin_client, ann):
     LeadField.objects.create(key="budget", label="Budget")
     url = reverse("wagtail_ma_leads:edit", args=[ann.pk])
-    assert "Budget" in admin_client.get(url).content.decode()
+    html = admin_client.get(url).content.decode()
+    assert "Budget" in html
+    # Once: of two, what was typed into the first is lost.
+    assert html.count('name="attribute_budget"') == 1
     data = values(ann, title="部長", department="営業部", buying_role="decides", attribute_budget="5 M")
     response = admin_client.post(url, data)
     assert response.status_code == 302, response.context["form"].errors
@@ -100,6 +104,25 @@ def test_edit__changes__are_kept_with_their_source_and_their_history(admin_clien
     assert Affiliation.objects.get(lead=ann, until=None).title == "部長"
     page = admin_client.get(reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id])).content.decode()
     assert "5 M" in page
+
+
+def test_edit__any_of_several_choices__ticked_kept_and_read(admin_client, ann):
+    LeadField.objects.create(key="fields", label="Fields", kind="several", choices="Rail\nFood\nSteel")
+    ann.attributes = {"fields": ["Rail", "Coal"]}
+    ann.save()
+    url = reverse("wagtail_ma_leads:edit", args=[ann.pk])
+    html = admin_client.get(url).content.decode()
+    # What is no choice any more can still be kept.
+    assert html.count('name="attribute_fields"') == 4
+    assert html.count("checked") == 2
+    admin_client.post(url, values(ann, attribute_fields=["Coal", "Steel"]))
+    ann.refresh_from_db()
+    assert ann.attributes == {"fields": ["Coal", "Steel"]}
+    page = admin_client.get(reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id])).content.decode()
+    assert "Coal, Steel" in page
+    admin_client.post(url, values(ann))
+    ann.refresh_from_db()
+    assert ann.attributes == {}
 
 
 def test_edit__another_company_by_hand__the_old_affiliation_ends(admin_client, ann, now):
@@ -188,9 +211,13 @@ def test_company__its_people_and_visits__only_for_whoever_may_see_leads(member, 
     assert client.get(url).status_code == 302
 
 
-def test_company__people__are_listed(admin_client, ann):
+def test_company__people__are_listed_with_their_visits(admin_client, ann, now):
     page = admin_client.get(reverse("wagtail_ma_companies:company", args=[ann.company_id])).content.decode()
     assert reverse("wagtail_ma_visitors:visitor", args=[ann.visitor_id]) in page
+    same = {"identity": Identity.objects.get(key=ann.email), "visitor_id": ann.visitor_id}
+    Visit.objects.create(**same, started_at=now, last_at=now, medium="organic", source="<i>yahoo")
+    page = admin_client.get(reverse("wagtail_ma_companies:company", args=[ann.company_id])).content.decode()
+    assert "Search: &lt;i&gt;yahoo" in page
     assert "ACME" in admin_client.get(reverse("wagtail_ma_companies:index")).content.decode()
 
 
@@ -258,5 +285,5 @@ def test_company__merged__with_one_right_only__refused(member, ann, now, right):
 def test_companies__perhaps_twice__filtered(admin_client, ann, now):
     for name in ("JR東日本", "ジェイアール東日本"):
         Company.objects.create(name=name, created_at=now)
-    response = admin_client.get(reverse("wagtail_ma_companies:index") + "?twice=true")
+    response = admin_client.get(reverse("wagtail_ma_companies:index") + "?twice=yes")
     assert {company.name for company in response.context["object_list"]} == {"JR東日本", "ジェイアール東日本"}

@@ -18,6 +18,7 @@ from wagtail_ma.people.models import Visitor
 from wagtail_ma.reports import ranked
 from wagtail_ma.reports.keyset import page
 from wagtail_ma.scoring.current import current_model
+from wagtail_ma.scoring.marks import copy_marks
 from wagtail_ma.scoring.models import ScoreEntry, ScoringRule, Standing
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +93,7 @@ def test_lists__active_everybody_customers__each_has_its_own(admin_client: Clien
     out = stand(9, seen=now, view_count=9)
     Visitor.objects.filter(pk=customer.pk).update(is_customer=True)
     Visitor.objects.filter(pk=out.pk).update(excluded_reason="bot")
+    copy_marks([customer.pk, out.pk])
 
     def shown(**query: str) -> list[int]:
         context = admin_client.get(INDEX, query).context

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -10,8 +13,10 @@ from django.urls import reverse
 from wagtail.admin.telepath import JSContext
 
 from tests.scenarios.stories import a_draft, a_lead, a_mail, a_scenario, an_enrolment, end, send, step, wait
-from tests.scoring.history import a_visitor
-from wagtail_ma.scenarios import runner
+from tests.scoring.history import a_browser, a_visitor, an_activity
+from wagtail_ma.admin.scenario_results import person_name
+from wagtail_ma.personalisation.models import Goal
+from wagtail_ma.scenarios import runner, switch
 from wagtail_ma.scenarios.blocks import steps_block
 from wagtail_ma.scenarios.diagram import draw, wrapped
 from wagtail_ma.scenarios.models import Scenario
@@ -29,6 +34,12 @@ def form(**changes):
         "again": "once",
         "again_days": "90",
         "priority": "0",
+        "holdout_percent": "0",
+        "band_margin": "5",
+        "match": "all",
+        "rule-count": "0",
+        "date_days": "0",
+        "date_side": "before",
         "steps-count": "1",
         "steps-0-deleted": "",
         "steps-0-order": "0",
@@ -76,6 +87,25 @@ def test_edit__publish_changed_steps__makes_the_next_version(admin_client, now):
     assert scenario.versions.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("task", {"text": "Call", "days": "1", "user": ""}),
+        ("branch", {"segment": "", "yes-count": "0", "no-count": "0"}),
+        ("send_mail", {"mail": "", "patience_days": "0"}),
+        ("task", {"text": "Call", "days": "1", "user": "999999"}),
+    ],
+)
+def test_editor__nothing_chosen__is_saved_or_asked_for(admin_client, now, kind, fields):
+    values = {f"steps-0-value-{name}": value for name, value in fields.items()}
+    body = form(**{"steps-0-type": kind}, **values)
+    scenario = a_draft([wait()])
+    for url in ("add", "edit", "preview_on_edit"):
+        args = [] if url == "add" else [scenario.pk]
+        response = admin_client.post(reverse(f"wagtail_ma_scenarios:{url}", args=args), body)
+        assert response.status_code in (200, 302)
+
+
 def test_editor__three_levels_of_branches__payload_stays_small():
     assert len(json.dumps(JSContext().pack(steps_block()))) < 200_000
 
@@ -106,14 +136,92 @@ def test_result__people_at_steps__are_counted_and_listed(admin_client, now):
     text = admin_client.get(url).content.decode()
     assert "1 here now · 1 passed" in text
     assert "skipped: no address known: 1" in text
-    assert "hanako@example.com" in text
-    only = admin_client.get(url, {"step": "clicked"})
-    assert [row["name"] for row in only.context["people"]] == ["hanako@example.com"]
-    assert [row["name"] for row in admin_client.get(url, {"status": "finished"}).context["people"]] != [
-        "hanako@example.com"
-    ]
+    # Of two who came to the question one is there still: one way out, half of them.
+    assert ">No</text>" in text and ">1 (50 %)</text>" in text
     for part in ("<script>", " style=", " onclick="):
         assert part not in text[text.index("ma-flow") :].split("</main>")[0]
+    links = set(re.findall(r'href="([^"]*/people/[^"]*)"', text))
+    assert len(links) > 10
+    for link in links:
+        assert admin_client.get(html.unescape(link)).status_code == 200
+
+
+def test_result_now__open_page__is_told_only_when_somebody_has_moved(admin_client, now):
+    scenario = a_scenario(now, [wait()])
+    an_enrolment(scenario, a_visitor(now), now)
+    url = reverse("wagtail_ma_scenarios:now", args=[scenario.pk])
+    text = admin_client.get(url).content.decode()
+    stamp = re.search(r'data-ma-live-stamp="([^"]+)"', text)[1]
+    assert "<html" not in text and "1 here now" in text
+    assert admin_client.get(url, {"stamp": stamp}).status_code == 204
+    runner.run_due(now=now + timedelta(days=1))
+    runner.run_due(now=now + timedelta(days=1))
+    later = admin_client.get(url, {"stamp": stamp})
+    assert later.status_code == 200
+    page = admin_client.get(reverse("wagtail_ma_scenarios:inspect", args=[scenario.pk]))
+    assert f'data-ma-live-url-value="{url}"' in page.content.decode()
+
+
+def names(response):
+    return [person_name(row.visitor) for row in response.context["object_list"]]
+
+
+def test_people__behind_each_number__are_those(admin_client, now):
+    lead = a_lead(now, email="hanako@example.com")
+    clicked = step("clicked", {"amount": 1, "unit": "days", "yes": [end()], "no": []}, key="clicked")
+    scenario = a_scenario(now, [send(a_mail()), clicked])
+    an_enrolment(scenario, lead.visitor, now)
+    other = an_enrolment(scenario, a_visitor(now), now)
+    gone = an_enrolment(scenario, a_visitor(now), now, step_id="clicked")
+    switch.take_out(scenario.pk, [gone.visitor_id], reason="stopped", now=now)
+    an_enrolment(scenario, a_visitor(now), now, status="held_out")
+    runner.run_due(now=now)
+    url = reverse("wagtail_ma_scenarios:people", args=[scenario.pk])
+    assert len(names(admin_client.get(url))) == 3
+    assert names(admin_client.get(url, {"step_id": "clicked"})) == ["hanako@example.com"]
+    assert len(names(admin_client.get(url, {"passed": "send"}))) == 2
+    assert names(admin_client.get(url, {"passed": "send", "outcome": "queued"})) == ["hanako@example.com"]
+    assert names(admin_client.get(url, {"status": "finished"})) == [str(other.visitor)]
+    assert names(admin_client.get(url, {"gone": "clicked"})) == [str(gone.visitor)]
+    stopped = admin_client.get(url, {"reason": "stopped"})
+    assert names(stopped) == [str(gone.visitor)]
+    assert "Only: the scenario was stopped by hand" in stopped.content.decode()
+    assert len(names(admin_client.get(url, {"status": "held_out"}))) == 1
+    assert names(admin_client.get(url, {"status": "goal"})) == []
+
+
+def test_people__export__guarded_and_for_those_who_may(admin_client, client, now):
+    lead = a_lead(now, email="hanako@example.com")
+    type(lead).objects.filter(pk=lead.pk).update(family_name="=1+1")
+    scenario = a_scenario(now, [wait()])
+    an_enrolment(scenario, lead.visitor, now)
+    url = reverse("wagtail_ma_scenarios:people", args=[scenario.pk])
+    lines = b"".join(admin_client.get(url, {"export": "csv"}).streaming_content).decode()
+    assert lines.startswith("\ufeffName,Entered,Status,")
+    assert "'=1+1" in lines and "Wait 1 day" in lines
+    user = User.objects.create_user("eve", password="x")
+    names = ["access_admin", "view_scenario", "view_visitor"]
+    user.user_permissions.add(*Permission.objects.filter(codename__in=names))
+    client.force_login(user)
+    assert client.get(url).status_code == 200
+    assert client.get(url, {"export": "csv"}).status_code in (302, 403)
+    user.user_permissions.remove(Permission.objects.get(codename="view_scenario"))
+    client.force_login(User.objects.get(pk=user.pk))
+    assert client.get(url).status_code in (302, 403)
+
+
+def test_result__held_out__compared_in_words(admin_client, now):
+    goal = Goal.objects.create(name="Enquiry", activity_kind="form_submit")
+    scenario = a_scenario(now, [wait()], goal=goal, holdout_percent=10)
+    for number in range(40):
+        visitor = a_visitor(now)
+        an_enrolment(scenario, visitor, now, status="held_out" if number % 2 else "active")
+        if not number % 2:
+            an_activity(a_browser(visitor, now), now + timedelta(days=1), kind="form_submit")
+    url = reverse("wagtail_ma_scenarios:inspect", args=[scenario.pk])
+    text = admin_client.get(url).content.decode()
+    assert "Of those who entered, 100.0 % reached the goal (20 of 20)." in text
+    assert "That is hardly chance." in text
 
 
 def test_result__draft__says_that_nobody_enters(admin_client):
@@ -187,6 +295,14 @@ def test_wrapped__japanese__breaks_anywhere_and_is_cut():
     lines = wrapped("「資料ダウンロードのお礼と次にお読みいただきたい導入事例のご案内」を送る")
     assert len(lines) == 2
     assert lines[1].endswith("…")
+
+
+def test_wrapped__brackets_and_stops__never_begin_or_end_a_line_wrongly():
+    for length in range(6, 30):
+        for line in wrapped(
+            "「資料請求のお礼と、導入事例」を「ABC の方」に送信（最長10日）。", units=length, lines=9
+        ):
+            assert line[0] not in "」）、。" and line[-1] not in "「（", (length, line)
 
 
 def test_preview__draft__is_the_diagram(rf):

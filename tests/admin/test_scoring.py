@@ -182,3 +182,18 @@ def test_list__all_points_from_reading_time__warns(admin_client, site, now):
     text = admin_client.get(reverse("wagtail_ma_scoring:index")).content.decode()
     assert "Time alone misleads" in text
     assert "can give 100 % of all points" in text
+
+
+def test_preview__rule_would_give_most_of_the_points__warns_before_it_is_saved(admin_client, site, now):
+    current_model(now)
+    ScoringRule.objects.all().delete()
+    ScoringRule.objects.create(name="Visit", kind="visit", points=5)
+    visitor = a_visitor(now)
+    a_view(a_visit(a_browser(visitor, now), timezone.now()), timezone.now())
+    award([visitor.pk], now=now)
+    values = {**VALUES, "name": "Heavy", "points": "45"}
+    del values["confirmed"]
+    warnings = admin_client.post(reverse("wagtail_ma_scoring:add"), values).context["warnings"]
+    assert any("“Heavy” has given 90 % of all points" in warning for warning in warnings)
+    calm = admin_client.post(reverse("wagtail_ma_scoring:add"), {**values, "points": "5"}).context["warnings"]
+    assert not any("of all points" in warning for warning in calm)

@@ -205,7 +205,7 @@ def test_decide__merged_person__the_latest_counts(now: Any) -> None:
         link = merge.repoint(locked, other.visitor_id, method="test", strength="claimed", now=later)
     assert [d.is_member for d in decisions.in_force()] == [False]
     merge.undo(link, now=now + timedelta(hours=3))
-    assert decisions.of([origin]) == {segment.pk: {origin: True}}
+    assert decisions.of([origin]) == {segment.pk: {origin: "hand"}}
 
 
 def test_userbar__editor_of_the_page__item_and_page_as_segment(editor: Client, page: Any) -> None:  # noqa: F811

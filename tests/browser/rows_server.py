@@ -79,7 +79,7 @@ def _reset(value: None) -> None:
         page.delete()
     pages.forget()
     counts._lately.clear()
-    sites._remembered = None
+    sites.forget()
 
 
 def _move_clock(seconds: float) -> None:
@@ -111,7 +111,7 @@ def _add_site(host: str) -> int:
 
     home = Site.objects.get(is_default_site=True).root_page
     found = Site.objects.create(hostname=host, root_page=home)
-    sites._remembered = None
+    sites.forget()
     return found.pk
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import datetime, timedelta
 from email.message import EmailMessage
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -35,6 +37,12 @@ for name, agreed in (("ann", True), ("bob", True), ("cy", False)):
                     source_key="x", now=now)
     Membership.objects.create(segment=segment, visitor=visitor, entered_at=now)
 """
+OWNER = """
+from wagtail_ma.core import tokens
+from wagtail_ma.people.models import Identity
+key = tokens.read("browser", {cookie!r})[0].decode()
+print(Identity.objects.get(kind="browser", key=key).visitor.lead.email)
+"""
 
 
 @pytest.fixture
@@ -61,6 +69,8 @@ def test_newsletter__written_previewed_tested_scheduled__arrives_and_can_be_stop
     assert "Hello Ann" in body(ann) and "Hello Bob" in body(bob)
     assert "FOR READERS" in body(ann) and "FOR OTHERS" not in body(ann)
     reader = read(playing, full_site, ann)
+    open_forwarded(reader, colleague, full_site, bob)
+    stop(reader, ann)
     keep_picture(reader, ann)
 
     def is_done() -> bool:
@@ -86,6 +96,8 @@ def write(colleague: Watched, site: RunningSite, name: str, segment: str) -> Non
     page.select_option("[name=sender]", index=1)
     page.select_option("[name=language]", "en")
     page.fill("[name=subject]", f"{name}: three new case studies")
+    page.locator("section:has([name=is_tagging]) .w-panel__toggle").last.click()
+    page.check("[name=is_tagging]")
     add_block(page, "body", "Text")
     write_text(page, "Hello {{ lead.gi")
     expect(page.locator("#ma-merge-list")).to_be_visible()
@@ -137,18 +149,25 @@ def send_test(page: Page, site: RunningSite, name: str, sink: MailSink) -> None:
 
 
 def send(colleague: Watched, edit_url: str, segment: str, site: RunningSite) -> None:
-    """Choose the segment, look at the number, plan it; then let a minute pass."""
+    """Choose the segment and a time, look at the number, plan it; then let the time come."""
     page = colleague.page
     page.locator("header").get_by_role("button", name="Actions").first.click()
     page.get_by_role("link", name="Send to an audience").click()
     page.get_by_label(segment).first.check()
+    at = f"{datetime.now() + timedelta(days=2):%Y-%m-%d} 10:30"
+    page.fill("[name=scheduled_at]", at)
+    page.keyboard.press("Tab")
     page.get_by_role("button", name="Count the people").click()
     expect(page.get_by_role("heading", name="2 people get this mail")).to_be_visible()
     colleague.shot("editor-newsletter-audience")
-    page.get_by_role("button", name="Send now").click()
+    page.get_by_role("button", name="Plan the sending").click()
     expect(page.get_by_role("button", name="Cancel the sending")).to_be_visible()
+    expect(page.get_by_text("10:30").or_(page.get_by_text("10.30"))).to_have_count(1)
     colleague.shot("editor-newsletter-planned")
-    # The minute in which it can be taken back is over.
+    site.manage("ma_tick")
+    page.reload()
+    expect(page.get_by_text("Nothing has left yet.")).to_be_visible()
+    # Two days go by.
     site.shell(
         "from wagtail_ma.messaging.models import Dispatch; from django.utils import timezone; "
         "Dispatch.objects.filter(ended_at=None).update(scheduled_at=timezone.now())"
@@ -157,20 +176,68 @@ def send(colleague: Watched, edit_url: str, segment: str, site: RunningSite) -> 
         site.manage("ma_tick")
 
 
-def read(playing: Browser, site: RunningSite, message: EmailMessage) -> Watched:
-    """Follow the button, then unsubscribe."""
-    reader = visitor(playing, "en")
+def link_of(message: EmailMessage) -> str:
     button = re.search(r"http://localhost:\d+/ma/m/c/[\w-]+", body(message, "html"))
     assert button
-    reader.page.goto(button[0])
-    assert reader.page.url.startswith(f"{site.url}/en/case-studies/")
+    return button[0]
+
+
+def follow(reader: Watched, site: RunningSite, message: EmailMessage) -> None:
+    """Follow the button; what names the reader does not stay in the address bar, nor behind "Back"."""
+    reader.page.goto(link_of(message), wait_until="commit")
+    reader.page.wait_for_url(f"{site.url}/en/case-studies/**")
+    assert "/ma/m/" not in reader.page.url
+    assert urlsplit(reader.page.url).query.startswith("utm_source=mail&utm_medium=email&utm_campaign=mail-")
+
+
+def read(playing: Browser, site: RunningSite, message: EmailMessage) -> Watched:
+    """Follow the button: from now on this browser is known as the reader's."""
+    reader = visitor(playing, "en")
+    follow(reader, site, message)
+    assert owner_of(reader, site) == str(message["To"])
+    return reader
+
+
+def owner_of(reader: Watched, site: RunningSite) -> str:
+    """The address of the person whose browser it is."""
+    cookie = next(c["value"] for c in reader.page.context.cookies() if c["name"] == "wagtail_ma")
+    return site.shell(OWNER.format(cookie=cookie)).strip().splitlines()[-1]
+
+
+def open_forwarded(reader: Watched, colleague: Watched, site: RunningSite, message: EmailMessage) -> None:
+    """Somebody has forwarded their mail: the browser stays its owner's, and people are told."""
+    before = owner_of(reader, site)
+    follow(reader, site, message)
+    assert owner_of(reader, site) == before
+    page = colleague.page
+    here = page.url
+    page.goto(f"{site.admin}marketing/identifications/?what=forwarded")
+    expect(page.get_by_text("Forwarded: a link of somebody else").first).to_be_visible()
+    colleague.shot("editor-forwarded-mail")
+    page.goto(here)
+
+
+def stop(reader: Watched, message: EmailMessage) -> None:
+    """Unsubscribe, think again, tell why, and stop for good."""
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     link = re.search(r"<(http[^>]+)>", str(message["List-Unsubscribe"]))
     assert link
-    reader.page.goto(link[1])
-    reader.page.get_by_role("button", name="Unsubscribe").click()
-    expect(reader.page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
-    return reader
+    page = reader.page
+    page.goto(link[1])
+    page.get_by_label("At most once a month").check()
+    page.get_by_role("button", name="Save my choice").click()
+    expect(page.get_by_label("At most once a month")).to_be_checked()
+    reader.shot("reader-preferences")
+    page.get_by_role("button", name="Unsubscribe").click()
+    expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
+    page.get_by_role("button", name="Subscribe again").click()
+    expect(page.get_by_text("You are subscribed again")).to_be_visible()
+    page.get_by_role("button", name="Unsubscribe").click()
+    page.get_by_label("Too many mails").check()
+    reader.shot("reader-unsubscribed")
+    page.get_by_role("button", name="Tell").click()
+    expect(page.get_by_text("Thank you for telling us.")).to_be_visible()
+    expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
 
 
 def keep_picture(reader: Watched, message: EmailMessage) -> None:

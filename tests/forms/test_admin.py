@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
+from wagtail.models import ModelLogEntry
 
 from tests import factories
 from tests.forms.test_form_page import send
-from wagtail_ma.forms.models import GatedDocument, LeadForm
+from wagtail_ma.forms.models import GatedDocument, LeadForm, Submission
 
 pytestmark = pytest.mark.django_db
 
@@ -153,3 +154,18 @@ def test_gated__index__counts_downloads_and_survives_a_deleted_document(admin_cl
 def test_empty_lists__say_what_to_do_next(admin_client, site):
     assert "Make the first form" in admin_client.get(reverse("wagtail_ma_forms:index")).content.decode()
     assert "Gate a document" in admin_client.get(reverse("wagtail_ma_gated:index")).content.decode()
+
+
+def test_log__answers_looked_at__without_saying_whose(admin_client, client, form):
+    send(client, form, {"family_name": "aaaa"})
+    sent = Submission.objects.get()
+    admin_client.get(reverse("wagtail_ma_forms:submissions", args=[form.pk]))
+    admin_client.get(reverse("wagtail_ma_forms:submissions", args=[form.pk]) + "?export=csv")
+    admin_client.get(reverse("wagtail_ma_forms:review", args=[sent.pk]))
+    logged = ModelLogEntry.objects.filter(action__startswith="wagtail_ma.").order_by("pk")
+    assert [entry.action.removeprefix("wagtail_ma.") for entry in logged] == [
+        "view_submissions",
+        "export",
+        "view_lead",
+    ]
+    assert all("ann" not in f"{entry.label} {entry.data}".lower() for entry in logged)

@@ -13,7 +13,7 @@ from wagtail_ma.messaging.clicks import RequestFacts
 from wagtail_ma.messaging.models import Delivery
 from wagtail_ma.messaging.models_of_sending import LinkClick, MailCount
 from wagtail_ma.people.identify import identify
-from wagtail_ma.people.models import Identity, IdentityLink
+from wagtail_ma.people.models import Identity, IdentityLink, News
 from wagtail_ma.tracking.models import Activity
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,48 @@ def test_settle__hidden_link_followed__all_around_it_is_a_machine(now, distance,
     assert click(delivery, after(now, minutes=5, seconds=distance), fill.HONEYPOT).target_url == ""
     clicks.settle(now=after(now, hours=1))
     assert kinds() == [kind]
+
+
+SCANNER, PERSON = facts(address="203.0.113.9"), facts(address="198.51.100.7")
+
+
+@pytest.mark.parametrize(
+    ("who", "minutes", "kinds_left"),
+    [
+        (SCANNER, 5, ["mail_scan"]),
+        # Another network: a person's, while a gateway looks on.
+        (PERSON, 5, ["mail_click"]),
+        (SCANNER, 11, ["mail_click"]),
+    ],
+)
+def test_settle__machine_gives_itself_away_later__earlier_click_is_taken_back(now, who, minutes, kinds_left):
+    delivery = deliver(now)
+    click(delivery, after(now, minutes=5), 3, who)
+    clicks.settle(now=after(now, minutes=7))
+    assert kinds() == ["mail_click"]
+    News.objects.all().delete()
+    click(delivery, after(now, minutes=5 + minutes), fill.HONEYPOT, SCANNER)
+    clicks.settle(now=after(now, hours=1))
+    assert kinds() == kinds_left
+    is_taken_back = kinds_left == ["mail_scan"]
+    assert News.objects.filter(visitor=delivery.visitor).exists() == is_taken_back
+
+
+def test_settle__late_sweep__takes_the_first_look_back_unless_the_page_was_seen(now, home):
+    delivery = deliver(now)
+    for first in (5, 20):
+        click(delivery, after(now, minutes=first), 3, SCANNER)
+        if first == 20:
+            browser = factories.make_browser(now=now)
+            Identity.objects.filter(pk=browser.pk).update(visitor=delivery.visitor)
+            browser.refresh_from_db()
+            factories.make_view(browser, home, at=after(now, minutes=20, seconds=1))
+        clicks.settle(now=after(now, minutes=first + 2))
+        for number in range(LINKS):
+            click(delivery, after(now, minutes=first + 4, seconds=number * 0.1), number, SCANNER)
+        clicks.settle(now=after(now, minutes=first + 6))
+        assert kinds().count("mail_click") == (1 if first == 20 else 0)
+    assert Activity.objects.filter(kind="mail_scan").count() == LINKS
 
 
 @pytest.mark.parametrize(("people", "kind"), [(5, "mail_click"), (6, "mail_scan")])
@@ -206,12 +248,19 @@ def test_bind__same_token_again_or_too_late__nothing(now, tagged):
         tagging.bind(token, None, now=after(now, minutes=11))
 
 
-def test_bind__browser_of_somebody_else__stays_theirs(now, tagged):
+def test_bind__browser_of_somebody_else__stays_theirs_and_is_listed(client, admin_user, now, tagged):
     browser = factories.browser(now)
     other = identify(browser, email="bob@example.com", now=now, method="form")
-    bind(tagged, browser, after(now, minutes=1))
+    for minutes in (1, 2):
+        bind(tagged, browser, after(now, minutes=minutes))
     browser.refresh_from_db()
     assert browser.visitor_id == other.visitor_id != tagged.visitor_id
+    # Listed for people to look at, once.
+    client.force_login(admin_user)
+    page = client.get("/admin/marketing/identifications/?what=conflict")
+    found = IdentityLink.objects.get(identity=browser, evidence__has_key="forwarded_from")
+    assert [link.pk for link in page.context["object_list"]] == [found.pk]
+    assert found.evidence["delivery"] == tagged.pk
 
 
 def test_bind__fourth_browser__not_any_more(now, tagged):

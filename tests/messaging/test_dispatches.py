@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests import factories
-from wagtail_ma.messaging import audience, dispatches, reasons, sending, suppressions
+from wagtail_ma.messaging import audience, dispatches, reasons, recipients, sending, suppressions
 from wagtail_ma.messaging.models import Delivery, Dispatch, MailTopic
 from wagtail_ma.messaging.models_of_sending import Subscription
 from wagtail_ma.segments.models import Membership, Segment
@@ -126,11 +126,11 @@ def test_plan__mail_for_single_people__refused(now):
 
 
 def test_advance__killed_while_writing__goes_on_and_forgets_nobody(now, mail, monkeypatch):
-    monkeypatch.setattr(dispatches, "CHUNK", 3)
+    monkeypatch.setattr(recipients, "CHUNK", 3)
     people(now, 10)
     plan(mail, now)
     later = now + timedelta(minutes=1)
-    real, calls = dispatches._rows, []
+    real, calls = recipients._rows, []
 
     def dying(*args, **kwargs):
         calls.append(1)
@@ -138,7 +138,7 @@ def test_advance__killed_while_writing__goes_on_and_forgets_nobody(now, mail, mo
             raise SystemExit("killed")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(dispatches, "_rows", dying)
+    monkeypatch.setattr(recipients, "_rows", dying)
     for _number in range(2):
         with pytest.raises(SystemExit):
             dispatches.advance(now=later)

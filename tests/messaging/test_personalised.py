@@ -32,7 +32,7 @@ def variant(words: str, *ids: int, match: str = "any") -> dict[str, Any]:
         "value": {
             "match": match,
             "segments": [{"type": "item", "id": str(uuid4()), "value": pk} for pk in ids],
-            "content": [text(f"{words} for {{{{ lead.full_name }}}}"), link],
+            "content": [text(words + ' for {{ lead.full_name|default:"you" }}'), link],
         },
     }
 

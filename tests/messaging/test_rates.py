@@ -108,3 +108,16 @@ def plan(count, now, *, domain="example.com"):
         lead = factories.make_lead(f"p{number}@{domain}", now=now)
         factories.make_consent(lead, now=now)
         queue.enqueue(mail, lead, occurrence="", now=now)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [("per_second", 1), ("per_minute", 60), ("per_hour", 3600), ("per_day", 86_400)]
+)
+def test_limits__each_of_the_rules__kept_and_free_again_after_its_time(now, limit, seconds):
+    rules = SendingRules.objects.create(**{limit: 2})
+    found = []
+    for passed in (0, seconds / 2, seconds * 62 / 60):
+        at = now + timedelta(seconds=passed)
+        found.append(rates.take(rates.limits_of(rules, now=at), 3, now=at))
+    assert found == [2, 0, 2]

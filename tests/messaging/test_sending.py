@@ -371,7 +371,8 @@ def test_drain__statements_per_mail__two(now, mail, lead, mailoutbox):
 @pytest.mark.parametrize("text", ["x\r\nBcc: evil@example.com", "x\nBcc: evil@example.com", "\x01x\u202e"])
 def test_drain__line_breaks_in_names__no_header_is_born(now, text, mailoutbox):
     mail = factories.make_mail(
-        subject="{{ lead.company_name }}" + text, sender=factories.make_sender(name="Sender" + text)
+        subject='{{ lead.company_name|default:"x" }}' + text,
+        sender=factories.make_sender(name="Sender" + text),
     )
     lead = factories.make_lead(now=now, company_name=text)
     factories.make_consent(lead, now=now)
@@ -420,6 +421,12 @@ def test_suppression__variant_of_the_address__still_suppressed(now, variant):
     suppressions.add("ann@example.com", reason=suppressions.UNSUBSCRIBED, now=now)
     assert suppressions.stopping(variant, is_marketing=True).exists()
     assert not consents.may_mail(variant)
+
+
+def test_suppression__domain_written_in_its_own_letters__still_suppressed(now):
+    suppressions.add("ann@bücher.example", reason=suppressions.UNSUBSCRIBED, now=now)
+    for variant in ("Ann@xn--bcher-kva.example", "ann@BÜCHER.example"):
+        assert suppressions.stopping(variant, is_marketing=True).exists()
 
 
 def test_suppression__changed_secret__still_suppressed(now, settings):

@@ -156,3 +156,16 @@ def test_export__csv__guards_against_formulas(ann, now):
 def test_persons_rows__other_people__are_not_among_them(ann, now):
     assert "bob" not in export.as_json(persons.gather(ann.visitor_id, now=now)).lower()
     assert apps.get_model("wagtail_ma.Lead").objects.count() == 2
+
+
+def test_export__for_themselves__nothing_of_others_and_nothing_of_staff(ann, now):
+    browser = Identity.objects.filter(kind="browser", visitor=ann.visitor).first()
+    form = factories.lead_form("email", "message", name="Enquiry", notify="clerk@staff.example")
+    answers = {"email": "info@other.example", "message": "Typed by somebody else here"}
+    submit(form, answers, browser_identity=browser, now=now, nonce="2")
+    submit(form, {"email": ANN, "message": "Mine"}, browser_identity=browser, now=now, nonce="3")
+    text = export.as_json(persons.gather(ann.visitor_id, now=now), for_themselves=True)
+    assert "Mine" in text
+    for other in ("info@other.example", "Typed by somebody else", "clerk@staff.example", "bob@example.com"):
+        assert other not in text
+    assert "clerk@staff.example" in export.as_json(persons.gather(ann.visitor_id, now=now))

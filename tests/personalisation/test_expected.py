@@ -23,6 +23,7 @@ from wagtail_ma.people.models import Visitor
 from wagtail_ma.personalisation.facts import QueryParameter
 from wagtail_ma.rules.tree import Broken, parse
 from wagtail_ma.segments import refresh
+from wagtail_ma.tracking.models import Visit
 
 pytestmark = pytest.mark.django_db
 HERE = "personalisation/test_expected.py"
@@ -49,6 +50,7 @@ EXPECTED = {
         "time zones, day around midnight": "personalisation/test_local_time.py::test_window__another_zone__local_clock_counts",
         "summer time": "personalisation/test_local_time.py::test_window__clocks_change__wall_clock_counts",
         "no day ticked": "personalisation/test_local_time.py::test_window__no_day_ticked__never",
+        "a ticked day, and another": "personalisation/test_local_time.py::test_window__equal_ends__the_whole_day",
         "no such time zone": "personalisation/test_local_time.py::test_zone__none_of_that_name__refused",
     },
     "referrer": {
@@ -70,12 +72,21 @@ EXPECTED = {
         "another page does not count": f"{HERE}::test_views__of_another_page__do_not_count",
         "the page was deleted": "segments/test_refresh.py::test_refresh__page_deleted__segment_broken_and_members_frozen",
         "the page was moved": "segments/test_refresh.py::test_refresh_visitors__page_moved__compiled_anew",
+        "visits: first, second, none; with their edges": f"{HERE}::test_visits__more_less_equal_and_zero__with_their_edges",
+        "HEAD": "web/test_server_side.py::test_page__head__not_recorded",
         "previews": "web/test_tag.py::test_tag__preview__nothing",
         "editors": "web/test_hits.py::test_hit__staff__not_recorded_unless_asked_for",
         "programs": "web/test_server_side.py::test_page__bot__flagged_one_visitor_and_no_cookie",
+        "visits of programs": f"{HERE}::test_visits__of_programs__do_not_count",
     },
     "country": {
         "header, its case, none, unknown, Tor": f"{HERE}::test_country__header__as_it_says",
+        "of a visit, by header, from trusted proxies only": "tracking/test_places.py::test_place__headers__only_from_trusted_proxies",
+        "of a visit, by a local database": "tracking/test_places.py::test_place__local_database__country_and_prefecture",
+    },
+    "address of the visitor": {
+        "no trusted proxy": "tracking/test_places.py::test_address__no_trusted_proxy__forwarded_for_changes_nothing",
+        "forged": "tracking/test_places.py::test_address__forged_in_front__last_of_the_trusted_chain_counts",
     },
     "random share": {
         "bounds": f"{HERE}::test_random__outside_of_0_to_100__refused",
@@ -84,6 +95,9 @@ EXPECTED = {
     "fixed members": {
         "added by hand": "admin/test_segment_people.py::test_people__addresses__added_and_unknown_ones_named",
         "members of another at a moment": "segments/test_snapshot.py::test_snapshot__members_now__stay_when_the_other_changes",
+        "what keeps each in it": "segments/test_sources.py::test_source__by_rule_by_hand_and_both__what_counts_more",
+        "not asked again, however long ago": "segments/test_sources.py::test_source__kept_from_another_segment__said_so",
+        "the number over time": "admin/test_segment_people.py::test_people__sizes__as_a_chart",
         "by hand counts more than the rule": "admin/test_segment_people.py::test_person__by_hand__more_than_the_rule",
         "who may only look cannot change them": "admin/test_segment_people.py::test_person__may_only_look__no_change",
         "no conditions beside them": "admin/test_segment_people.py::test_static__form__without_conditions",
@@ -99,9 +113,17 @@ EXPECTED = {
         "preview": "personalisation/test_http.py::test_preview__as_segment__its_variant",
         "nested": "personalisation/test_blocks.py::test_block__nested_in_another__each_decides",
         "search and API": "personalisation/test_blocks.py::test_block__search_and_api__only_the_default",
+        "feeds": "personalisation/test_blocks.py::test_feed__read_by_a_member__only_the_default",
+        "draft": "personalisation/test_slots.py::test_endpoint__draft__live_revision_counts",
+        "unpublished or private page": "personalisation/test_slots.py::test_endpoint__page_unpublished_or_private__nothing_told",
+        "page copied": "personalisation/test_blocks.py::test_page__copied_or_moved__variants_go_with_it",
+        "a cache in front": "personalisation/test_purge.py::test_segment_saved__live_pages_that_use_it__purged_and_no_other",
         "behind a cache": "personalisation/test_slots.py::test_cache_middleware__visitors_interleaved__nobody_sees_anothers",
     },
     "admin": {
+        "everything that uses a segment is found": "segments/test_usage.py::test_segment__used__shown_on_its_usage_page_and_not_deleted",
+        "a segment copied": "admin/test_segments.py::test_copy__segment__form_holds_the_rule_under_a_new_name",
+        "members exported, by whoever may": "segments/test_sources.py::test_screens__of_a_member__say_since_when_and_by_what",
         "a segment in use is not deleted": "admin/test_segment_people.py::test_delete__in_use__refused_and_users_named",
         "who may not, cannot": "admin/test_segments.py::test_permissions__not_logged_in__to_the_log_in_page",
         "a broken one is flagged": "admin/test_segments.py::test_list__segments__sentence_number_and_broken_flag",
@@ -245,6 +267,35 @@ def test_views__of_another_page__do_not_count(page: Any, home: Any, now: Any) ->
     make_view(browser, home, at=now)
     refresh.refresh_visitors([browser.visitor_id], now=now)
     assert segment.memberships.exists()
+
+
+@pytest.mark.parametrize(
+    ("comparison", "expected"),
+    [("at_least", [False, True, True]), ("at_most", [True, True, False]), ("exactly", [False, True, False])],
+)
+def test_visits__more_less_equal_and_zero__with_their_edges(
+    home: Any, now: Any, comparison: str, expected: list[bool]
+) -> None:
+    segment = make_segment("One", condition("visit_count", number=1, comparison=comparison, days=7))
+    browsers = [make_browser(now=now) for _number in range(3)]
+    for count, browser in enumerate(browsers):
+        for _time in range(count):
+            make_view(browser, home, at=now - timedelta(days=7))
+        # Just before the window.
+        make_view(browser, home, at=now - timedelta(days=7, seconds=1))
+    ids = [browser.visitor_id for browser in browsers]
+    refresh.refresh_visitors(ids, now=now)
+    found = set(segment.memberships.values_list("visitor_id", flat=True))
+    assert [pk in found for pk in ids] == expected
+
+
+def test_visits__of_programs__do_not_count(home: Any, now: Any) -> None:
+    segment = make_segment("Here", condition("visit_count", number=1))
+    browser = make_browser(now=now)
+    visit = make_view(browser, home, at=now).visit
+    Visit.objects.filter(pk=visit.pk).update(is_bot=True)
+    refresh.refresh_visitors([browser.visitor_id], now=now)
+    assert not segment.memberships.exists()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,16 +46,24 @@ class Sink:
         return "250 taken"
 
 
-@pytest.fixture
-def sink():
-    handler = Sink()
+@contextmanager
+def running(handler):
+    """The server on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         handler.port = probe.getsockname()[1]
     controller = Controller(handler, hostname="127.0.0.1", port=handler.port)
     controller.start()
-    yield handler
-    controller.stop()
+    try:
+        yield handler
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def sink():
+    with running(Sink()) as handler:
+        yield handler
 
 
 def plan(people, *, occurrences=("storm",)):
@@ -127,10 +136,21 @@ def test_senders__one_mail_kills_its_sender__given_up_others_arrive(transactiona
     senders(sink, "--senders", "2", "--most-kills", "0", "--poison", "p5@example.com")
     found = dict(Delivery.objects.values_list("email", "state"))
     assert found.pop("p5@example.com") == "failed"
-    assert Delivery.objects.get(state="failed").reason == "poison"
-    # (Each death may cost one mail that was being handed over its certainty.)
+    poison = Delivery.objects.get(state="failed")
+    assert (poison.reason, poison.claims) == ("poison", 3), "three senders died, no more"
+    # (The first death may cost one mail that was being handed over its certainty.)
     assert set(found.values()) <= {"sent", "sending"} and set(sink.readers.values()) == {1}
-    assert list(found.values()).count("sent") >= 12 - 1 - 6
+    assert list(found.values()).count("sent") >= 12 - 1 - 1
+
+
+def test_senders__so_many_a_minute__no_more_though_several_send_and_are_killed(transactional_db, sink):
+    SendingRules.objects.create(per_minute=20)
+    plan(60)
+    kills, failures = senders(sink, "--senders", "3", "--most-kills", "6", "--seconds", "5")
+    # (What a killed sender had taken from the limit is lost for this minute.)
+    assert kills >= 3 and failures == 0
+    assert 1 <= sum(sink.taken.values()) <= 20
+    assert Delivery.objects.filter(state="ready").count() >= 40 - 3
 
 
 def test_send_loop__sigterm_in_the_middle__ends_soon_and_knows_everything(transactional_db, sink):

@@ -12,7 +12,8 @@ from wagtail_ma.reports import keyset, ranked
 from wagtail_ma.sales import queries
 from wagtail_ma.sales.models import HotDefinition, HotEntry
 from wagtail_ma.scoring.current import current_model
-from wagtail_ma.scoring.models import Standing
+from wagtail_ma.scoring.models import Interest, Standing
+from wagtail_ma.tracking.models import Topic
 
 pytestmark = [
     pytest.mark.django_db,
@@ -75,3 +76,47 @@ def test_hot__among_many_that_are_over__read_by_index(now: datetime, visitors: l
     due = HotEntry.objects.filter(closed_at__isnull=True, expires_at__lte=now)
     for asked in (due, queries.open_entries()):
         assert "Seq Scan on wagtail_ma_hotentry" not in asked.explain()
+
+
+def test_count__few_active_prospects__reads_their_index_and_no_visitor(
+    now: datetime, visitors: list[Visitor]
+) -> None:
+    Standing.objects.filter(visitor__in=visitors[50:]).update(active_at=now - timedelta(days=300))
+    analyse()
+    rows = ranked.listed("active", now=now).order_by().values("visitor_id")[: keyset.COUNT_LIMIT + 1]
+    plan = rows.explain()
+    assert "ma_standing_active" in plan
+    assert "wagtail_ma_visitor" not in plan
+
+
+def test_lists__each__ask_no_visitor_whom_they_hold(now: datetime, visitors: list[Visitor]) -> None:
+    analyse()
+    for which in ranked.LISTS:
+        plan = ranked.listed(which, now=now).order_by().values("visitor_id").explain()
+        assert "wagtail_ma_visitor" not in plan
+
+
+def test_interested_in__most_first__reads_the_index_of_interests_and_sorts_nothing(
+    now: datetime, visitors: list[Visitor]
+) -> None:
+    topics = [Topic.objects.create(name=name) for name in ("Cabinet", "Flow")]
+    Interest.objects.bulk_create(
+        Interest(
+            model=current_model(now),
+            visitor=visitor,
+            topic=topics[place % 2],
+            evidence_sum=1 + place % 997,
+            last_at=now,
+        )
+        for place, visitor in enumerate(visitors)
+    )
+    analyse()
+    rows = ranked.interested_in(ranked.listed("all", now=now), topics[0].pk)
+    plan = rows.order_by("-interest", "-visitor_id")[:51].explain()
+    assert "ma_interest_topic" in plan
+    assert "Sort" not in plan
+    first = keyset.page(rows, ranked.ORDERS["-interest"], size=7)
+    second = keyset.page(rows, ranked.ORDERS["-interest"], cursor=first.next_cursor, size=7)
+    shown = [row.interest for row in (*first.rows, *second.rows)]
+    assert shown == sorted(shown, reverse=True)
+    assert len({row.pk for row in (*first.rows, *second.rows)}) == 14

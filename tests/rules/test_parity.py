@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.rules import reference, world
+from tests.rules import random_people, random_rules, reference, stored_people, world
+from tests.rules.person import Person
 from wagtail_ma.core.conditions import facts
 from wagtail_ma.core.placeholders import NoRequest
 from wagtail_ma.people.models import Visitor
@@ -20,6 +23,8 @@ from wagtail_ma.segments.queries import buried, population
 from wagtail_ma.tracking.models import TrackedPage
 
 BUILT_IN = sorted(reference.CONDITIONS)
+# Hiragana, katakana, kanji.
+JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 LIVE = sorted(fact.key for fact in facts if fact.is_live)
 STORED = sorted(set(BUILT_IN) - set(LIVE))
 ours = settings(
@@ -34,18 +39,21 @@ def company(home: Any) -> world.Site:
     return world.build_site(home)
 
 
-def check(node: Any, persons: list[reference.Person], company: world.Site) -> None:
+def check(node: Any, persons: list[Person], company: world.Site) -> None:
     with transaction.atomic():
-        ids = [world.save(person, company) for person in persons]
+        ids = [stored_people.save(person, company) for person in persons]
         for person in persons:
             person.crowd = [each.rank for each in persons if each.points is not None and not each.is_excluded]
         expected = {
             pk for pk, person in zip(ids, persons, strict=True) if reference.fulfils(node, person, world.NOW)
         }
-        match, raw = world.stored_rule(node, company)
+        match, raw = random_rules.stored_rule(node, company)
         tree = parse(match, raw)
         assert isinstance(tree, Group), tree
         check_one(tree, dict(zip(ids, persons, strict=True)), expected)
+        assert sentence(tree)
+        with translation.override("ja"):
+            assert JAPANESE.search(sentence(tree)), sentence(tree)
         if is_live(raw):
             check_refusals(tree, ids)
             transaction.set_rollback(True)
@@ -58,14 +66,13 @@ def check(node: Any, persons: list[reference.Person], company: world.Site) -> No
         rows = compiler.these([tree], population()).rows(now=world.NOW, ids=ids)
         assert {pk for pk, verdict in rows if verdict} == expected
         assert {pk for pk, _verdict in rows} == set(ids)
-        assert sentence(tree)
         transaction.set_rollback(True)
 
 
-def check_one(tree: Group, persons: dict[int, reference.Person], expected: set[int]) -> None:
+def check_one(tree: Group, persons: dict[int, Person], expected: set[int]) -> None:
     statement = compiler.one([tree], Visitor.objects.all())
     for pk, person in persons.items():
-        facts = world.facts_of(person, world.NOW)
+        facts = random_people.facts_of(person, world.NOW)
         assert statement.rows(now=world.NOW, visitor_id=pk, facts=facts) == [(int(pk in expected),)]
 
 
@@ -89,8 +96,8 @@ def test_reference__every_registered_condition__takes_part() -> None:
 def test_condition__random_values_and_people__same_in_both_shapes(
     key: str, company: world.Site, data: Any
 ) -> None:
-    leaf = data.draw(world.leaves([key]))
-    persons = data.draw(st.lists(world.people(), min_size=1, max_size=4))
+    leaf = data.draw(random_rules.leaves([key]))
+    persons = data.draw(st.lists(random_people.people(), min_size=1, max_size=4))
     check((data.draw(st.sampled_from(["all", "none"])), [leaf]), persons, company)
 
 
@@ -98,8 +105,8 @@ def test_condition__random_values_and_people__same_in_both_shapes(
 @ours
 @given(data=st.data())
 def test_tree__random_rules_and_people__same_in_both_shapes(company: world.Site, data: Any) -> None:
-    node = data.draw(world.trees(world.leaves(BUILT_IN)))
-    check(node, data.draw(st.lists(world.people(), min_size=1, max_size=5)), company)
+    node = data.draw(random_rules.trees(random_rules.leaves(BUILT_IN)))
+    check(node, data.draw(st.lists(random_people.people(), min_size=1, max_size=5)), company)
 
 
 @pytest.mark.django_db
@@ -108,11 +115,11 @@ def test_tree__random_rules_and_people__same_in_both_shapes(company: world.Site,
 def test_stranger__random_rules__like_somebody_without_any_row(company: world.Site, data: Any) -> None:
     # Conditions about the visitor's own row have their own verdict for strangers.
     keys = [key for key in STORED if key != "random_share"]
-    node = data.draw(world.trees(world.leaves(keys)))
-    match, raw = world.stored_rule(node, company)
+    node = data.draw(random_rules.trees(random_rules.leaves(keys)))
+    match, raw = random_rules.stored_rule(node, company)
     tree = parse(match, raw)
     assert isinstance(tree, Group)
-    nobody = reference.Person(first_seen_at=world.NOW, bucket=0)
+    nobody = Person(first_seen_at=world.NOW, bucket=0)
     assert compiler.stranger(tree) == reference.fulfils(node, nobody, world.NOW)
 
 
@@ -122,16 +129,16 @@ def test_stranger__random_rules__like_somebody_without_any_row(company: world.Si
 def test_one__random_rules_and_nobody_known__same_as_the_reference(company: world.Site, data: Any) -> None:
     # No row, no cookie or no consent: but there is a referrer and a local hour.
     keys = [key for key in BUILT_IN if key != "random_share"]
-    node = data.draw(world.trees(world.leaves(keys)))
-    match, raw = world.stored_rule(node, company)
+    node = data.draw(random_rules.trees(random_rules.leaves(keys)))
+    match, raw = random_rules.stored_rule(node, company)
     tree = parse(match, raw)
     assert isinstance(tree, Group)
-    nobody = reference.Person(first_seen_at=world.NOW, bucket=0, request=data.draw(world.requests()))
+    nobody = Person(first_seen_at=world.NOW, bucket=0, request=data.draw(random_people.requests()))
     statement = compiler.one([tree], Visitor.objects.all())
-    rows = statement.rows(now=world.NOW, facts=world.facts_of(nobody, world.NOW))
+    rows = statement.rows(now=world.NOW, facts=random_people.facts_of(nobody, world.NOW))
     assert rows == [(int(reference.fulfils(node, nobody, world.NOW)),)]
     # Nor does a visitor that was erased meanwhile make a difference.
-    erased = statement.rows(now=world.NOW, visitor_id=10**9, facts=world.facts_of(nobody, world.NOW))
+    erased = statement.rows(now=world.NOW, visitor_id=10**9, facts=random_people.facts_of(nobody, world.NOW))
     assert erased == rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from wagtail_ma.core.placeholders import Statement
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.tree import Group, parse
 from wagtail_ma.segments.queries import buried, population
+from wagtail_ma.tracking.models import Visit
 
 pytestmark = [
     pytest.mark.django_db,
@@ -35,7 +37,7 @@ def viewed(home: Any, now: Any) -> list[int]:
     with connection.cursor() as cursor:
         # Small tables are read whole whatever the index: the question is which index it would be.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("ANALYZE wagtail_ma_pageview")
+        cursor.execute("ANALYZE wagtail_ma_pageview, wagtail_ma_visit")
     return [browser.visitor_id for browser in browsers]
 
 
@@ -50,6 +52,54 @@ def test_these__views_of_given_visitors__by_the_visitors_index(
     assert "ma_view_visitor" in plan
     assert "hashed SubPlan" not in plan
     assert "ma_view_page" not in plan
+
+
+# What is known of one visitor is found by the visitor, whatever table it is in.
+BY_VISITOR = [
+    ("time_on_page", {"seconds": 60}, "ma_view_visitor"),
+    ("visit_count", {"number": 3, "days": 30}, "ma_visit_visitor"),
+    ("last_visit", {"comparison": "at_least", "days": 60}, "ma_visit_visitor"),
+    ("channel", {"visit": "first", "medium": "paid"}, "ma_visit_visitor"),
+    ("surge", {"number": 2, "days": 7, "silence": 60}, "ma_visit_visitor"),
+    ("form_not_sent", {"days": 7}, "ma_activity_visitor"),
+    ("score_earned", {"number": 20, "days": 7}, "ma_entry_visitor"),
+]
+
+
+@pytest.mark.parametrize(("key", "values", "index"), BY_VISITOR)
+def test_these__any_facts_of_given_visitors__by_the_visitors_index(
+    viewed: list[int], now: Any, key: str, values: dict[str, Any], index: str
+) -> None:
+    tree = parse("all", [condition(key, **values)])
+    assert isinstance(tree, Group)
+    statement = compiler.these([tree], population())
+    explained = Statement(f"EXPLAIN {statement.sql}", statement.parameters, statement.using)
+    plan = "\n".join(row[0] for row in explained.rows(now=now, ids=viewed[:5]))
+    assert index in plan, plan
+    assert "hashed SubPlan" not in plan
+
+
+def test_everyone__visits_of_a_period__from_the_index_alone(viewed: list[int], now: Any) -> None:
+    one = Visit.objects.latest("pk")
+    times = [now - timedelta(days=100 + number) for number in range(600)]
+    # Most visits are older: how large the table happens to be on disk then decides nothing.
+    Visit.objects.bulk_create(
+        Visit(
+            identity_id=one.identity_id, visitor_id=one.visitor_id, started_at=at, last_at=at, medium="direct"
+        )
+        for at in times
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE wagtail_ma_visit")
+    tree = parse("all", [condition("visit_count", number=3, days=30)])
+    assert isinstance(tree, Group)
+    assert "ma_visit_started" in compiler.everyone(tree, population(), now=now, outside=buried()).explain()
+
+
+def test_everyone__activities_of_a_kind__by_their_kind(viewed: list[int], now: Any) -> None:
+    tree = parse("all", [condition("activity", kind="download", number=2, days=30)])
+    assert isinstance(tree, Group)
+    assert "ma_activity_kind" in compiler.everyone(tree, population(), now=now, outside=buried()).explain()
 
 
 def test_everyone__views_of_a_page__by_the_pages_index(home: Any, viewed: list[int], now: Any) -> None:

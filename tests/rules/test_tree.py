@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.factories import condition, group, make_lead, make_segment
+from tests.factories import condition, group, make_segment
 from wagtail_ma.core.conditions import Condition, Rows, facts
-from wagtail_ma.people import lead_values
-from wagtail_ma.people.models import Lead, LeadField
+from wagtail_ma.people.models import Lead
 from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.sentences import sentence
 from wagtail_ma.rules.tree import Broken, Group, parse
@@ -124,41 +123,3 @@ def test_rule_field__migration__knows_no_blocks() -> None:
     _name, _path, args, kwargs = Segment._meta.get_field("rule").deconstruct()
     assert args == []
     assert "block_lookup" not in kwargs
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("kind", "operator", "text", "is_good"),
-    [
-        ("number", "at_least", "1,000.5", True),
-        ("number", "at_least", "many", False),
-        ("number", "contains", "1", False),
-        ("number", "equals", "NaN", False),
-        ("date", "at_most", "2027/3/31", True),
-        ("date", "at_most", "31 March", False),
-        ("text", "contains", "a", True),
-        ("text", "at_least", "a", False),
-        ("choice", "equals", None, False),
-        ("choice", "filled", None, True),
-    ],
-)
-def test_own_field__value_of_another_kind__broken(kind: str, operator: str, text: Any, is_good: bool) -> None:
-    field = LeadField.objects.create(key="budget", label="Budget", kind=kind)
-    tree = parse("all", [condition("lead_field", field=field.pk, operator=operator, text=text)])
-    assert isinstance(tree, Group) is is_good
-    field.delete()
-    raw = [condition("lead_field", field=field.pk or 1, operator="filled", text=None)]
-    assert isinstance(parse("all", raw), Broken)
-
-
-@pytest.mark.django_db
-def test_own_field__typed_in_a_form__stored_as_what_it_is(now: Any) -> None:
-    for key, kind in (("budget", "number"), ("renewal", "date"), ("remark", "text")):
-        LeadField.objects.create(key=key, label=key, kind=kind)
-    lead = make_lead(now=now)
-    given = {"budget": "1,500", "renewal": "2027/3/1", "remark": "7"}
-    values = {f"attributes.{key}": value for key, value in given.items()}
-    lead_values.fill(lead, values, now=now, by="form")
-    assert lead.attributes == {"budget": 1500, "renewal": "2027-03-01", "remark": "7"}
-    lead_values.fill(lead, {"attributes.budget": "about 2,000"}, now=now, by="form")
-    assert lead.attributes["budget"] == "about 2,000"

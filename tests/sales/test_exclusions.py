@@ -6,14 +6,20 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 
 from tests import factories
 from tests.sales.stories import Person, classed_page, define
 from wagtail_ma import flow
+from wagtail_ma.people import news
 from wagtail_ma.people.models import Visitor
+from wagtail_ma.people.models_of_companies import Company
 from wagtail_ma.sales import exclusions
 from wagtail_ma.sales.models import ExclusionRule, HotEntry, Marking
 from wagtail_ma.scoring import queries as scores
+from wagtail_ma.scoring.models import Standing
+from wagtail_ma.tracking.models import Network, Visit
 
 pytestmark = pytest.mark.django_db
 Kind = ExclusionRule.Kind
@@ -172,8 +178,6 @@ def test_customer__by_hand__leaves_the_ranking_of_new_business_only(home: Any, n
 
 
 def test_company__marked_and_no_longer__its_people_follow_within_a_minute(home: Any, now: datetime) -> None:
-    from wagtail_ma.people.models_of_companies import Company
-
     exclude(Kind.COMPETITOR)
     person = Person(now).read(home).named("ann@mihon.example", company_name="見本商事").tick()
     assert (person.visitor.excluded_reason, person.visitor.is_customer) == ("", False)
@@ -188,9 +192,115 @@ def test_company__marked_and_no_longer__its_people_follow_within_a_minute(home: 
 
 
 def test_customer__exception_by_hand__the_company_does_not_count(home: Any, now: datetime) -> None:
-    from wagtail_ma.people.models_of_companies import Company
-
     person = Person(now).read(home).named("ann@mihon.example", company_name="見本商事")
     Company.objects.update(is_customer=True)
     exclusions.say(Marking.Kind.CUSTOMER, [person.visitor.pk], is_so=False, by=None, now=now)
     assert not person.tick().visitor.is_customer
+
+
+def come_from(person: Person, kind: str, *, visits: int | None = None) -> Person:
+    """As if the address had lain in a network of this kind: all visits, or the first so many."""
+    network, _made = Network.objects.get_or_create(
+        name=kind, defaults={"kind": kind, "ranges": "192.0.2.0/24"}
+    )
+    found = Visit.objects.filter(visitor=person.visitor).order_by("started_at").values_list("pk", flat=True)
+    Visit.objects.filter(pk__in=list(found)[:visits]).update(network=network)
+    news.mark([person.visitor.pk], now=person.now)
+    return person.settle()
+
+
+@pytest.mark.parametrize(
+    ("rule", "network", "reason"),
+    [
+        (Kind.COMPETITOR, "competitor", "competitor"),
+        (Kind.STAFF, "own", "staff"),
+        (Kind.COMPETITOR, "own", ""),
+        (Kind.STAFF, "company", ""),
+        (Kind.STAFF, "provider", ""),
+    ],
+)
+def test_network__competitor_or_our_own__out(
+    home: Any, now: datetime, rule: str, network: str, reason: str
+) -> None:
+    exclude(rule)
+    person = come_from(Person(now).read(home), network)
+    assert person.visitor.excluded_reason == reason
+    assert is_ranked(person) is (reason == "")
+
+
+def test_network__guest_known_by_name__only_if_half_of_the_visits_come_from_there(
+    home: Any, now: datetime
+) -> None:
+    exclude(Kind.STAFF)
+    guest = Person(now).read(home)
+    for _day in range(2):
+        guest.later(days=1).read(home)
+    come_from(guest, "own", visits=1)
+    assert guest.visitor.excluded_reason == "staff"
+    guest.named("guest@customer.example")
+    assert guest.visitor.excluded_reason == ""
+    come_from(guest, "own", visits=2)
+    assert guest.visitor.excluded_reason == "staff"
+
+
+def test_network__person_excepted_by_hand__the_network_does_not_count(home: Any, now: datetime) -> None:
+    exclude(Kind.COMPETITOR)
+    person = come_from(Person(now).read(home), "competitor")
+    assert not is_ranked(person)
+    exclusions.say(Marking.Kind.EXCLUDED, [person.visitor.pk], is_so=False, by=None, now=now, note="partner")
+    assert is_ranked(person.settle())
+
+
+def test_networks_changed__kind_corrected__everybody_is_looked_at_again(home: Any, now: datetime) -> None:
+    exclude(Kind.COMPETITOR)
+    person = come_from(Person(now).read(home), "company")
+    for kind, reason in (("competitor", "competitor"), ("company", "")):
+        Network.objects.update(kind=kind)
+        exclusions.networks_changed()
+        assert person.tick().visitor.excluded_reason == reason
+
+
+def test_follow_companies__nothing_changed__one_statement(
+    home: Any, now: datetime, django_assert_num_queries: Any
+) -> None:
+    person = Person(now).read(home).named("ann@mihon.example", company_name="見本商事")
+    Company.objects.update(is_customer=True)
+    assert exclusions.follow_companies(now=now) == 1
+    with django_assert_num_queries(1):
+        assert exclusions.follow_companies(now=now) == 0
+    assert person.settle().visitor.is_customer
+
+
+def test_company_deleted__its_people_are_customers_no_longer(
+    admin_client: Any, home: Any, now: datetime
+) -> None:
+    person = Person(now).read(home).named("ann@mihon.example", company_name="見本商事")
+    Company.objects.update(is_customer=True)
+    assert person.tick().visitor.is_customer
+    url = reverse("wagtail_ma_companies:delete", args=[Company.objects.get().pk])
+    assert admin_client.post(url).status_code == 302
+    # (The admin goes by the real clock.)
+    person.now = max(timezone.now(), person.now)
+    assert not person.settle().visitor.is_customer
+
+
+def test_standing__excluded_and_customer__says_so_at_once_and_after_scores_are_computed(
+    home: Any, now: datetime
+) -> None:
+    person = Person(now).read(home)
+    pk = person.visitor.pk
+
+    def marks() -> tuple[bool, bool]:
+        return Standing.objects.values_list("is_excluded", "is_customer").get(visitor=pk)
+
+    assert marks() == (False, False)
+    exclusions.say(Marking.Kind.EXCLUDED, [pk], is_so=True, by=None, now=now)
+    assert marks() == (True, False)
+    exclusions.say(Marking.Kind.CUSTOMER, [pk], is_so=True, by=None, now=now)
+    exclusions.withdraw(Marking.Kind.EXCLUDED, [pk], now=now)
+    assert marks() == (False, True)
+    # Whoever changes the visitor and makes news of it is followed by react.
+    Visitor.objects.filter(pk=pk).update(excluded_reason="not_tracked")
+    news.mark([pk], now=now)
+    person.settle()
+    assert marks() == (True, True)

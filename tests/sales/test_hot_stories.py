@@ -10,8 +10,9 @@ from django.utils import translation
 
 from tests import factories
 from tests.sales.stories import Person, classed_page, define
-from wagtail_ma.sales import hot
-from wagtail_ma.sales.models import HotDefinition, HotEntry
+from wagtail_ma.sales import exclusions, hot
+from wagtail_ma.sales.defaults import default_definitions
+from wagtail_ma.sales.models import HotDefinition, HotEntry, Marking
 from wagtail_ma.scoring.models import ScoringRule
 
 pytestmark = pytest.mark.django_db
@@ -186,7 +187,7 @@ def test_rule__conditions_hold__hot_with_the_conditions_in_words(home: Any, now:
     person = Person(now).read(pricing)
     assert person.hot == []
     person.read(pricing)
-    assert person.reasons[0].startswith("Fulfils: Viewed “Pricing”")
+    assert person.reasons[0].startswith("Viewed “Pricing”")
     # It holds no longer, because time has passed.
     assert person.later(days=8).tick().hot == []
 
@@ -244,4 +245,116 @@ def test_definition__switched_off__nobody_is_hot_by_it(home: Any, now: datetime)
 
 def test_defaults__first_round_of_work__made_once(home: Any, now: datetime) -> None:
     Person(now).tick().tick()
-    assert HotDefinition.objects.count() == 7
+    assert HotDefinition.objects.count() == 11
+
+
+def a_customer(now: datetime, home: Any, *, visits: int, every_days: int = 10) -> Person:
+    """Somebody who came so many times, the last time just now, and is a customer since then."""
+    person = Person(now - timedelta(days=every_days * (visits - 1)))
+    for number in range(visits):
+        person.read(home)
+        if number < visits - 1:
+            person.later(days=every_days)
+    exclusions.say(
+        Marking.Kind.CUSTOMER, [person.visitor.pk], is_so=True, by=None, now=person.now, note="contract"
+    )
+    return person.settle()
+
+
+def test_drop__customer_comes_no_longer__at_risk_by_time_alone(home: Any, now: datetime) -> None:
+    define(Kind.DROP, list="at_risk", days=30, times=3, factor=3)
+    person = a_customer(now, home, visits=10)
+    assert person.tick().hot == []
+    assert person.later(days=31).tick().reasons == ["Used to come 3 times in 30 days; lately not at all."]
+    with translation.override("ja"):
+        assert person.reasons == ["以前は30日間に3回訪問していましたが、最近は一度も訪問していません。"]
+    # They are back.
+    for _visit in range(2):
+        person.later(hours=7).read(home)
+    assert person.tick().hot == []
+
+
+def test_drop__some_visits_left__says_how_many(home: Any, now: datetime) -> None:
+    define(Kind.DROP, list="at_risk", days=30, times=3, factor=3)
+    person = a_customer(now, home, visits=10).later(days=29).read(home)
+    assert person.later(days=2).tick().reasons == ["Used to come 3 times in 30 days; lately only 1 time."]
+
+
+def test_drop__no_customer_or_seldom_here_anyway__not_hot(home: Any, now: datetime) -> None:
+    define(Kind.DROP, list="at_risk", days=30, times=3, factor=3)
+    seldom = a_customer(now, home, visits=5, every_days=20)
+    prospect = a_customer(now, home, visits=10)
+    exclusions.say(Marking.Kind.CUSTOMER, [prospect.visitor.pk], is_so=False, by=None, now=now)
+    assert seldom.later(days=31).tick().hot == []
+    assert prospect.later(days=31).tick().hot == []
+
+
+def test_cancellation__customer_reads_how_to_leave__at_risk_while_a_customer(
+    home: Any, now: datetime
+) -> None:
+    define(Kind.CANCELLATION, list="at_risk")
+    leaving = classed_page(home, "How to cancel", "cancellation")
+    customer, prospect = a_customer(now, home, visits=1).read(leaving), Person(now).read(leaving)
+    assert customer.reasons == ["Opened “How to cancel” in 14 days: may be about to leave."]
+    assert prospect.hot == []
+    exclusions.say(Marking.Kind.CUSTOMER, [customer.visitor.pk], is_so=False, by=None, now=customer.now)
+    assert customer.settle().later(minutes=16).tick().hot == []
+
+
+def test_defaults__good_fit_and_busy__hot_by_grade(home: Any, now: datetime) -> None:
+    definition = next(each for each in default_definitions() if each["kind"] == Kind.RULE)
+    HotDefinition.objects.create(**definition)
+    ScoringRule.objects.create(name="View", kind="page_view", points=26)
+    ScoringRule.objects.create(
+        name="Named", kind="holds", points=50, rule=[factories.condition("identified")]
+    )
+    person = Person(now).read(home)
+    assert person.read(home).hot == []
+    # 52 points and a fit of 80: A2.
+    assert person.named("ann@example.com").reasons == [
+        "Has the grade A2 or better or has the grade B1 or better."
+    ]
+
+
+def test_rule__defined_after_the_fact__finds_who_fulfils_it_already(home: Any, now: datetime) -> None:
+    pricing = classed_page(home, "Pricing", "pricing")
+    person = Person(now).read(pricing)
+    condition = factories.condition(
+        "page_viewed", page=pricing.pk, comparison="at_least", number=1, days=7, count="views"
+    )
+    define(Kind.RULE, rule=[condition])
+    assert len(person.tick().hot) == 1
+
+
+def test_company_surge__two_colleagues_after_a_silence__both_are_hot_and_a_stranger_is_not(
+    home: Any, now: datetime
+) -> None:
+    define(Kind.COMPANY_SURGE, list="surging", days=14, times=3, silent_days=30)
+    ann = Person(now).read(home).named("ann@mihon.example", company_name="Mihon")
+    stranger = Person(now).read(home).named("cy@other.example", company_name="Other")
+    ann.later(days=40).read(home)
+    assert ann.hot == []
+    bob = Person(ann.now).read(home).named("bob@mihon.example", company_name="Mihon")
+    # Two visits of two people: not yet.
+    assert bob.hot == []
+    bob.later(days=1).read(home)
+    assert bob.reasons == [
+        "After 40 days of silence 2 people of Mihon came 3 times in 14 days, 3 times as much as usual."
+    ]
+    ann.now = bob.now
+    ann.later(hours=1).read(home)
+    assert len(ann.hot) == 1
+    stranger.now = ann.now
+    assert stranger.read(home).read(home).hot == []
+
+
+def test_company_surge__somebody_came_all_the_time__not_hot(home: Any, now: datetime) -> None:
+    define(Kind.COMPANY_SURGE, list="surging", days=14, times=3, silent_days=30)
+    ann = Person(now).read(home).named("ann@mihon.example", company_name="Mihon")
+    bob = Person(now).read(home).named("bob@mihon.example", company_name="Mihon")
+    for _week in range(6):
+        ann.later(days=7).read(home)
+    bob.now = ann.now
+    for _visit in range(3):
+        bob.later(hours=2).read(home)
+    assert ann.hot == bob.hot == []

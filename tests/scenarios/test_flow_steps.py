@@ -13,10 +13,10 @@ from tests.scoring.history import a_browser, a_visitor, an_activity
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.sales.models_of_tasks import Task
 from wagtail_ma.scenarios import entry, runner
-from wagtail_ma.scenarios.flow_steps import share_of
+from wagtail_ma.scenarios.holdout import share_of
 from wagtail_ma.scenarios.models import Enrolment, StepRun
 from wagtail_ma.scenarios.publish import problems
-from wagtail_ma.scenarios.queries import GOAL, numbers, people
+from wagtail_ma.scenarios.queries import GOAL, Choice, numbers, people
 from wagtail_ma.segments.causes import Change
 from wagtail_ma.segments.models import Membership, Segment, SegmentDecision
 
@@ -115,7 +115,7 @@ class TestFlow:
         enrolment.refresh_from_db()
         assert (enrolment.status, enrolment.left_reason, enrolment.goal_at) == ("exited", "goal", at)
         assert numbers(scenario).goal_percent == 100
-        assert list(people(scenario, status=GOAL)) == [enrolment]
+        assert list(people(scenario, Choice(status=GOAL))) == [enrolment]
         assert not StepRun.objects.filter(step_id="send").exists()
 
     def test_wake__goal_not_reached__the_wait_ends_when_it_would_have(self, now):

@@ -53,7 +53,9 @@ def proves(browser, page, segment, at, *, kind="offer_shown"):
 
 
 def is_shown(segment, visitor):
-    return Membership.objects.filter(segment=segment, visitor=visitor).exists()
+    found = Membership.objects.filter(segment=segment, visitor=visitor).first()
+    assert found is None or found.source == "scenario"
+    return found is not None
 
 
 @pytest.fixture

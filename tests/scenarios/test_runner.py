@@ -13,7 +13,7 @@ from wagtail_ma.messaging.models import Delivery, Mail
 from wagtail_ma.scenarios import runner, switch
 from wagtail_ma.scenarios.kinds import StepKind, step_kinds
 from wagtail_ma.scenarios.models import Enrolment, ScenarioVersion, StepRun
-from wagtail_ma.scenarios.queries import numbers, outcomes, people, waiting
+from wagtail_ma.scenarios.queries import Choice, numbers, outcomes, people, waiting
 from wagtail_ma.segments.models import Membership, Segment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
@@ -84,7 +84,7 @@ def test_run_due__no_consent__marketing_is_skipped_and_transactional_is_sent(now
 
 def test_run_due__consent_taken_back_during_the_wait__is_skipped(now):
     lead = a_lead(now)
-    an_enrolment(a_scenario(now, [wait(), send(a_mail())]), lead.visitor, now)
+    an_enrolment(a_scenario(now, [wait(), send(a_mail())], exits=[]), lead.visitor, now)
     runner.run_due(now=now)
     consents.record(
         lead.visitor,
@@ -120,8 +120,8 @@ def test_run_due__branch__asks_the_segment_of_that_moment(now):
     outside.refresh_from_db()
     assert (inside.status, inside.step_id) == ("active", "w1")
     assert outside.status == "finished"
-    assert list(people(scenario, step_id="w1")) == [inside]
-    assert list(people(scenario, passed="end")) == [outside]
+    assert list(people(scenario, Choice(step_id="w1"))) == [inside]
+    assert list(people(scenario, Choice(passed="end"))) == [outside]
 
 
 @pytest.fixture

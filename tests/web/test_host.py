@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.views import LoginView
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import path
 
 from tests import factories
 from tests.testapp.models import EnquiryField, EnquiryPage
+from tests.urls import urlpatterns as usual
 from wagtail_ma.conf import conf
 from wagtail_ma.core import tokens
 from wagtail_ma.people import cookies
@@ -119,6 +122,101 @@ def test_log_in__by_setting__proves_the_address(client, site, settings, now, dja
     lead = Lead.objects.get()
     assert (lead.visitor_id, lead.family_name) == (browser.visitor_id, "Ito")
     assert set(IdentityLink.objects.values_list("strength", flat=True)) == {"verified"}
+
+
+class WithLogIn:
+    """A URLconf with a page to log in, as Django has it."""
+
+    urlpatterns = [
+        path("members/", LoginView.as_view(next_page="/", template_name="wagtail_ma/base.html")),
+        *usual,
+    ]
+
+
+def log_in(client, name):
+    """Through the page itself, from form to answer."""
+    return client.post("/members/", {"username": name, "password": "x"})
+
+
+@pytest.fixture
+def members(site, settings, django_user_model):
+    settings.ROOT_URLCONF = WithLogIn
+    settings.WAGTAIL_MA = {**settings.WAGTAIL_MA, "IDENTIFY_LOGINS": True}
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "wagtail_ma.web.host.IdentityMiddleware"]
+    make = django_user_model.objects.create_user
+    for name in ("ann", "bob"):
+        make(name, email=f"{name}@example.com", password="x", last_name=name.title())
+    make("nameless", email="", password="x")
+
+
+def test_log_in__through_the_real_page__names_the_browser_and_proves_the_address(client, members, now):
+    browser = factories.browser(now)
+    client.cookies[conf.COOKIE_NAME] = signed(browser.key)
+    response = log_in(client, "ann")
+    assert response.status_code == 302
+    assert key_in(response) == browser.key
+    lead = Lead.objects.get()
+    assert (lead.email, lead.visitor_id, lead.family_name) == ("ann@example.com", browser.visitor_id, "Ann")
+    log_in(client, "ann")
+    assert set(IdentityLink.objects.values_list("method", "strength")) == {("login", "verified")}
+
+
+def test_log_in__second_member_at_the_same_computer__another_cookie(client, members, now):
+    browser = factories.browser(now)
+    client.cookies[conf.COOKIE_NAME] = signed(browser.key)
+    log_in(client, "ann")
+    client.post("/admin/logout/")
+    response = log_in(client, "bob")
+    assert key_in(response) != browser.key
+    bob = Lead.objects.get(email="bob@example.com")
+    assert Identity.objects.get(key=key_in(response)).visitor_id == bob.visitor_id
+    browser.refresh_from_db()
+    assert browser.visitor_id == Lead.objects.get(email="ann@example.com").visitor_id
+
+
+def test_log_in__wrong_password_or_no_address__nobody(client, members):
+    client.post("/members/", {"username": "ann", "password": "wrong"})
+    assert log_in(client, "nameless").status_code == 302
+    assert not Lead.objects.exists()
+
+
+def test_log_in__fault_of_ours__still_logged_in(client, members, monkeypatch):
+    monkeypatch.setattr(host, "identify_browser", lambda *args, **kwargs: 1 / 0)
+    assert log_in(client, "ann").status_code == 302
+    assert "_auth_user_id" in client.session
+
+
+def test_form_page__sent_twice_by_a_double_click__one_act(client, page, now, monkeypatch):
+    monkeypatch.setattr(host.timezone, "now", lambda: now)
+    for _again in range(2):
+        client.post(page.url, {"your_address": "ann@acme.example", "firm": "ACME"})
+    assert Lead.objects.count() == Activity.objects.filter(kind="form_submit").count() == 1
+    # The site's own record is the site's own matter.
+    assert page.get_submission_class().objects.count() == 2
+    client.post(page.url, {"your_address": "bob@acme.example", "firm": "ACME"})
+    assert Activity.objects.filter(kind="form_submit").count() == 2
+
+
+def test_form_page__hostile_values__page_and_lead_stay_whole(client, page):
+    answers = {"your_address": "ann@acme.example", "firm": "<script>\u2028{{ x }}" + "x" * 200}
+    assert client.post(page.url, answers).status_code == 200
+    assert len(Lead.objects.get().company_name) <= 160
+
+
+def test_form_page__fault_of_ours__page_as_ever(client, page, monkeypatch):
+    monkeypatch.setattr(host, "identify_browser", lambda *args, **kwargs: 1 / 0)
+    response = client.post(page.url, {"your_address": "ann@acme.example", "firm": "ACME"})
+    assert response.status_code == 200
+    assert page.get_submission_class().objects.count() == 1
+
+
+def test_check__ma_fields_with_a_wrong_name__says_which(monkeypatch):
+    assert not [one for one in EnquiryPage.check() if one.id == "wagtail_ma.E016"]
+    wrong = {"email": "a", "company": "firm", "attributes.budget": "b"}
+    monkeypatch.setattr(EnquiryPage, "ma_fields", wrong)
+    (found,) = [one for one in EnquiryPage.check() if one.id == "wagtail_ma.E016"]
+    assert "'company'" in found.msg
+    assert "company_name" in found.hint
 
 
 def test_log_in__of_staff__is_left_out(admin_user, site, settings):

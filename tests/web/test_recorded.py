@@ -39,6 +39,8 @@ def tag(name: str, **context: Any) -> str:
         ),
         ({"COOKIE_NAME": "tick", "COOKIE_DAYS": 90}, "“tick” with a random number", "400 days"),
         ({"TRACKING": "server"}, "until the next page", "how far you scroll"),
+        ({}, "/privacy/", "only after you have agreed"),
+        ({"SELF_SERVICE": False}, "up to 30 minutes", "/privacy/"),
     ],
 )
 def test_recorded__settings__told_as_they_are(

@@ -129,6 +129,11 @@ def test_page__staff__not_recorded(home: Any, client: Client) -> None:
     assert not PageView.objects.exists()
 
 
+def test_page__head__not_recorded(home: Any, client: Client) -> None:
+    assert client.head(home.url, headers={"user-agent": CHROME}).status_code == 200
+    assert not PageView.objects.exists()
+
+
 def test_page__preview__not_recorded(home: Any, admin_client: Client, rf: RequestFactory) -> None:
     request = home.make_preview_request(extra_request_attrs={"user_agent": CHROME})
     assert request.status_code == 200

@@ -30,9 +30,12 @@ from wagtail.log_actions import log
 from wagtail_ma.admin.company_merge import CompanyMergeView, may_merge
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import split_lines
+from wagtail_ma.jobs import queue
 from wagtail_ma.people import companies, company_merge, company_names, mail_domains
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
+from wagtail_ma.reports.channels import CHANNEL_LABELS
+from wagtail_ma.sales import exclusions
 from wagtail_ma.tracking.models import Visit
 
 SHOWN = 50
@@ -140,17 +143,18 @@ class CompanyForm(WagtailAdminModelForm):
 class CompanyFilterSet(WagtailFilterSet):
     """What they are to us, and those that may be in the list twice."""
 
-    twice = django_filters.BooleanFilter(
-        label=gettext_lazy("Perhaps in the list twice"), method="filter_twice"
+    twice = django_filters.ChoiceFilter(
+        label=gettext_lazy("Perhaps in the list twice"),
+        choices=[("yes", gettext_lazy("Yes"))],
+        method="filter_twice",
     )
 
     class Meta:
         model = Company
         fields = ["is_customer", "is_competitor", "is_own"]
 
-    def filter_twice(self, queryset: QuerySet[Company], name: str, value: bool) -> QuerySet[Company]:
-        found = company_merge.with_similar(queryset)
-        return found if value else queryset.exclude(pk__in=found.values("pk"))
+    def filter_twice(self, queryset: QuerySet[Company], name: str, value: str) -> QuerySet[Company]:
+        return company_merge.with_similar(queryset)
 
 
 class CompanyIndexView(generic.IndexView):
@@ -224,12 +228,25 @@ class CompanyView(WagtailAdminTemplateMixin, TemplateView):
             context |= {
                 "people": people[:SHOWN],
                 "person_count": living.count(),
-                "visits": visits.order_by("-started_at")[:SHOWN],
+                "visits": [
+                    (visit, CHANNEL_LABELS.get(visit.medium, visit.medium))
+                    for visit in visits.order_by("-started_at")[:SHOWN]
+                ],
                 "former": Affiliation.objects.filter(company=self.company, until__isnull=False)
                 .exclude(lead__company=self.company)
                 .select_related("lead")[:SHOWN],
             }
         return context
+
+
+class CompanyDeleteView(generic.DeleteView):
+    """Whoever was excluded, or a customer, because of it is looked at again."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        exclusions.before_company_deletion(self.object, now=timezone.now())
+        queue.wake()
+        response: HttpResponse = super().form_valid(form)
+        return response
 
 
 class CompanyViewSet(ModelViewSet):
@@ -242,6 +259,7 @@ class CompanyViewSet(ModelViewSet):
     menu_label = gettext_lazy("Companies")
     menu_name = "wagtail-ma-companies"
     index_view_class = CompanyIndexView
+    delete_view_class = CompanyDeleteView
     copy_view_enabled = False
     inspect_view_enabled = False
     edit_handler = ObjectList(

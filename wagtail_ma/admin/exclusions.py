@@ -263,8 +263,10 @@ class WhomColumn(Column):
         words = {
             Kind.JOB_SEEKER: _("%(share)d %% of at least %(views)d pages viewed are careers pages.")
             % {"share": instance.share_percent, "views": instance.min_views},
-            Kind.COMPETITOR: _("Whoever belongs to a competitor."),
-            Kind.STAFF: _("Whoever belongs to us."),
+            Kind.COMPETITOR: _(
+                "Whoever belongs to a company marked as a competitor, or comes from a competitor’s network."
+            ),
+            Kind.STAFF: _("Whoever belongs to our own company, or comes from our own network."),
             Kind.STUDENT: _("Whoever gave “student” as job title."),
             Kind.BOT: _("Whoever came by nothing but visits of bots."),
         }[Kind(instance.kind)]

@@ -118,6 +118,13 @@ class SubmissionIndexView(SafeExportMixin, generic.IndexView):
         self.form = get_object_or_404(LeadForm, pk=kwargs["form_id"])
         super().setup(request, *args, **kwargs)
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.is_export:
+            # (Exports are logged by themselves.)
+            log(self.form, "wagtail_ma.view_submissions", user=request.user)
+        response: HttpResponse = super().get(request, *args, **kwargs)
+        return response
+
     @cached_property
     def question_labels(self) -> dict[str, str]:
         """All questions that the form ever asked, by name: a column of the export each."""
@@ -202,7 +209,7 @@ class ReviewView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView
 
     @cached_property
     def submission(self) -> Submission:
-        found = Submission.objects.select_related("form", "version").exclude(form=None)
+        found = Submission.objects.select_related("form", "version", "visitor").exclude(form=None)
         return get_object_or_404(found, pk=self.kwargs["pk"])
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
@@ -223,6 +230,10 @@ class ReviewView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView
             "document": downloads.find_document(self.submission.document_id),
             "back_url": submissions_url(self.submission.form),
         }
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        log(self.submission.visitor, "wagtail_ma.view_lead", user=request.user)
+        return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         is_done = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,7 +14,7 @@ from wagtail_ma.admin.hot_leads import LISTS, visible_to
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.sales import queries
-from wagtail_ma.sales.models import HotDefinition
+from wagtail_ma.sales.models import HotDefinition, HotEntry
 from wagtail_ma.sales.patterns import reasons
 
 SHOWN = 4
@@ -35,7 +36,7 @@ class HotPanel(Component):
         counts = queries.counts(now=now)
         groups = []
         for name in HotDefinition.List.values:
-            entries = list(newest.filter(definition__list=name)[:SHOWN]) if counts[name] else []
+            entries = one_each(newest.filter(definition__list=name)[: SHOWN * 4]) if counts[name] else []
             because = reasons(entries)
             groups.append(
                 {
@@ -53,6 +54,14 @@ class HotPanel(Component):
                 }
             )
         return {"groups": groups, "anything": any(group["count"] for group in groups)}
+
+
+def one_each(entries: Iterable[HotEntry]) -> list[HotEntry]:
+    """The first entry of each of the first people: who is hot by several definitions is named once."""
+    found: dict[int, HotEntry] = {}
+    for entry in entries:
+        found.setdefault(entry.visitor_id, entry)
+    return list(found.values())[:SHOWN]
 
 
 def add_panels(request: HttpRequest, panels: list[Any]) -> None:

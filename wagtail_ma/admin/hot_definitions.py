@@ -22,7 +22,8 @@ from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.tree import Broken
 from wagtail_ma.sales import hot
 from wagtail_ma.sales.models import HotDefinition
-from wagtail_ma.sales.patterns import patterns, read_rule, rule_sentence
+from wagtail_ma.sales.patterns import number, patterns, read_rule, rule_sentence
+from wagtail_ma.tracking.models import PageClass
 
 Kind = HotDefinition.Kind
 
@@ -93,6 +94,8 @@ def sentence(definition: HotDefinition) -> str:
         "score": definition.score,
         "release": definition.release_score,
         "seconds": definition.min_seconds or round(definition.learned_seconds or 60),
+        "factor": number(definition.factor),
+        "cancellation": PageClass.BuiltIn.CANCELLATION.label,
     }
     if definition.kind == Kind.RULE:
         return rule_sentence(definition)
@@ -103,7 +106,16 @@ def sentence(definition: HotDefinition) -> str:
         Kind.SAME_PAGE: _("Opens the same article %(times)d times in %(days)d days."),
         Kind.FORM_LEFT: _("Starts a form and has not sent it after %(minutes)d minutes."),
         Kind.SURGE: _("After %(silent)d days of silence comes %(times)d times in %(days)d days."),
+        Kind.COMPANY_SURGE: _(
+            "After %(silent)d days without anybody from a company its people come %(times)d times in "
+            "%(days)d days."
+        ),
         Kind.SENIOR: _("A manager comes within %(days)d days after staff of the same company."),
+        Kind.DROP: _(
+            "A customer who usually comes at least %(times)d times in %(days)d days comes %(factor)s times "
+            "less often, or not at all."
+        ),
+        Kind.CANCELLATION: _("A customer opens pages of the class “%(cancellation)s” within %(days)d days."),
     }[Kind(definition.kind)] % words
 
 

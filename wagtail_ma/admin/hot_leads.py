@@ -47,6 +47,9 @@ EXPLANATIONS = {
     "surging": gettext_lazy(
         "They were away for long and suddenly come often: something has changed for them."
     ),
+    "at_risk": gettext_lazy(
+        "Customers who come much less often than usual, or read about cancelling: ask them how they are."
+    ),
     "cooling": gettext_lazy("They were hot and will not be much longer, or ceased to be in the last 7 days."),
 }
 

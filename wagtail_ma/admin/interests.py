@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -19,6 +21,7 @@ from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.base import ViewSet
 from wagtail.permissions import policy_registry
 
+from wagtail_ma.admin.exports import SafeExportMixin
 from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import charts
@@ -31,6 +34,9 @@ from wagtail_ma.tracking.models import Topic
 PER_PAGE = 50
 # Nobody pages further by hand; filter instead.
 MAX_ROWS = 10_000
+# Of an export, at once.
+PER_READ = 500
+EXPORT_PERMISSION = "wagtail_ma.export_lead"
 
 
 class _CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -71,35 +77,98 @@ class InterestsView(_PeopleView):
     page_title = gettext_lazy("Interests")
     template_name = "wagtail_ma/admin/interests/index.html"
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        now = timezone.now()
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """What the address asks for: kind of topics, whom, the topic to sort by."""
         kind = self.request.GET.get("kind")
         kind = kind if kind in Topic.Kind.values else Topic.Kind.PRODUCT.value
-        who = self.request.GET.get("who", "")
         shown = reports.topics(kind)
-        chosen = next((each for each in shown if str(each.pk) == self.request.GET.get("topic")), None)
-        named = {"lead": True, "anonymous": False}.get(who)
-        rows = reports.people(topic=chosen, named=named)
-        page = _CappedPaginator(rows, PER_PAGE).get_page(self.request.GET.get("p"))
-        found = reports.lines(list(page.object_list), shown, now=now)
+        return {
+            "kind": kind,
+            "who": self.request.GET.get("who", ""),
+            "topics": shown,
+            "chosen": next((each for each in shown if str(each.pk) == self.request.GET.get("topic")), None),
+            "is_products": kind == Topic.Kind.PRODUCT,
+        }
+
+    def people(self) -> QuerySet[Any]:
+        """Whom the matrix lists, in its order."""
+        named = {"lead": True, "anonymous": False}.get(self.asked["who"])
+        return reports.people(topic=self.asked["chosen"], named=named)
+
+    def lines(self, rows: list[Any]) -> list[Any]:
+        """The matrix for these rows, with what is shown beside it."""
+        now = timezone.now()
+        found: list[Any] = reports.lines(rows, self.asked["topics"], now=now)
         for line in found:
-            line.label = self.label(line.standing.visitor)  # type: ignore[attr-defined]
-            line.grade = scores.grade(line.standing, now=now)  # type: ignore[attr-defined]
-            line.score = scores.current_score(line.standing, now=now)  # type: ignore[attr-defined]
+            line.label = self.label(line.standing.visitor)
+            line.grade = scores.grade(line.standing, now=now)
+            line.score = scores.current_score(line.standing, now=now)
+        return found
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        page = _CappedPaginator(self.people(), PER_PAGE).get_page(self.request.GET.get("p"))
         context.update(
-            kind=kind,
+            self.asked,
             kinds=[(Topic.Kind.PRODUCT.value, _("Products")), (Topic.Kind.CONCERN.value, _("Concerns"))],
-            who=who,
             whos=[("", _("Everybody")), ("lead", _("Named")), ("anonymous", _("Anonymous"))],
-            topics=shown,
-            chosen=chosen,
             page=page,
-            lines=found,
-            is_products=kind == Topic.Kind.PRODUCT,
+            lines=self.lines(list(page.object_list)),
             may_edit_topics=may(self.request, Topic, "change", "add"),
+            exports=self._exports() if self.request.user.has_perm(EXPORT_PERMISSION) else [],
+            most=MAX_ROWS,
         )
         return context
+
+    def _exports(self) -> list[tuple[str, str]]:
+        url = reverse("wagtail_ma_interests:export")
+        query = self.request.GET.copy()
+        query.pop("p", None)
+        found = []
+        for key, label in (("xlsx", _("Download XLSX")), ("csv", _("Download CSV"))):
+            query["export"] = key
+            found.append((f"{url}?{query.urlencode()}", label))
+        return found
+
+
+class InterestsExportView(SafeExportMixin, InterestsView):
+    """The same matrix as a file, the first :data:`MAX_ROWS` people of it."""
+
+    export_permission = EXPORT_PERMISSION
+    export_filename = "interests"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not self.is_export:
+            return redirect("wagtail_ma_interests:index")
+        columns = {f"topic_{each.pk}": str(each) for each in self.asked["topics"]}
+        self.list_export = ["label", "company", "grade", "score", *columns]
+        self.export_headings = {
+            "label": _("Visitor"),
+            "company": _("Company"),
+            "grade": _("Grade"),
+            "score": _("Score"),
+            **columns,
+        }
+        return self.as_spreadsheet(self._rows(), request.GET.get("export"))
+
+    def _rows(self) -> Iterator[Any]:
+        people = self.people()
+        for start in range(0, MAX_ROWS, PER_READ):
+            rows = list(people[start : start + PER_READ])
+            yield from self.lines(rows)
+            if len(rows) < PER_READ:
+                return
+
+    def to_row_dict(self, item: Any) -> dict[str, Any]:
+        lead = getattr(item.standing.visitor, "lead", None) if self.may_see_names else None
+        return {
+            "label": item.label,
+            "company": lead.company_name if lead else "",
+            "grade": item.grade,
+            "score": round(item.score, 1),
+            **{f"topic_{cell.topic.pk}": round(cell.weight) for cell in item.cells},
+        }
 
 
 class CausesView(_PeopleView):
@@ -177,6 +246,7 @@ class InterestsViewSet(ViewSet):
     def get_urlpatterns(self) -> list[Any]:
         return [
             path("", InterestsView.as_view(), name="index"),
+            path("export/", InterestsExportView.as_view(), name="export"),
             path("temperatures/", TemperaturesView.as_view(), name="temperatures"),
             path("<int:pk>/<int:topic>/", CausesView.as_view(), name="causes"),
         ]

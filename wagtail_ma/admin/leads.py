@@ -109,13 +109,26 @@ def _form_field(field: LeadField, lead: Lead) -> forms.Field:
         return forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), **options)
     if field.kind == LeadField.Kind.CHOICE:
         return forms.ChoiceField(choices=[("", "—"), *((one, one) for one in field.choice_list)], **options)
+    if field.kind == LeadField.Kind.SEVERAL:
+        return _several(field, options)
+    if isinstance(options["initial"], list):
+        options["initial"] = lead_values.shown(options["initial"])
     return forms.CharField(max_length=lead_values.LINE, **options)
+
+
+def _several(field: LeadField, options: dict[str, Any]) -> forms.Field:
+    """Boxes to tick; what a lead has and is no choice any more can be kept."""
+    has = options["initial"] or []
+    has = has if isinstance(has, list) else [str(has)]
+    choices = [(one, one) for one in dict.fromkeys([*field.choice_list, *has])]
+    widget = forms.CheckboxSelectMultiple
+    return forms.MultipleChoiceField(choices=choices, widget=widget, **{**options, "initial": has})
 
 
 def _storable(value: Any) -> Any:
     if value is None:
         return ""
-    return value if isinstance(value, int | float | str) else value.isoformat()
+    return value if isinstance(value, int | float | str | list) else value.isoformat()
 
 
 class AttributesPanel(Panel):
@@ -133,6 +146,15 @@ class AttributesPanel(Panel):
         def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
             context: dict[str, Any] = super().get_context_data(parent_context)
             return context | {"fields": [self.form[name] for name in self._names()]}
+
+
+class LeadPanels(ObjectList):
+    """The whole form. Wagtail adds the fields that no panel names, which ours are not: sent twice, the
+    value that was typed would be lost."""
+
+    class BoundPanel(ObjectList.BoundPanel):
+        def render_missing_fields(self) -> str:
+            return ""
 
 
 def owners() -> QuerySet[Any]:
@@ -338,7 +360,7 @@ class LeadViewSet(ModelViewSet):
     delete_view_class = LeadEraseView
     copy_view_enabled = False
     inspect_view_enabled = False
-    edit_handler = ObjectList(
+    edit_handler = LeadPanels(
         [
             HelpPanel(
                 content=gettext_lazy(

@@ -23,7 +23,7 @@ from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.permissions import policy_registry
 
 from wagtail_ma.admin.permissions import may
-from wagtail_ma.messaging import reasons, results, sending
+from wagtail_ma.messaging import reasons, results, sending, unsubscribing
 from wagtail_ma.messaging.models import Delivery, Mail
 from wagtail_ma.people.models import Lead
 
@@ -126,8 +126,8 @@ class MailResultsView(generic.IndexView):
 
     def get_base_queryset(self) -> QuerySet[Delivery]:
         # Numbers of links and reasons lead here; they are no filters of their own.
-        link, reason = (self.request.GET.get(name, "")[:500] for name in ("link", "reason"))
-        return results.people(self.mail, link=link, reason=reason)
+        names = ("link", "scanned", "reason", "why_left")
+        return results.people(self.mail, **{name: self.request.GET.get(name, "")[:500] for name in names})
 
     @cached_property
     def is_searchable(self) -> bool:
@@ -145,7 +145,7 @@ class MailResultsView(generic.IndexView):
             PersonColumn("email", label=_("Person")),
             StateColumn("get_state_display", label=_("State")),
             DateColumn("sent_at", label=_("Sent"), sort_key="sent_at"),
-            BooleanColumn("opened_at", label=_("Opened")),
+            BooleanColumn("has_opened", label=_("Opened")),
             BooleanColumn("has_clicked", label=_("Clicked")),
         ]
 
@@ -153,9 +153,17 @@ class MailResultsView(generic.IndexView):
         context = super().get_context_data(*args, **kwargs)
         context["mail"] = self.mail
         context["results"] = results.results(self.mail)
-        link, reason = self.request.GET.get("link", ""), self.request.GET.get("reason", "")
-        context["only"] = link or (reasons.label(reason) if reason else "")
+        context["only"] = self._only()
         return context
+
+    def _only(self) -> str:
+        """Which of the people are listed, in words."""
+        given = self.request.GET
+        if why := given.get("why_left", ""):
+            return str(dict(unsubscribing.Why.choices).get(why, why))
+        if reason := given.get("reason", ""):
+            return reasons.label(reason)
+        return given.get("link", "") or given.get("scanned", "")
 
 
 class SendAgainView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):

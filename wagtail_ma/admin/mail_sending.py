@@ -64,7 +64,7 @@ class AudienceForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        stored = Segment.objects.filter(is_live=False).order_by("name")
+        stored = Segment.objects.filter(is_live=False, is_internal=False).order_by("name")
         for name in ("include", "exclude"):
             field: Any = self.fields[name]
             field.queryset = stored
@@ -206,6 +206,7 @@ class DispatchView(WagtailAdminTemplateMixin, TemplateView):
             "mail": sending.mail,
             "is_open": sending.ended_at is None,
             "reason": reasons.label(sending.reason) if sending.reason else "",
+            "problems": self._problems(),
             "total": total,
             "settled": total - waiting,
             "percent": round(100 * (total - waiting) / total) if total else 0,
@@ -218,6 +219,12 @@ class DispatchView(WagtailAdminTemplateMixin, TemplateView):
             "refresh_url": reverse(f"{NAMESPACE}:dispatch_results", args=[sending.pk]),
             "results_url": reverse(f"{NAMESPACE}:results", args=[sending.mail_id]) if sending.mail_id else "",
         }
+
+    def _problems(self) -> list[str]:
+        """What has to be put right before it goes on."""
+        mail = self.sending.mail
+        is_not_ready = self.sending.ended_at is None and self.sending.reason == reasons.NOT_READY
+        return ready.problems(mail) if is_not_ready and mail is not None else []
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         context = self.get_context_data(**kwargs)

@@ -22,6 +22,8 @@ from wagtail_ma.messaging import instance, rates
 from wagtail_ma.messaging.models import MailTopic
 from wagtail_ma.messaging.models_of_sending import SendingRules
 
+NOT_KEPT = ("index", "index_results", "add", "delete")
+
 
 class SendingRulesEditView(generic.EditView):
     """There is one set of rules: after saving one stays here."""
@@ -119,10 +121,11 @@ class SendingRulesViewSet(ModelViewSet):
         return redirect(self.get_url_name("edit"), rates.rules_now().pk)
 
     def get_urlpatterns(self) -> list[Any]:
-        # There is one: none is added, none is deleted.
-        kept = [each for each in super().get_urlpatterns() if each.name not in ("index", "add", "delete")]
+        # There is one: none is listed, added or deleted.
+        kept = [each for each in super().get_urlpatterns() if each.name not in NOT_KEPT]
         return [
             path("", self.index_redirect, name="index"),
+            path("results/", self.index_redirect, name="index_results"),
             path("adopt/", adopt, name="adopt"),
             *kept,
         ]

@@ -18,6 +18,8 @@ from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, TitleColu
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 
+from wagtail_ma.jobs import queue
+from wagtail_ma.sales import exclusions
 from wagtail_ma.tracking import networks
 from wagtail_ma.tracking.models import Network
 
@@ -45,6 +47,8 @@ class ForgetMixin:
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
         networks.forget()
+        exclusions.networks_changed()
+        queue.wake()
         return response
 
 

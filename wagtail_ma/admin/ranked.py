@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import django_filters
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Subquery, Value, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -27,7 +27,7 @@ from wagtail_ma.reports.keyset import COUNT_LIMIT, capped_count, page
 from wagtail_ma.sales.models import HotDefinition, HotEntry
 from wagtail_ma.scoring import bands
 from wagtail_ma.scoring.models import Standing
-from wagtail_ma.segments.models import Segment
+from wagtail_ma.segments.models import Membership, Segment, Source
 from wagtail_ma.tracking.models import Topic, Visit
 
 SEEN_WITHIN = [(1, gettext_lazy("24 hours")), (7, gettext_lazy("7 days")), (30, gettext_lazy("30 days"))]
@@ -72,7 +72,7 @@ class VisitorFilterSet(WagtailFilterSet):
         fields: list[str] = []
 
     def filter_who(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
-        return queryset.filter(visitor__lead__isnull=value == "anonymous")
+        return queryset.filter(is_named=value == "lead")
 
     def filter_seen(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
         return queryset.filter(last_seen_at__gte=timezone.now() - timedelta(days=int(value)))
@@ -153,6 +153,12 @@ class ScoreColumn(NumberColumn):
     cell_template_name = "wagtail_ma/admin/visitors/score_cell.html"
 
 
+class MembershipColumn(TitleColumn):
+    """What keeps somebody in the segment, since when; it leads to the reason."""
+
+    cell_template_name = "wagtail_ma/admin/visitors/membership_cell.html"
+
+
 class RankedListMixin:
     """Which rows a request asks for: shared by the list and by what is done to all of it."""
 
@@ -196,7 +202,6 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
     paginate_by = PAGE_SIZE
     any_permission_required = ["view"]
     export_permission = "wagtail_ma.export_lead"
-    list_export = ["label", "company", "email", "grade", "score", "visit_count", "view_count", "last_seen_at"]
     export_headings = {
         "label": gettext_lazy("Name"),
         "company": gettext_lazy("Company"),
@@ -206,6 +211,8 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
         "visit_count": gettext_lazy("Visits"),
         "view_count": gettext_lazy("Pages"),
         "last_seen_at": gettext_lazy("Last seen"),
+        "member_since": gettext_lazy("In the segment since"),
+        "kept_by": gettext_lazy("Kept in it by"),
     }
     export_filename = "visitors"
 
@@ -216,6 +223,12 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
     @cached_property
     def is_searchable(self) -> bool:
         return True
+
+    @property
+    def list_export(self) -> list[str]:
+        """Of a segment's members also since when, and what keeps them in it."""
+        of_members = {"member_since", "kept_by"}
+        return [name for name in self.export_headings if self.segment_id or name not in of_members]
 
     @cached_property
     def columns(self) -> list[Any]:
@@ -231,7 +244,9 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
             DateColumn("last_seen_at", label=_("Last seen")),
         ]
         if self.segment_id:
-            columns.append(TitleColumn("why", label=_("Segment"), get_url=self.get_why_url))
+            # In place of the time spent: a table has its width.
+            columns = [column for column in columns if column.name != "engaged"]
+            columns.append(MembershipColumn("kept_by", label=_("Kept in it by"), get_url=self.get_why_url))
         return columns
 
     @cached_property
@@ -264,8 +279,16 @@ class VisitorIndexView(RankedListMixin, SafeExportMixin, generic.IndexView):
         order = ranked.ORDERS[str(self.ordering)]
         if order.key == "last_seen_at":
             found = found.filter(last_seen_at__isnull=False)
+        if self.segment_id:
+            found = self._with_membership(found)
         # The second key makes the order stable where numbers are equal.
         return found.order_by(f"-{order.key}", f"-{order.tie}")
+
+    def _with_membership(self, found: QuerySet[Standing]) -> QuerySet[Standing]:
+        mine = Membership.objects.filter(visitor=OuterRef("visitor"), segment=self.segment_id)
+        labels = [When(source=source, then=Value(str(label))) for source, label in Source.choices]
+        kept_by = mine.annotate(label=Case(*labels, output_field=CharField())).values("label")
+        return found.annotate(member_since=Subquery(mine.values("entered_at")), kept_by=Subquery(kept_by))
 
     def to_row_dict(self, item: Standing) -> Any:
         return super().to_row_dict(ranked.decorate(item, now=timezone.now()))

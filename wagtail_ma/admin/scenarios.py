@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -32,23 +32,39 @@ from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.coreutils import get_content_languages
 from wagtail.permissions import policy_registry
-from wagtail.snippets.views.snippets import EditView, IndexView, InspectView, SnippetViewSet
+from wagtail.snippets.views.snippets import EditView, IndexView, SnippetViewSet, WorkflowActionView
 
+from wagtail_ma.admin.automation_log import AutomationLogView
 from wagtail_ma.admin.permissions import may
-from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
+from wagtail_ma.admin.scenario_entry import START_PANEL, forget_other_ways
+from wagtail_ma.admin.scenario_exits import BAND_PANEL, EXIT_PANEL, tick_boxes
+from wagtail_ma.admin.scenario_results import (
+    ScenarioNowView,
+    ScenarioPeopleView,
+    ScenarioResultView,
+    is_running,
+    may_publish,
+    starts_when,
+    state_of,
+)
+from wagtail_ma.admin.scenario_trial import ScenarioTrialView
+from wagtail_ma.admin.scenario_versions import ScenarioVersionsView
+from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput
 from wagtail_ma.messaging.models import Mail, SenderProfile
 from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.personalisation.models import Goal
-from wagtail_ma.scenarios import queries, reasons, starters, switch
-from wagtail_ma.scenarios.diagram import draw
-from wagtail_ma.scenarios.kinds import step_kinds
+from wagtail_ma.scenarios import starters, switch
 from wagtail_ma.scenarios.models import Enrolment, Scenario
-from wagtail_ma.scenarios.publish import problems, walk
+from wagtail_ma.scenarios.publish import NotReady, problems
+from wagtail_ma.scoring import bands
 from wagtail_ma.segments.models import Segment
-from wagtail_ma.tracking.facts import ACTIVITY_KINDS
 
 PEOPLE_PER_PAGE = 50
+
+
+# Buttons of the editor after which the steps are in force, or only wait for somebody's approval.
+INTO_FORCE = ("action-publish", "action-submit", "action-restart-workflow", "action-workflow-action")
 
 
 class ScenarioForm(WagtailAdminModelForm):
@@ -62,48 +78,23 @@ class ScenarioForm(WagtailAdminModelForm):
         widget=forms.CheckboxSelectMultiple,
     )
 
+    exits = tick_boxes("exits", Scenario.Exit.choices)
+    band_grades = tick_boxes("band_grades", [(letter, letter) for letter in bands.LETTERS])
+
     class Meta:
         widgets = {"activity_kind": ActivityKindInput()}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        # What the other way of starting asked for is not kept.
-        if cleaned.get("entry") != Scenario.Entry.ACTIVITY:
-            cleaned["activity_kind"] = ""
-        if cleaned.get("entry") not in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT):
-            cleaned["segment"] = None
-            cleaned["entry_causes"] = []
+        forget_other_ways(cleaned)
         return cleaned
 
     def _post_clean(self) -> None:
         super()._post_clean()
-        if "action-publish" in self.data and not self.errors:
+        # What is handed to a colleague for approval must be able to run, too.
+        if any(name in self.data for name in INTO_FORCE) and not self.errors:
             for problem in problems(self.instance):
                 self.add_error(None, problem)
-
-
-def starts_when(scenario: Scenario) -> str:
-    """What lets people in, in words."""
-    if scenario.entry == Scenario.Entry.SEGMENT:
-        return _("Somebody enters the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
-    if scenario.entry == Scenario.Entry.SEGMENT_LEFT:
-        return _("Somebody leaves the segment “%(segment)s”") % {"segment": scenario.segment or "?"}
-    if scenario.entry == Scenario.Entry.BY_HAND:
-        return _("Only by hand, or by a step of another scenario")
-    label = dict(ACTIVITY_KINDS).get(scenario.activity_kind, scenario.activity_kind)
-    return _("Somebody: %(activity)s") % {"activity": label}
-
-
-def state_of(scenario: Scenario) -> str:
-    """Draft, paused or running, in a word."""
-    if not scenario.live:
-        return _("Draft")
-    return _("Paused") if scenario.is_paused else _("Running")
-
-
-def is_running(scenario: Scenario) -> bool:
-    """Whether people enter and move."""
-    return scenario.live and not scenario.is_paused
 
 
 class StartColumn(Column):
@@ -122,6 +113,14 @@ class ScenarioIndexView(IndexView):
     def get_add_url(self) -> str | None:
         return reverse("wagtail_ma_scenarios:starters") if super().get_add_url() else None
 
+    @cached_property
+    def header_buttons(self) -> list[Any]:
+        found = list(super().header_buttons)
+        if may(self.request, Visitor, "view"):
+            url = reverse("wagtail_ma_scenarios:log")
+            found.append(HeaderButton(_("What happened by itself"), url=url, icon_name="history"))
+        return found
+
 
 class ScenarioEditView(EditView):
     """The editor, with the way to the results."""
@@ -129,93 +128,12 @@ class ScenarioEditView(EditView):
     @cached_property
     def header_buttons(self) -> list[Any]:
         found = list(super().header_buttons)
+        trial = reverse("wagtail_ma_scenarios:trial", args=[self.object.pk])
+        found.append(HeaderButton(_("Try it out"), url=trial, icon_name="view"))
         if self.object.versions.exists():
             url = reverse(self.inspect_url_name, args=[self.object.pk])
             found.append(HeaderButton(_("Results"), url=url, icon_name="history"))
         return found
-
-
-class ScenarioResultView(InspectView):
-    """Who entered, where everybody is, and how each step went."""
-
-    template_name = "wagtail_ma/admin/scenarios/result.html"
-    page_title = gettext_lazy("Results")
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(**kwargs)
-        scenario = self.object
-        version = queries.latest_version(scenario)
-        waiting, outcomes = queries.waiting(scenario), queries.outcomes(scenario)
-        tree = version.definition if version else []
-        known = {step["id"] for step in walk(tree)}
-        context.update(
-            scenario=scenario,
-            version=version,
-            state=state_of(scenario),
-            starts_when=starts_when(scenario),
-            numbers=queries.numbers(scenario),
-            diagram=draw(tree, waiting=waiting, outcomes=outcomes),
-            steps=[_step_row(step, waiting, outcomes) for step in walk(tree)],
-            elsewhere=sum(count for step_id, count in waiting.items() if step_id not in known),
-            problems=problems(scenario) if scenario.live else [],
-            may_change=_may_change(self.request),
-            result_url=self.request.path,
-            switch_url=reverse("wagtail_ma_scenarios:switch", args=[scenario.pk]),
-        )
-        if may(self.request, Visitor):
-            context.update(self._people(tree))
-        return context
-
-    def _people(self, tree: Any) -> dict[str, Any]:
-        chosen = {name: self.request.GET.get(name, "") for name in ("step", "passed", "status")}
-        labels = {step["id"]: _describe(step) for step in walk(tree)}
-        rows = queries.people(
-            self.object, step_id=chosen["step"], passed=chosen["passed"], status=chosen["status"]
-        )
-        page: Any = Paginator(rows, PEOPLE_PER_PAGE).get_page(self.request.GET.get("p"))
-        page.object_list = [_person_row(enrolment, labels) for enrolment in page.object_list]
-        filtered = labels.get(chosen["step"]) or labels.get(chosen["passed"])
-        return {
-            "people": page,
-            "chosen": chosen,
-            "chosen_label": filtered or dict(Enrolment.Status.choices).get(chosen["status"], ""),
-            "may_see_people": True,
-        }
-
-
-def _describe(step: Any) -> str:
-    kind = step_kinds.get(step["kind"])
-    return kind.describe(step["params"]) if kind else step["kind"]
-
-
-def _step_row(step: Any, waiting: dict[str, int], outcomes: dict[str, dict[str, int]]) -> dict[str, Any]:
-    kind = step_kinds.get(step["kind"])
-    words = kind.outcomes if kind else {}
-    mine = outcomes.get(step["id"], {})
-    return {
-        "id": step["id"],
-        "title": _describe(step),
-        "waiting": waiting.get(step["id"], 0),
-        "passed": sum(mine.values()),
-        "outcomes": [(words.get(outcome, outcome), count) for outcome, count in sorted(mine.items())],
-    }
-
-
-def _person_row(enrolment: Enrolment, labels: dict[str, str]) -> dict[str, Any]:
-    lead = getattr(enrolment.visitor, "lead", None)
-    return {
-        "name": str(lead or enrolment.visitor),
-        "url": reverse("wagtail_ma_visitors:visitor", args=[enrolment.visitor_id]),
-        "status": enrolment.get_status_display(),
-        "step": labels.get(enrolment.step_id, _("a step of an older version")),
-        "enrolment": enrolment,
-        "is_active": enrolment.status == Enrolment.Status.ACTIVE,
-        "left_reason": reasons.label(enrolment.left_reason),
-    }
-
-
-def _may_change(request: HttpRequest) -> bool:
-    return policy_registry.get_by_type(Scenario).user_has_permission(request.user, "publish")
 
 
 class ScenarioSwitchView(View):
@@ -224,7 +142,7 @@ class ScenarioSwitchView(View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not _may_change(request):
+        if not may_publish(request):
             raise PermissionDenied
         scenario = get_object_or_404(Scenario, pk=pk)
         action = request.POST.get("action")
@@ -243,6 +161,25 @@ class ScenarioSwitchView(View):
                 % {"scenario": scenario, "count": left},
             )
         return redirect(ScenarioViewSet.result_url(scenario))
+
+
+class ScenarioApprovalView(WorkflowActionView):
+    """A step of a workflow; its last approval publishes. What cannot run any more (a mail was taken offline
+    meanwhile) stays where it is, and the reason is told."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                response: HttpResponse = super().post(request, *args, **kwargs)
+        except NotReady as error:
+            for problem in error.problems:
+                messages.error(request, problem)
+            url = reverse("wagtail_ma_scenarios:edit", args=[self.object.pk])
+            if request.headers.get("x-requested-with") == "XMLHttpRequest":
+                found: HttpResponse = self.render_modal_json(request, {"step": "success", "redirect": url})
+                return found
+            return redirect(url)
+        return response
 
 
 class StartersView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
@@ -313,6 +250,7 @@ class ScenarioViewSet(SnippetViewSet):
     url_namespace = "wagtail_ma_scenarios"
     index_view_class = ScenarioIndexView
     edit_view_class = ScenarioEditView
+    workflow_action_view_class = ScenarioApprovalView
     inspect_view_class = ScenarioResultView
     inspect_view_enabled = True
     copy_view_enabled = True
@@ -341,32 +279,9 @@ class ScenarioViewSet(SnippetViewSet):
                 )
             ),
             FieldPanel("name"),
-            MultiFieldPanel(
-                [
-                    FieldPanel("entry"),
-                    FieldPanel(
-                        "activity_kind",
-                        help_text=gettext_lazy("Its name, for example download."),
-                        attrs=shown_if("entry", Scenario.Entry.ACTIVITY),
-                    ),
-                    FieldPanel(
-                        "segment",
-                        help_text=gettext_lazy("Only who enters or leaves it from now on starts."),
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
-                    ),
-                    FieldPanel(
-                        "entry_causes",
-                        attrs=shown_if("entry", Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT),
-                    ),
-                    FieldPanel("again"),
-                    FieldPanel("again_days", attrs=shown_if("again", Scenario.Again.AFTER_DAYS)),
-                ],
-                heading=gettext_lazy("Start"),
-            ),
-            MultiFieldPanel(
-                [FieldPanel("goal"), FieldPanel("exit_segment")],
-                heading=gettext_lazy("Goal and exit"),
-            ),
+            START_PANEL,
+            EXIT_PANEL,
+            BAND_PANEL,
             MultiFieldPanel(
                 [FieldRowPanel([FieldPanel("group"), FieldPanel("priority")])],
                 heading=gettext_lazy("Beside other scenarios"),
@@ -396,7 +311,20 @@ class ScenarioViewSet(SnippetViewSet):
     def get_urlpatterns(self) -> list[Any]:
         switch_path = path("switch/<int:pk>/", ScenarioSwitchView.as_view(), name="switch")
         starters_path = path("starters/", StartersView.as_view(), name="starters")
-        return [*super().get_urlpatterns(), switch_path, starters_path]
+        versions_path = path("versions/<int:pk>/", ScenarioVersionsView.as_view(), name="versions")
+        people = [
+            path("people/<int:pk>/", ScenarioPeopleView.as_view(), name="people"),
+            path(
+                "people/<int:pk>/results/", ScenarioPeopleView.as_view(results_only=True), name="people_list"
+            ),
+        ]
+        asked = self.get_inspect_view_kwargs() | {"template_name": ScenarioNowView.template_name}
+        now_view = self.construct_view(ScenarioNowView, **asked)
+        people.append(path("now/<int:pk>/", now_view, name="now"))
+        trial_path = path("trial/<int:pk>/", ScenarioTrialView.as_view(), name="trial")
+        log_path = path("log/", AutomationLogView.as_view(), name="log")
+        own = [switch_path, starters_path, versions_path, trial_path, log_path, *people]
+        return [*super().get_urlpatterns(), *own]
 
     @classmethod
     def result_url(cls, scenario: Scenario) -> str:

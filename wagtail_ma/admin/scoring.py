@@ -52,6 +52,7 @@ def effect(request: HttpRequest, rules: list[ScoringRule]) -> dict[str, Any]:
     found = what_if.compare(rules, now=timezone.now(), threshold=hot_score())
     return {
         "found": found,
+        "warnings": lint.warnings(rules, found.points_of_rules),
         "may_see_people": may(request, Visitor, "view"),
         "may_see_names": may(request, Lead, "view"),
     }

@@ -29,8 +29,8 @@ from wagtail_ma.personalisation.places import places, segments_in
 from wagtail_ma.personalisation.preview import PREFIX
 from wagtail_ma.reports import charts
 from wagtail_ma.rules.blocks import MATCH_CHOICES
-from wagtail_ma.segments import decisions, sizes
-from wagtail_ma.segments.models import Segment
+from wagtail_ma.segments import decisions, queries, sizes
+from wagtail_ma.segments.models import Segment, Source
 from wagtail_ma.segments.why import why
 
 CHART_DAYS = 90
@@ -134,6 +134,7 @@ class PeopleView(_SegmentMixin, TemplateView):
         return {
             **context,
             "may_add": may(self.request, Segment, "add"),
+            "sources": [(Source(key).label, count) for key, count in queries.by_source(self.segment.pk)],
             "chart": charts.line_chart([charts.Series(name, points)], title=name),
             "members_url": f"{reverse('wagtail_ma_visitors:index')}?segment={self.segment.pk}",
             "by_hand": by_hand.select_related("visitor__lead", "decided_by").order_by("-decided_at")[
@@ -220,7 +221,10 @@ class PageSegmentsView(WagtailAdminTemplateMixin, TemplateView):
         page = _live_page(self.kwargs["page_id"])
         _refuse_others(self.request, page)
         used = {pk for place in places(page) for pk in segments_in(place)}
-        segments = [(segment, segment.pk in used) for segment in Segment.objects.order_by("name")]
+        segments = [
+            (segment, segment.pk in used)
+            for segment in Segment.objects.filter(is_internal=False).order_by("name")
+        ]
         return {**context, "page": page, "segments": sorted(segments, key=lambda pair: not pair[1])}
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:

@@ -166,11 +166,14 @@ def members_url(segment: Segment) -> str:
 
 
 class SegmentIndexView(generic.IndexView):
-    """All segments."""
+    """All segments that editors made."""
 
     template_name = "wagtailadmin/generic/index.html"
     results_template_name = "wagtail_ma/admin/segments/index_results.html"
     default_ordering = "name"
+
+    def get_base_queryset(self) -> Any:
+        return super().get_base_queryset().filter(is_internal=False)
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -325,6 +328,9 @@ class SegmentFilterForm(BaseFilterForm):
 
 class _FilteredMixin:
     filter_form_class = SegmentFilterForm
+
+    def get_object_list(self) -> Any:
+        return super().get_object_list().filter(is_internal=False)  # type: ignore[misc]
 
 
 class SegmentChooseView(_FilteredMixin, ChooseView):

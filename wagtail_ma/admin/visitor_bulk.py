@@ -124,7 +124,7 @@ class SegmentForm(forms.Form):
     """Which segment, and in or out."""
 
     segment = forms.ModelChoiceField(
-        label=gettext_lazy("Segment"), queryset=Segment.objects.filter(is_live=False)
+        label=gettext_lazy("Segment"), queryset=Segment.objects.filter(is_live=False, is_internal=False)
     )
     act = forms.ChoiceField(
         label=gettext_lazy("What to do"),

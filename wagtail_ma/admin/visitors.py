@@ -38,7 +38,10 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
         return policy_registry.get_by_type(Visitor)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.visitor = self._visitor(kwargs["visitor_id"])
+        visitor, self.standing = visitor_page.find(kwargs["visitor_id"])
+        if visitor is None:
+            raise Http404
+        self.visitor = visitor
         if lead := getattr(self.visitor, "lead", None):
             if not may(request, Lead, "view"):
                 raise PermissionDenied
@@ -48,19 +51,6 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
     def note(self, lead: Lead) -> None:
         """Remember who looked at personal data."""
         log(lead, "wagtail_ma.view_lead", user=self.request.user)
-
-    def _visitor(self, visitor_id: int) -> Visitor:
-        """The visitor; whoever was merged away leads to the person they became."""
-        visitor = Visitor.objects.select_related("lead__company", "lead__owner").filter(pk=visitor_id).first()
-        seen: set[int] = set()
-        while visitor is not None and visitor.merged_into_id and visitor.pk not in seen:
-            seen.add(visitor.pk)
-            visitor = Visitor.objects.select_related("lead__company", "lead__owner").get(
-                pk=visitor.merged_into_id
-            )
-        if visitor is None:
-            raise Http404
-        return visitor
 
     def get_page_title(self) -> str:
         lead = getattr(self.visitor, "lead", None)
@@ -78,9 +68,9 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
         kinds = {kind for kind in self.request.GET.getlist("kind") if kind in timelines.KINDS}
         is_first_page = not self.request.GET.get("before")
         if is_first_page:
-            context.update(visitor_page.details(self.visitor, now=timezone.now()))
+            context.update(visitor_page.details(self.visitor, self.standing, now=timezone.now()))
         context["visitor"] = self.visitor
-        context["stamp"] = visitor_page.stamp(self.visitor.pk)
+        context["stamp"] = visitor_page.stamp_of(self.standing, self.visitor.pk)
         context["may_change"] = may(self.request, Lead, "change")
         context["is_on_page"] = True
         context["timeline"] = timelines.timeline(

@@ -8,9 +8,11 @@ and fails when a table is not declared.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from django.db.models import Q
 
 from wagtail_ma.core.registry import Registry
 
@@ -58,6 +60,9 @@ class Belonging:
     :param after_undo: called as ``after_undo(visitor_id, since, now)`` when somebody who was merged away
         at ``since`` stands for themselves again: to open again what gave way.
     :param fields: the foreign keys that this entry answers for.
+    :param owners: those of the foreign keys that say whose a row is, where not all do: what somebody else
+        typed in this person's browser is not theirs to take along. Empty: all of ``fields``.
+    :param told_if: which rows are in the export that people get of themselves, where not all are.
     :param erase: called as ``erase(person)`` when a person is erased, instead of deleting the rows:
         for what must stay without saying who it was.
     :param outward: tells which of the rows left the house within a time; for the undoing of a merge.
@@ -78,6 +83,8 @@ class Belonging:
     outward: FindOutward | None = None
     led_by: FindLeading | None = None
     active_at: str = ""
+    owners: tuple[str, ...] = ()
+    told_if: Q = field(default_factory=Q)
 
 
 belongings: Registry[Belonging] = Registry("belongings")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db.models import Aggregate, Count, Q, QuerySet
@@ -39,6 +39,12 @@ class Scope:
 
         delta = timedelta(days=days)
         return Moment(delta) if self._now is None else self._now - delta
+
+    def today(self, text_of: Callable[[date], str]) -> Any:
+        """A text made of today's date in the time zone of the project, for look-ups of text."""
+        from wagtail_ma.core.placeholders import Today, today
+
+        return Today(text_of) if self._now is None else text_of(today(self._now))
 
 
 @dataclass(frozen=True)

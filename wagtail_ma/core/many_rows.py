@@ -19,6 +19,7 @@ class InsertRows:
     :param unique: names of fields; a row that has the same values there is kept as it is …
     :param larger: … except for these fields, which get the larger of both values …
     :param smaller: … and these, which get the smaller one.
+    :param is_repeatable: a row that any unique key of the model forbids is left out (not with ``unique``).
     """
 
     def __init__(
@@ -28,8 +29,10 @@ class InsertRows:
         unique: tuple[str, ...] = (),
         larger: tuple[str, ...] = (),
         smaller: tuple[str, ...] = (),
+        is_repeatable: bool = False,
     ) -> None:
         self._model = model
+        self._is_repeatable = is_repeatable
         self._unique, self._larger, self._smaller = unique, larger, smaller
         self._sql: dict[str, str] = {}
 
@@ -59,7 +62,7 @@ class InsertRows:
 
     def _conflict(self, table: str, connection: Any) -> str:
         if not self._unique:
-            return ""
+            return " ON CONFLICT DO NOTHING" if self._is_repeatable else ""
         column = _columns(self._model, connection)
         target = f" ON CONFLICT ({', '.join(column(name) for name in self._unique)}) DO "
         changes = [

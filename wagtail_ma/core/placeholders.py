@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connections
-from django.db.models import BooleanField, DateTimeField, Expression, F
+from django.db.models import BooleanField, CharField, DateTimeField, Expression, F
+from django.utils import timezone
 
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.core.request_facts import RequestFacts
@@ -28,6 +29,13 @@ class MomentSlot:
     """A parameter that becomes ``now - before``."""
 
     before: timedelta
+
+
+@dataclass(frozen=True)
+class TodaySlot:
+    """A parameter that becomes a text made of today's date in the time zone of the project."""
+
+    text_of: Callable[[date], str]
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,24 @@ class Moment(Expression):
         # Cast, because PostgreSQL cannot tell the type of a lone parameter in arithmetic.
         sql = "%s::timestamptz" if connection.vendor == "postgresql" else "%s"
         return sql, [MomentSlot(self.before)]
+
+
+class Today(Expression):
+    """A text made of today's date, known only when the statement is executed."""
+
+    output_field = CharField()
+
+    def __init__(self, text_of: Callable[[date], str]) -> None:
+        super().__init__(output_field=CharField())
+        self.text_of = text_of
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return "%s", [TodaySlot(self.text_of)]
+
+
+def today(now: datetime) -> date:
+    """The date in the time zone of the project."""
+    return timezone.localdate(now, timezone.get_default_timezone())
 
 
 class OneOfThese(Expression):
@@ -190,6 +216,8 @@ def compile_statement(queryset: Any) -> Statement:
 def _fill(parameter: Any, call: Call, connection: Any) -> Any:
     if isinstance(parameter, MomentSlot):
         return connection.ops.adapt_datetimefield_value(call.now - parameter.before)
+    if isinstance(parameter, TodaySlot):
+        return parameter.text_of(today(call.now))
     if isinstance(parameter, IdsSlot):
         return call.ids if connection.vendor == "postgresql" else json.dumps(call.ids)
     if isinstance(parameter, VisitorSlot):

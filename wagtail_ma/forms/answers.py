@@ -14,7 +14,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from wagtail_ma.conf import conf
 from wagtail_ma.core.text import clean_line, normalise_email
+from wagtail_ma.forms import mail_exchange
 from wagtail_ma.forms.models import LeadFormField
 from wagtail_ma.people import mail_domains
 
@@ -68,6 +70,7 @@ class EmailField(LineField):
         "email": _("Enter a valid e-mail address, for example name@example.com."),
         "disposable": _("Throw-away addresses cannot be used here."),
         "free": _("Please enter the address that you use at your company."),
+        "nobody": _("It seems that nobody takes mail for %(domain)s. Please look at the address once more."),
     }
 
     def __init__(self, *args: Any, refuses_free_mail: bool = False, **kwargs: Any) -> None:
@@ -82,11 +85,14 @@ class EmailField(LineField):
             address = normalise_email(text)
         except ValueError as error:
             raise ValidationError(self.error_messages["email"], code="email") from error
-        kind = mail_domains.kind(address.rpartition("@")[2])
+        domain = address.rpartition("@")[2]
+        kind = mail_domains.kind(domain)
         if kind == mail_domains.DISPOSABLE:
             raise ValidationError(self.error_messages["disposable"], code="disposable")
         if kind and self.refuses_free_mail:
             raise ValidationError(self.error_messages["free"], code="free")
+        if conf.CHECK_MX and not mail_exchange.takes_mail(domain):
+            raise ValidationError(self.error_messages["nobody"], code="nobody", params={"domain": domain})
         return address
 
 

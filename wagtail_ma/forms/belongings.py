@@ -23,6 +23,7 @@ declare(
         "wagtail_ma.Submission",
         "fact",
         fields=("identity", "visitor", "browser"),
+        owners=("identity", "visitor"),
         erase=erase_submissions,
         active_at="at",
     )

@@ -57,7 +57,7 @@ def _work(linger_seconds: float) -> None:
         elapsed = time.monotonic() - started
         if elapsed > ROUND_SECONDS:
             return
-        if reacted or done.steps or done.deliveries or done.rescored or done.clicks:
+        if reacted or done.steps or done.deliveries or done.rescored or done.clicks or done.recipients:
             continue
         if elapsed >= linger_seconds:
             return

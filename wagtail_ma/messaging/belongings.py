@@ -80,6 +80,8 @@ declare(
         "decision",
         fields=("lead", "visitor", "born_visitor"),
         erase=scrub_deliveries,
+        # Mails to staff about them have no visitor.
+        told_if=Q(visitor__isnull=False),
         is_told=True,
         outward=sent,
     )

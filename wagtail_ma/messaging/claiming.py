@@ -16,9 +16,8 @@ from wagtail_ma.messaging.models_of_sending import SendingRules
 State = Delivery.State
 
 CLAIM_LEASE = timedelta(minutes=10)
-# Taken so often by senders that were never heard of again, a delivery is taken alone: it may be what
-# kills them.
-SUSPECT_CLAIMS = 3
+# What a sender held that was never heard of again is taken alone from then on: it may be what kills them.
+SUSPECT_CLAIMS = 1
 
 
 def is_any_due(*, now: datetime) -> bool:

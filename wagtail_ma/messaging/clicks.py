@@ -4,6 +4,10 @@ Scanners follow links within seconds, all of them, for many people, and some loo
 click is only written down at first. A minute later, when it is known what else happened around it, it
 is told apart: a person's becomes the activity ``mail_click``, a machine's ``mail_scan``, a kind of its
 own, so that no rule, score or scenario that asks for clicks can take a scanner's look for one.
+
+A scanner that gives itself away only later (it finds the hidden link, or sweeps all links, minutes after
+its first look) takes its earlier looks with it: those from its network in the ten minutes before are told
+apart anew, and what had counted counts no longer.
 """
 
 from __future__ import annotations
@@ -20,14 +24,16 @@ from wagtail_ma.core.tokens import BadToken, keyed_hash, read_mail_token
 from wagtail_ma.messaging import fill, opens
 from wagtail_ma.messaging.models import Delivery, MailVersion
 from wagtail_ma.messaging.models_of_sending import LinkClick
+from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking import activities
 from wagtail_ma.tracking.bots import is_bot
-from wagtail_ma.tracking.models import PageView
+from wagtail_ma.tracking.models import Activity, PageView
 from wagtail_ma.tracking.writing import Busy, write_facts
 
 logger = logging.getLogger(__name__)
 
+PREFETCH = "prefetch"
 HUMAN = "mail_click"
 MACHINE = "mail_scan"
 
@@ -41,6 +47,8 @@ SWEEP, SWEEP_SHARE = timedelta(seconds=10), 0.8
 # … the hidden link, or one machine in the mails of so many people.
 AROUND = timedelta(seconds=60)
 CROWD = 5
+# What gives a machine away tells for its looks at this mail so long before.
+LATE = timedelta(minutes=10)
 # What was noticed is kept for so long.
 KEEP = timedelta(days=30)
 
@@ -153,7 +161,52 @@ def _settle(
                 continue
             is_machine = looks_like_machine(click, clicks, delivery, link_count=len(links))
             _write(identity, delivery, click, links[click.link]["url"], is_machine=is_machine)
+        if identity is not None:
+            _tell_anew(identity, delivery, clicks, pending, now=now)
     return len(pending)
+
+
+def _tell_anew(
+    identity: Identity,
+    delivery: Delivery,
+    clicks: Sequence[LinkClick],
+    pending: Sequence[LinkClick],
+    *,
+    now: datetime,
+) -> None:
+    """Take back earlier clicks of a machine that has given itself away only now."""
+    links = delivery.version.links if delivery.version is not None else []
+    count = len(links)
+    earlier = [c for c in clicks if c.settled_at is not None and c not in pending and c.link < count]
+    if not earlier:
+        return
+    giveaways = [c for c in pending if c.network and _gives_away(c, clicks, link_count=count)]
+    for click in earlier:
+        is_late = any(
+            g.network == click.network and timedelta(0) <= g.at - click.at <= LATE for g in giveaways
+        )
+        if is_late and not click.is_confirmed and not _page_was_seen(click, delivery):
+            _take_back(identity, delivery, click, links[click.link]["url"], now=now)
+
+
+def _gives_away(click: LinkClick, clicks: Collection[LinkClick], *, link_count: int) -> bool:
+    """Whether no person does this, whatever else is known."""
+    if click.link == LinkClick.HONEYPOT:
+        return True
+    # (A browser that fetches ahead is a person's.)
+    return (
+        click.doubt not in ("", PREFETCH) or _is_sweep(click, clicks, link_count) or _people_of(click) > CROWD
+    )
+
+
+def _take_back(identity: Identity, delivery: Delivery, click: LinkClick, url: str, *, now: datetime) -> None:
+    counted = Activity.objects.filter(
+        identity=identity, source_key=f"{HUMAN}:{delivery.pk}:{click.link}", at=click.at
+    )
+    if counted.delete()[0]:
+        _write(identity, delivery, click, url, is_machine=True)
+        # Scores and segments are to be looked at again.
+        news.mark([identity.visitor_id], now=now)
 
 
 def looks_like_machine(
@@ -171,11 +224,16 @@ def looks_like_machine(
         return False
     if delivery.sent_at is not None and click.at - delivery.sent_at < TOO_SOON:
         return True
-    if _links_near(click, clicks, AT_ONCE) >= AT_ONCE_LINKS:
-        return True
-    if link_count >= AT_ONCE_LINKS and _links_near(click, clicks, SWEEP) >= SWEEP_SHARE * link_count:
+    if _is_sweep(click, clicks, link_count):
         return True
     return bool(click.network) and _people_of(click) > CROWD
+
+
+def _is_sweep(click: LinkClick, clicks: Collection[LinkClick], link_count: int) -> bool:
+    """So many links at once, or nearly all of them soon after each other."""
+    if _links_near(click, clicks, AT_ONCE) >= AT_ONCE_LINKS:
+        return True
+    return link_count >= AT_ONCE_LINKS and _links_near(click, clicks, SWEEP) >= SWEEP_SHARE * link_count
 
 
 def _links_near(click: LinkClick, clicks: Collection[LinkClick], within: timedelta) -> int:
@@ -228,7 +286,7 @@ def _doubt(facts: RequestFacts) -> str:
     if facts.method not in ("GET", "HEAD"):
         return "method"
     if facts.is_prefetch:
-        return "prefetch"
+        return PREFETCH
     return "agent" if is_bot(facts.user_agent) else ""
 
 

@@ -31,6 +31,8 @@ from wagtail_ma.tracking import sites
 
 # Part of the fingerprint: a change of what compiling produces makes new versions.
 FORMAT = 3
+# Between the text of the mail and its footer.
+SIGNATURE = "\n\n-- \n"
 FONTS = "'Helvetica Neue', 'Hiragino Sans', 'Yu Gothic', Meiryo, Arial, sans-serif"
 SKELETON = """<mjml lang="{language}"><mj-head><mj-title>{title}</mj-title>{preview}
 <mj-attributes><mj-all font-family="{fonts}" />
@@ -93,7 +95,7 @@ def compile_mail(mail: Mail) -> Compiled:
         footer = _footer(mail, build)
         html = _to_html(mail, body.mjml, footer.mjml, language, build)
     subject = build.plain(clean_line(mail.subject, 400))
-    text = f"{body.text}\n\n-- \n{footer.text}\n"
+    text = f"{body.text}{SIGNATURE}{footer.text}\n"
     parts: dict[str, Any] = {
         "kind": mail.kind,
         "tracking": mail.tracking,
@@ -145,19 +147,27 @@ def current_version(mail: Mail, *, now: datetime) -> MailVersion:
 
     :raises CannotCompile: not published, or not in a state to be sent.
     """
-    if not mail.live:
-        raise CannotCompile(_("The mail is not published."))
-    known = fingerprint(mail)
-    present = MailVersion.objects.filter(mail=mail, fingerprint=known).defer("compiled").first()
+    present = present_version(mail)
     if present is not None:
         return present
     compiled = compile_mail(mail)
     version, _created = MailVersion.objects.get_or_create(
         mail=mail,
-        fingerprint=known,
+        fingerprint=fingerprint(mail),
         defaults={"compiled": compiled.parts, "links": compiled.links, "created_at": now},
     )
     return version
+
+
+def present_version(mail: Mail) -> MailVersion | None:
+    """The version of a published mail as it is now, if it was compiled before.
+
+    :raises CannotCompile: not published.
+    """
+    if not mail.live:
+        raise CannotCompile(_("The mail is not published."))
+    known = MailVersion.objects.filter(mail=mail, fingerprint=fingerprint(mail))
+    return known.defer("compiled").first()
 
 
 def static_text(segments: list[Segment]) -> str:

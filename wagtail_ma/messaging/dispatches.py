@@ -15,16 +15,16 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from wagtail_ma.core.text import normalise_email
-from wagtail_ma.messaging import audience, message, rates, reasons, timing
-from wagtail_ma.messaging.compile import CannotCompile, current_version
-from wagtail_ma.messaging.models import Delivery, Dispatch, Mail, draw_public_id
-from wagtail_ma.people.models import Lead
+from wagtail_ma.messaging import reasons, recipients
+from wagtail_ma.messaging.compile import CannotCompile
+from wagtail_ma.messaging.models import Delivery, Dispatch, Mail
+from wagtail_ma.messaging.ready import version_to_send
 
 logger = logging.getLogger(__name__)
 
 State = Dispatch.State
 
+# Deliveries released by one statement.
 CHUNK = 2_000
 # One call ends itself after this; the rest is done by the next.
 ADVANCE_SECONDS = 15
@@ -142,7 +142,7 @@ def _start(*, now: datetime) -> None:
             mine.update(state=State.EXPIRED, reason=reasons.TOO_LATE, ended_at=now)
         else:
             try:
-                version = current_version(mail, now=now)
+                version = version_to_send(mail, now=now)
             except CannotCompile:
                 logger.warning("mail %s cannot be sent", mail.pk, exc_info=True)
                 mine.update(state=State.PAUSED, reason=reasons.NOT_READY)
@@ -158,7 +158,7 @@ def _prepare(dispatch: Dispatch, *, now: datetime, deadline: float) -> int:
     if dispatch.version_id is None:
         # It was paused before it could start.
         try:
-            dispatch.version = current_version(mail, now=now)
+            dispatch.version = version_to_send(mail, now=now)
         except CannotCompile:
             Dispatch.objects.filter(pk=dispatch.pk, state=State.PREPARING).update(
                 state=State.PAUSED, reason=reasons.NOT_READY
@@ -168,83 +168,11 @@ def _prepare(dispatch: Dispatch, *, now: datetime, deadline: float) -> int:
     include, exclude = (
         list(ids.values_list("pk", flat=True)) for ids in (dispatch.include, dispatch.exclude)
     )
-    written = 0
-    while time.monotonic() < deadline:
-        leads = list(audience.leads(include, exclude).filter(pk__gt=dispatch.cursor)[:CHUNK])
-        if not leads:
-            preparing = Dispatch.objects.filter(pk=dispatch.pk, state=State.PREPARING, cursor=dispatch.cursor)
-            preparing.update(state=State.RUNNING)
-            break
-        if not _write(dispatch, mail, leads, now=now):
-            break
-        written += len(leads)
+    written, are_all = recipients.write_down(dispatch, mail, include, exclude, now=now, deadline=deadline)
+    if are_all:
+        preparing = Dispatch.objects.filter(pk=dispatch.pk, state=State.PREPARING, cursor=dispatch.cursor)
+        preparing.update(state=State.RUNNING)
     return written
-
-
-def _write(dispatch: Dispatch, mail: Mail, leads: list[Lead], *, now: datetime) -> bool:
-    """One chunk, with the cursor, in one transaction. False when another worker was faster, or the
-    sending was paused."""
-    rows = _rows(dispatch, mail, leads, now=now)
-    with transaction.atomic():
-        mine = Dispatch.objects.filter(pk=dispatch.pk, state=State.PREPARING, cursor=dispatch.cursor)
-        if not mine.update(cursor=leads[-1].pk):
-            return False
-        # Whoever has this mail already keeps the one; the unique keys decide.
-        Delivery.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
-    dispatch.cursor = leads[-1].pk
-    return True
-
-
-def _rows(dispatch: Dispatch, mail: Mail, leads: list[Lead], *, now: datetime) -> list[Delivery]:
-    addresses = {lead.pk: address for lead in leads if (address := _address(lead))}
-    refused = audience.refusals(set(addresses.values()), mail)
-    taken = set(
-        Delivery.objects.filter(dispatch=dispatch, email__in=addresses.values()).values_list(
-            "email", flat=True
-        )
-    )
-    rules = rates.rules_now()
-    is_best = mail.timing == Mail.Timing.BEST
-    hours = timing.best_hours([lead.visitor_id for lead in leads], now=now) if is_best else {}
-    rows = []
-    for lead in leads:
-        email = addresses.get(lead.pk, "")
-        reason = reasons.BAD_ADDRESS if not email else refused.get(email, "")
-        if email in taken:
-            reason = reasons.REPEATED
-        elif email and not reason:
-            taken.add(email)
-        public_id = draw_public_id()
-        at = timing.at_best_hour(now, hours.get(lead.visitor_id))
-        rows.append(
-            Delivery(
-                public_id=public_id,
-                mail=mail,
-                version=dispatch.version,
-                dispatch=dispatch,
-                lead=lead,
-                visitor_id=lead.visitor_id,
-                born_visitor_id=lead.visitor_id,
-                # Once per person and mail; but who may not have it now may get it another time.
-                occurrence=f"dispatch:{dispatch.pk}" if reason else "",
-                email=email or lead.email,
-                is_marketing=mail.is_marketing,
-                priority=Delivery.Priority.BULK,
-                state=Delivery.State.SKIPPED if reason else Delivery.State.PLANNED,
-                reason=reason,
-                send_after=timing.earliest(mail.timing, rules, timing.zone_of(lead), at),
-                created_at=now,
-                message_id=message.message_id(public_id, mail.sender.email),
-            )
-        )
-    return rows
-
-
-def _address(lead: Lead) -> str:
-    try:
-        return normalise_email(lead.email)
-    except ValueError:
-        return ""
 
 
 def _release(dispatch_id: int, *, deadline: float) -> None:

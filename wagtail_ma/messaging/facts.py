@@ -19,7 +19,8 @@ from wagtail_ma.core.conditions import (
     reference_kinds,
     register,
 )
-from wagtail_ma.core.parameters import Choice, Reference
+from wagtail_ma.core.parameters import Reference
+from wagtail_ma.core.usual_parameters import either
 from wagtail_ma.messaging.models import Delivery, Mail
 from wagtail_ma.rules.phrases import days, within
 from wagtail_ma.tracking.models import Activity
@@ -61,12 +62,7 @@ class MailSent(Condition):
     icon = "mail"
     parameters = (
         mail,
-        Choice(
-            name="is",
-            label=gettext_lazy("Which"),
-            choices=(("sent", gettext_lazy("was sent")), ("not_sent", gettext_lazy("was not sent"))),
-            default="sent",
-        ),
+        either(("sent", gettext_lazy("was sent")), ("not_sent", gettext_lazy("was not sent"))),
         days,
     )
 
@@ -93,12 +89,7 @@ class MailClicked(Condition):
     icon = "link"
     parameters = (
         mail,
-        Choice(
-            name="is",
-            label=gettext_lazy("Which"),
-            choices=(("clicked", gettext_lazy("followed")), ("not_clicked", gettext_lazy("not followed"))),
-            default="clicked",
-        ),
+        either(("clicked", gettext_lazy("followed")), ("not_clicked", gettext_lazy("not followed"))),
         days,
     )
 

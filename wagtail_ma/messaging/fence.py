@@ -1,14 +1,14 @@
 """The fence: one guarded statement that says, durably, "from here on it may have been sent".
 
 It asks everything once more that may have changed since the mail was planned: is it still ours, may
-the address be mailed, does the person want this topic, have they had enough, have they reached the
-goal, is the sending still on. What it has to ask differs by mail; each kind of question is compiled
-once.
+the address be mailed, does the person want this topic, have they had enough (by our rules or by their
+own), have they reached the goal, is the sending still on. What it has to ask differs by mail; each kind
+of question is compiled once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from wagtail_ma.core.prepared import Slot, Update
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.messaging import consents, reasons, suppressions
 from wagtail_ma.messaging.models import Consent, Delivery, Dispatch, Mail, Suppression
-from wagtail_ma.messaging.models_of_sending import SendingRules, Subscription
+from wagtail_ma.messaging.models_of_sending import MailPace, SendingRules, Subscription
 from wagtail_ma.people.models import Lead
 from wagtail_ma.segments.models import Membership
 
@@ -46,10 +46,17 @@ class _Shape:
 
 
 def close_behind(
-    delivery: Delivery, owner: str, *, mail: Mail | None, rules: SendingRules, now: datetime
+    delivery: Delivery,
+    owner: str,
+    *,
+    mail: Mail | None,
+    rules: SendingRules,
+    now: datetime,
+    has_pace: bool = False,
 ) -> bool:
     """Write down that the sending begins, if everything still allows it.
 
+    :param has_pace: the reader may have said how often they want mail (it is asked here in any case).
     :returns: False when it does not, or the row is not ours any more (:func:`why_not` says).
     """
     try:
@@ -69,9 +76,10 @@ def close_behind(
         "visitor": delivery.visitor_id,
         "lead": delivery.lead_id,
         "since": now - timedelta(days=rules.most_per_lead_days),
+        **{f"pace{days}": now - timedelta(days=days) for days in MailPace.Days.values},
         "dispatch": delivery.dispatch_id,
     }
-    locks = shape.most and connection.features.has_select_for_update
+    locks = (shape.most or has_pace) and connection.features.has_select_for_update
     with transaction.atomic() if locks else nullcontext():
         if locks:
             # Two mails to one person at the same moment: each must see the other.
@@ -100,7 +108,24 @@ def why_not(delivery: Delivery, *, mail: Mail | None, rules: SendingRules, now: 
     most = _most(delivery, rules)
     if most and _recent(delivery.lead_id, now - timedelta(days=rules.most_per_lead_days)).count() >= most:
         return reasons.ENOUGH
+    pace = MailPace.objects.filter(email_hash__in=hashes).first()
+    if pace is not None and _recent(delivery.lead_id, now - timedelta(days=pace.days)).exists():
+        return reasons.PACE
     return ""
+
+
+def paced(emails: Collection[str]) -> set[str]:
+    """Those of these addresses whose readers have said how often they want mail."""
+    known = {digest: email for email in emails for digest in _hashes(email)}
+    found = MailPace.objects.filter(email_hash__in=known).values_list("email_hash", flat=True)
+    return {known[digest] for digest in found}
+
+
+def _hashes(email: str) -> list[str]:
+    try:
+        return suppressions.hashes(email)
+    except ValueError:
+        return []
 
 
 def _shape(delivery: Delivery, mail: Mail | None, rules: SendingRules, hashes: int) -> _Shape:
@@ -151,6 +176,7 @@ def _allowed(shape: _Shape) -> Q:
         words = Consent.objects.filter(email=Slot("email", Consent._meta.get_field("email")))
         latest = words.order_by("-at", "-pk").values("pk")[:1]
         allowed &= Q(Exists(Consent.objects.filter(pk__in=latest, is_granted=True)))
+        allowed &= ~Q(Exists(_too_soon(shape)))
     if shape.topic:
         topic = Slot("topic", Subscription._meta.get_field("topic"))
         chosen = Subscription.objects.filter(_hash_is(Subscription, shape.hashes), topic=topic)
@@ -170,6 +196,16 @@ def _allowed(shape: _Shape) -> Q:
         # "At least so many": there is one with that number.
         allowed &= ~Q(Exists(recent.order_by("-sending_at")[shape.most - 1 : shape.most]))
     return allowed
+
+
+def _too_soon(shape: _Shape) -> QuerySet[MailPace]:
+    """The reader wants mail less often than this."""
+    field: Any = Delivery._meta.get_field
+    had_some = Q()
+    for days in MailPace.Days.values:
+        recent = _recent(Slot("lead", field("lead")), Slot(f"pace{days}", field("sending_at")))
+        had_some |= Q(days=days) & Q(Exists(recent))
+    return MailPace.objects.filter(_hash_is(MailPace, shape.hashes)).filter(had_some)
 
 
 def _hash_is(model: Any, count: int) -> Q:

@@ -484,6 +484,8 @@ class Consent(models.Model):
     text = models.TextField(blank=True)
     source_kind = models.CharField(max_length=20, blank=True)
     source_key = models.CharField(max_length=100, blank=True)
+    # Why it was taken back, if they said so a moment later (unsubscribing.Why).
+    why = models.CharField(max_length=16, blank=True)
     at = models.DateTimeField()
 
     class Meta:

@@ -6,6 +6,7 @@ from datetime import time
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 
@@ -70,7 +71,7 @@ class SendingRules(models.Model):
         verbose_name_plural = _("rules of sending")
 
     def __str__(self) -> str:
-        return str(self._meta.verbose_name)
+        return capfirst(str(self._meta.verbose_name))
 
 
 class RateWindow(models.Model):
@@ -160,3 +161,23 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic} {'+' if self.is_wanted else '-'}"
+
+
+class MailPace(models.Model):
+    """How often somebody wants marketing mail, as said on the preference page; by keyed hash."""
+
+    class Days(models.IntegerChoices):
+        WEEK = 7, _("At most once a week")
+        MONTH = 30, _("At most once a month")
+
+    email_hash = models.CharField(max_length=64, unique=True)
+    # At most one in so many days.
+    days = models.PositiveSmallIntegerField(choices=Days.choices)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("wanted frequency of mail")
+        verbose_name_plural = _("wanted frequencies of mail")
+
+    def __str__(self) -> str:
+        return str(self.get_days_display())

@@ -11,7 +11,7 @@ from django.core.mail import EmailMessage
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.text import clean_line
-from wagtail_ma.messaging import fill, merge_fields, message, reasons, settling, transactional
+from wagtail_ma.messaging import fence, fill, merge_fields, message, reasons, settling, transactional
 from wagtail_ma.messaging.models import Delivery, Mail, MailVersion
 from wagtail_ma.messaging.models_of_sending import SendingRules
 from wagtail_ma.messaging.readers import segments_of
@@ -41,6 +41,7 @@ class Preparer:
     def __init__(self, rules: SendingRules) -> None:
         self._mails: dict[int, Mail] = {}
         self._versions: dict[int, _Version] = {}
+        self._paced: set[str] = set()
         self._allowed = [re.compile(pattern, re.I) for pattern in conf.MAIL_ALLOWLIST]
 
     def load(self, batch: Sequence[Delivery]) -> None:
@@ -53,6 +54,14 @@ class Preparer:
         if version_ids:
             for pk, version in MailVersion.objects.in_bulk(version_ids).items():
                 self._versions[pk] = _Version(version, self._mails.get(version.mail_id or 0))
+
+    def ask_paces(self, batch: Sequence[Delivery]) -> None:
+        """Look who of these readers has said how often they want mail."""
+        self._paced |= fence.paced({d.email for d in batch if d.is_marketing})
+
+    def has_pace(self, delivery: Delivery) -> bool:
+        """Whether its reader has."""
+        return delivery.email in self._paced
 
     def mail_of(self, delivery: Delivery) -> Mail | None:
         """The mail of a delivery; None for one of our own, or when it was deleted."""

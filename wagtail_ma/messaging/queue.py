@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wagtail_ma.core.text import normalise_email
-from wagtail_ma.messaging import message, reasons
-from wagtail_ma.messaging.compile import CannotCompile, current_version
+from wagtail_ma.messaging import message, reasons, timing
+from wagtail_ma.messaging.compile import CannotCompile
 from wagtail_ma.messaging.models import Delivery, Mail, MailVersion, draw_public_id
+from wagtail_ma.messaging.ready import version_to_send
 from wagtail_ma.people.models import Lead
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def enqueue(
     made it. Consent is not asked here but at the moment of sending, when it counts.
 
     :param occurrence: names the occasion, e.g. ``"enrolment:5:<step>:1"`` (at most 120 characters).
-    :param send_after: not before; default ``now``.
+    :param send_after: not before; default ``now``. A mail for the reader's best hour waits for it then.
     :param extra: values for this occasion.
     :returns: the delivery: ready, or skipped with its reason when the mail cannot be sent as it
         is; None when the lead has no usable address.
@@ -44,6 +45,7 @@ def enqueue(
     except ValueError:
         return None
     version = _version_of(mail, now=now)
+    send_after = _best_moment(mail, lead, send_after or now, now=now)
     public_id = draw_public_id()
     delivery, _created = Delivery.objects.get_or_create(
         mail=mail,
@@ -59,8 +61,8 @@ def enqueue(
             "extra": dict(extra or {}),
             "state": Delivery.State.READY if version else Delivery.State.SKIPPED,
             "reason": "" if version else reasons.NOT_READY,
-            "send_after": send_after or now,
-            "expires_at": (send_after or now) + timedelta(hours=mail.latest_hours),
+            "send_after": send_after,
+            "expires_at": send_after + timedelta(hours=mail.latest_hours),
             "priority": Delivery.Priority.SINGLE if mail.is_marketing else Delivery.Priority.ASKED_FOR,
             "created_at": now,
             "message_id": message.message_id(public_id, mail.sender.email),
@@ -69,9 +71,17 @@ def enqueue(
     return delivery
 
 
+def _best_moment(mail: Mail, lead: Lead, at: datetime, *, now: datetime) -> datetime:
+    """This moment, or the next hour at which this person usually visits, where the mail is for that."""
+    if mail.timing != Mail.Timing.BEST:
+        return at
+    hours = timing.best_hours([lead.visitor_id], now=now)
+    return timing.at_best_hour(at, hours.get(lead.visitor_id))
+
+
 def _version_of(mail: Mail, *, now: datetime) -> MailVersion | None:
     try:
-        return current_version(mail, now=now)
+        return version_to_send(mail, now=now)
     except CannotCompile:
         logger.warning("mail %s cannot be sent", mail.pk, exc_info=True)
         return None

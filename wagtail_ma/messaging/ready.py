@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+
 from django.utils.translation import gettext as _
 
 from wagtail_ma.conf import conf
-from wagtail_ma.messaging.compile import CannotCompile, Compiled, compile_mail, static_text
+from wagtail_ma.messaging.compile import (
+    SIGNATURE,
+    CannotCompile,
+    Compiled,
+    compile_mail,
+    current_version,
+    present_version,
+    static_text,
+)
 from wagtail_ma.messaging.merge_fields import missing_defaults
-from wagtail_ma.messaging.models import Mail
+from wagtail_ma.messaging.models import Mail, MailVersion
 from wagtail_ma.segments.models import Segment
 
 # Gmail shows no more than this of a mail and hides the rest, with it the unsubscribe link.
 MAX_BYTES = 102_000
+# A letter, a digit, or something that is filled in.
+WORDS = re.compile(r"\w|…")
+
+
+def version_to_send(mail: Mail, *, now: datetime) -> MailVersion:
+    """The version that goes out now. What is published anew is looked at first: a mail with a problem does
+    not leave, whoever sends it (an audience, a scenario, its own rule).
+
+    :raises CannotCompile: it is not ready; says why.
+    """
+    present = present_version(mail)
+    if present is not None:
+        return present
+    if found := problems(mail):
+        raise CannotCompile(" ".join(found))
+    return current_version(mail, now=now)
 
 
 def problems(mail: Mail) -> list[str]:
@@ -43,7 +70,7 @@ def _of_content(mail: Mail) -> list[str]:
     if not conf.BASE_URL:
         found.append(_("The site's own address is not set (WAGTAIL_MA: BASE_URL); links need it."))
     try:
-        return found + _of_compiled(compile_mail(mail))
+        return found + (_of_compiled(compile_mail(mail)) if mail.body else [])
     except CannotCompile as error:
         return [*found, str(error)]
 
@@ -61,6 +88,9 @@ def _of_compiled(compiled: Compiled) -> list[str]:
         % {"name": name}
         for name in sorted(holes)
     ]
+    words = static_text(compiled.parts["text"]).partition(SIGNATURE)[0]
+    if not WORDS.search(words):
+        found.append(_("Its plain text would be empty: add words, or say what is in the pictures."))
     found += _of_segments(compiled.parts["segments"])
     size = len(static_text(compiled.parts["html"]).encode())
     if size > MAX_BYTES:

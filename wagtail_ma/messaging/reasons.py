@@ -24,6 +24,7 @@ CANCELLED = "cancelled"
 REPEATED = "repeated"
 NOT_SUBSCRIBED = "not_subscribed"
 ENOUGH = "enough"
+PACE = "pace"
 GOAL = "goal"
 POISON = "poison"
 NOT_ALLOWED = "not_allowed"
@@ -47,6 +48,7 @@ LABELS = {
     REPEATED: _("Another person with the same address gets it."),
     NOT_SUBSCRIBED: _("The person does not subscribe to this topic."),
     ENOUGH: _("The person got as many mails as anybody may get in these days."),
+    PACE: _("The person wants mail less often, and had some lately."),
     GOAL: _("The person is in the segment that does not get this mail."),
     POISON: _("Sending it stopped the sender again and again."),
     NOT_ALLOWED: _("This installation may only mail the addresses on its list (MAIL_ALLOWLIST)."),

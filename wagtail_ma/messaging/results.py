@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import CharField, Count, Exists, OuterRef, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
 
-from wagtail_ma.messaging import clicks, reasons
+from wagtail_ma.messaging import clicks, reasons, unsubscribing
 from wagtail_ma.messaging.models import Consent, Delivery, Mail
 from wagtail_ma.messaging.models_of_sending import MailCount
 from wagtail_ma.tracking.models import Activity
@@ -59,6 +68,7 @@ class Results:
     opened: int
     machine_opened: int
     unsubscribed: int
+    why_left: list[WhyNot]
     links: list[LinkCount]
     is_aggregate: bool
 
@@ -83,26 +93,38 @@ def results(mail: Mail) -> Results:
         opened=opened["people"] + counted.get(("", False), 0),
         machine_opened=opened["machine"] + counted.get(("", True), 0),
         unsubscribed=_unsubscribed(mail).count(),
+        why_left=_why_left(mail),
         links=_links(mail, counted),
         is_aggregate=bool(counted),
     )
 
 
-def people(mail: Mail, *, link: str = "", reason: str = "") -> QuerySet[Delivery]:
-    """The deliveries of a mail with ``has_clicked`` and ``has_unsubscribed``, newest first.
+def people(
+    mail: Mail, *, link: str = "", scanned: str = "", reason: str = "", why_left: str = ""
+) -> QuerySet[Delivery]:
+    """The deliveries of a mail with ``has_opened``, ``has_clicked`` and ``has_unsubscribed``, newest first.
 
     :param link: only those who followed the link to this address.
+    :param scanned: only those for whom a machine followed the link to this address.
     :param reason: only those with this stored reason.
+    :param why_left: only those who unsubscribed by it and gave this reason (``unsubscribing.Why``).
     """
     clicked = _clicks(mail).filter(kind=clicks.HUMAN, visitor=OuterRef("visitor"))
-    key = Concat(Value("delivery:"), Cast(OuterRef("pk"), CharField()), output_field=CharField())
-    left = Consent.objects.filter(source_kind="mail", is_granted=False, source_key=key)
+    left = Consent.objects.filter(_is_unsubscription(), source_key=_key("pk", outer=True))
     found = _deliveries(mail).select_related("lead")
     if reason:
         found = found.filter(reason=reason)
     if link:
         found = found.filter(Exists(clicked.filter(data__url=link)))
-    return found.annotate(has_clicked=Exists(clicked), has_unsubscribed=Exists(left)).order_by("-pk")
+    if scanned:
+        looks = _clicks(mail).filter(kind=clicks.MACHINE, visitor=OuterRef("visitor"))
+        found = found.filter(Exists(looks.filter(data__url=scanned)))
+    if why_left:
+        found = found.filter(Exists(left.filter(why=why_left)))
+    has_opened = ExpressionWrapper(Q(opened_at__isnull=False), output_field=BooleanField())
+    return found.annotate(
+        has_opened=has_opened, has_clicked=Exists(clicked), has_unsubscribed=Exists(left)
+    ).order_by("-pk")
 
 
 def _why_not(mail: Mail) -> list[WhyNot]:
@@ -173,8 +195,29 @@ def _clicks(mail: Mail) -> QuerySet[Activity]:
     )
 
 
-def _unsubscribed(mail: Mail) -> QuerySet[Any]:
-    keys = _deliveries(mail).values_list(
-        Concat(Value("delivery:"), Cast("pk", CharField()), output_field=CharField()), flat=True
+def _unsubscribed(mail: Mail) -> QuerySet[Consent]:
+    keys = _deliveries(mail).values_list(_key("pk"), flat=True)
+    return Consent.objects.filter(_is_unsubscription(), source_key__in=keys)
+
+
+def _is_unsubscription() -> Q:
+    """By a mail, and not taken back afterwards."""
+    undone = Consent.objects.filter(
+        email=OuterRef("email"),
+        at__gte=OuterRef("at"),
+        source_key=Concat(OuterRef("source_key"), Value(unsubscribing.UNDONE)),
     )
-    return Consent.objects.filter(source_kind="mail", is_granted=False, source_key__in=keys)
+    return Q(source_kind="mail", is_granted=False) & ~Q(Exists(undone))
+
+
+def _key(name: str, *, outer: bool = False) -> Concat:
+    """The source of the consents that come by a delivery, of its primary key."""
+    pk = OuterRef(name) if outer else name
+    return Concat(Value("delivery:"), Cast(pk, CharField()), output_field=CharField())
+
+
+def _why_left(mail: Mail) -> list[WhyNot]:
+    """What those who unsubscribed by it gave as their reason, most frequent first."""
+    rows = _unsubscribed(mail).exclude(why="").values_list("why").annotate(count=Count("pk"))
+    labels = dict(unsubscribing.Why.choices)
+    return [WhyNot(why, str(labels.get(why, why)), count) for why, count in rows.order_by("-count", "why")]

@@ -119,7 +119,10 @@ class _Round:
             self.waiting.clear()
             self._collect(GRACE_SECONDS)
         except BaseException:
-            # Time-outs of the queue and shut-downs strike anywhere, also in the middle of a mail.
+            # Time-outs of the queue and shut-downs strike anywhere, also in the middle of a mail. Where
+            # the database was lost, it may be back already.
+            if not connection.in_atomic_block and not connection.is_usable():
+                connection.close()
             self._collect(STOP_SECONDS)
             settling.abandon(self.pool.in_flight, self.owner)
             raise
@@ -171,6 +174,7 @@ class _Round:
         if limits:
             rates.give_back(limits, granted - len(batch), now=self.now)
         self.preparer.load(batch)
+        self.preparer.ask_paces(batch)
         self.waiting.extend(batch)
 
     def _begin(self, delivery: Delivery) -> None:
@@ -186,7 +190,14 @@ class _Round:
         if message is None:
             self.settled += 1
             return
-        if not fence.close_behind(delivery, self.owner, mail=mail, rules=self.rules, now=self.began_at):
+        if not fence.close_behind(
+            delivery,
+            self.owner,
+            mail=mail,
+            rules=self.rules,
+            now=self.began_at,
+            has_pace=self.preparer.has_pace(delivery),
+        ):
             reason = fence.why_not(delivery, mail=mail, rules=self.rules, now=self.began_at)
             self.settled += settling.stay_out(delivery, self.owner, reason)
             return

@@ -12,8 +12,7 @@ from django.db.models import F, Q
 
 from wagtail_ma.core import business_time
 from wagtail_ma.core.prepared import Slot, Update
-from wagtail_ma.messaging import reasons, suppressions, timing
-from wagtail_ma.messaging.claiming import SUSPECT_CLAIMS
+from wagtail_ma.messaging import claiming, reasons, suppressions, timing
 from wagtail_ma.messaging.models import Delivery, Dispatch, Mail
 from wagtail_ma.messaging.models_of_sending import SendingRules
 from wagtail_ma.messaging.transport import Fate, Outcome
@@ -23,9 +22,13 @@ State = Delivery.State
 # Minutes until the next try after "not now", by number of attempts; then it is given up.
 BACK_OFF_MINUTES = (1, 5, 15, 60, 240)
 NO_CONNECTION_MINUTES = 3
-# Five times a suspect delivery was taken alone, and its sender died. (Fewer could be bad luck: under a
-# storm of kills a sender now and then dies between taking one and handing it over.)
-POISON_CLAIMS = SUSPECT_CLAIMS + 5
+# So many senders died with a delivery in hand, all but the first with this one alone: it is what kills
+# them. Where several other senders died as well lately, in the middle of handing something over, something
+# else kills them (somebody, or a full memory), and the delivery is given some more chances.
+POISON_CLAIMS = 3
+POISON_CLAIMS_IN_A_STORM = 8
+STORM_DEATHS = 3
+STORM_LASTS = timedelta(minutes=30)
 
 
 def _build_sent() -> tuple[Any, dict[str, Any]]:
@@ -82,13 +85,24 @@ def reap(*, now: datetime) -> None:
     if not overdue.exists():
         return
     claimed = overdue.filter(state=State.CLAIMED)
-    claimed.filter(claims__gte=POISON_CLAIMS).update(
-        state=State.FAILED, reason=reasons.POISON, lease_until=None
-    )
+    suspect = claimed.filter(claims__gte=POISON_CLAIMS)
+    if suspect.exists():
+        most = POISON_CLAIMS_IN_A_STORM if _is_storm(now=now) else POISON_CLAIMS
+        suspect.filter(claims__gte=most).update(state=State.FAILED, reason=reasons.POISON, lease_until=None)
     claimed.update(state=State.READY, owner="", lease_until=None)
     overdue.filter(state=State.SENDING).update(
         state=State.UNKNOWN, reason=reasons.INTERRUPTED, lease_until=None
     )
+
+
+def _is_storm(*, now: datetime) -> bool:
+    """Whether senders die for other reasons than what they hold."""
+    is_cut_short = Q(state=State.UNKNOWN, reason=reasons.INTERRUPTED) | Q(
+        state=State.SENDING, sending_at__lt=now - claiming.CLAIM_LEASE
+    )
+    lately = Delivery.objects.filter(is_cut_short, sending_at__gt=now - STORM_LASTS)
+    owners = lately.order_by("owner").values_list("owner", flat=True).distinct()
+    return len(owners[:STORM_DEATHS]) >= STORM_DEATHS
 
 
 def expire(*, now: datetime) -> None:

@@ -23,13 +23,17 @@ FEWEST_VISITS = 3
 
 def zone_of(lead: Lead | None) -> ZoneInfo:
     """The lead's time zone, else the site's; what is no zone is the site's."""
-    site = ZoneInfo(timezone.get_default_timezone_name())
-    if lead is None or not lead.time_zone:
-        return site
-    try:
-        return ZoneInfo(lead.time_zone)
-    except (KeyError, OSError, ValueError):
-        return site
+    return zone_named(lead.time_zone if lead is not None else "")
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The zone of this name; the site's for "" and for what is no zone."""
+    if name:
+        try:
+            return ZoneInfo(name)
+        except (KeyError, OSError, ValueError):
+            pass
+    return ZoneInfo(timezone.get_default_timezone_name())
 
 
 def hours_of(rules: SendingRules) -> Hours:

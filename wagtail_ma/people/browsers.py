@@ -56,11 +56,16 @@ def recognise(browser_key: str | None, *, now: datetime, is_fresh: bool = False)
 
 def new_browser(visitor: Visitor, *, now: datetime, key: str | None = None) -> Identity:
     """A new browser identity of this visitor, with a fresh random key (or the one that was drawn)."""
-    key = key or secrets.token_urlsafe(KEY_BYTES)
+    key = key or draw_key()
     identity = Identity(kind=Identity.Kind.BROWSER, key=key, visitor=visitor, created_at=now)
     _insert_identity.run(identity)
     identity.is_new = True
     return identity
+
+
+def draw_key() -> str:
+    """A key for a browser: random, and useless for anything else."""
+    return secrets.token_urlsafe(KEY_BYTES)
 
 
 def is_known(key: str) -> bool:

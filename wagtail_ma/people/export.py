@@ -38,9 +38,10 @@ def collect(person: Person, *, for_themselves: bool = False) -> dict[str, list[d
     for belonging in belongings:
         if for_themselves and not _is_told(belonging):
             continue
-        rows = [
-            _plain(row, for_themselves) for row in persons.rows(belonging, person).order_by("pk").iterator()
-        ]
+        theirs = persons.rows(belonging, person)
+        if for_themselves:
+            theirs = theirs.filter(belonging.told_if)
+        rows = [_plain(row, for_themselves) for row in theirs.order_by("pk").iterator()]
         if rows:
             found[belonging.model.rpartition(".")[2]] = rows
     return found

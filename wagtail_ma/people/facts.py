@@ -12,8 +12,18 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, Where, register
 from wagtail_ma.core.folding import AsciiLower, ascii_lower
-from wagtail_ma.core.parameters import Choice, Number, Text
+from wagtail_ma.core.parameters import Choice, Number
+from wagtail_ma.core.usual_parameters import (
+    CONTAINS,
+    EQUALS,
+    WITHIN_OR_BEFORE,
+    compared_text,
+    either,
+    operator,
+    some_days,
+)
 from wagtail_ma.people import lead_facts as _lead_facts  # noqa: F401  (registers its conditions)
+from wagtail_ma.people import own_field_facts as _own_field_facts  # noqa: F401  (registers its conditions)
 from wagtail_ma.people.models import BUCKETS, Lead
 
 PERSON = gettext_lazy("Person")
@@ -25,14 +35,7 @@ class IsIdentified(Condition):
     label = gettext_lazy("Known by name")
     group = PERSON
     icon = "user"
-    parameters = (
-        Choice(
-            name="is",
-            label=gettext_lazy("Which"),
-            choices=(("yes", gettext_lazy("known by name")), ("no", gettext_lazy("still anonymous"))),
-            default="yes",
-        ),
-    )
+    parameters = (either(("yes", gettext_lazy("known by name")), ("no", gettext_lazy("still anonymous"))),)
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
         return Rows(Lead.objects.all(), negated=values["is"] == "no")
@@ -65,18 +68,8 @@ class LeadAttribute(Condition):
             choices=ATTRIBUTES,
             default="company_name",
         ),
-        Choice(
-            name="operator",
-            label=gettext_lazy("Comparison"),
-            choices=(("equals", gettext_lazy("is")), ("contains", gettext_lazy("contains"))),
-            default="contains",
-        ),
-        Text(
-            name="text",
-            label=gettext_lazy("Text"),
-            help_text=gettext_lazy("Upper and lower case are the same."),
-            max_length=120,
-        ),
+        operator(EQUALS, CONTAINS, default="contains"),
+        compared_text(max_length=120),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
@@ -111,18 +104,7 @@ class FirstSeen(Condition):
     label = gettext_lazy("First seen")
     group = PERSON
     icon = "date"
-    parameters = (
-        Choice(
-            name="comparison",
-            label=gettext_lazy("Which"),
-            choices=(
-                ("within", gettext_lazy("within the last … days")),
-                ("before", gettext_lazy("longer ago than … days")),
-            ),
-            default="within",
-        ),
-        Number(name="days", label=gettext_lazy("Days"), default=7, minimum=1, maximum=3650),
-    )
+    parameters = (WITHIN_OR_BEFORE, some_days(7))
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
         moment = scope.ago(days=values["days"])
@@ -142,6 +124,35 @@ class FirstSeen(Condition):
             text = ngettext(
                 "was first seen more than %(days)d day ago",
                 "was first seen more than %(days)d days ago",
+                values["days"],
+            )
+        return text % {"days": values["days"]}
+
+
+@register
+class KnownSince(Condition):
+    key = "known_since"
+    label = gettext_lazy("Became known by name")
+    group = PERSON
+    icon = "date"
+    parameters = (WITHIN_OR_BEFORE, some_days(7))
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        moment = scope.ago(days=values["days"])
+        look_up = "gte" if values["comparison"] == "within" else "lt"
+        return Rows(Lead.objects.filter(**{f"created_at__{look_up}": moment}))
+
+    def sentence(self, values: Mapping[str, Any]) -> str:
+        if values["comparison"] == "within":
+            text = ngettext(
+                "became known by name within the last %(days)d day",
+                "became known by name within the last %(days)d days",
+                values["days"],
+            )
+        else:
+            text = ngettext(
+                "became known by name more than %(days)d day ago",
+                "became known by name more than %(days)d days ago",
                 values["days"],
             )
         return text % {"days": values["days"]}

@@ -7,6 +7,7 @@ step, so that an undo can take it back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -106,6 +107,11 @@ def revert(lead: Lead, link: IdentityLink, *, now: datetime) -> None:
         phones.note(lead, changed)
 
 
+def shown(value: Any) -> str:
+    """A value of an editor's own field for people: several ones are separated by commas."""
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+
+
 def note_by_hand(lead: Lead, names: list[str], *, now: datetime, user_id: int | None) -> None:
     """Note that a person of ours set these values (the caller has changed and will save them)."""
     source = {"by": "manual", "at": now.isoformat(), "user": user_id}
@@ -126,7 +132,7 @@ def write(lead: Lead, name: str, value: Any) -> None:
         setattr(lead, name, value)
         return
     rest = {key: kept for key, kept in lead.attributes.items() if key != name.removeprefix(ATTRIBUTE)}
-    lead.attributes = rest if value in ("", None) else {**rest, name.removeprefix(ATTRIBUTE): value}
+    lead.attributes = rest if value in ("", None, []) else {**rest, name.removeprefix(ATTRIBUTE): value}
 
 
 def _known_attributes(values: Mapping[str, Any]) -> dict[str, str]:
@@ -139,7 +145,10 @@ def _known_attributes(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _typed(value: Any, kind: str) -> Any:
-    """A number as a number, a date as YYYY-MM-DD: conditions compare them. What is neither stays."""
+    """A number as a number, a date as YYYY-MM-DD, what may be several as a list: conditions compare
+    them. What is neither stays."""
+    if kind == LeadField.Kind.SEVERAL and isinstance(value, str):
+        return [one for one in (part.strip() for part in re.split("[,、;]", value)) if one]
     if not isinstance(value, str):
         return value
     if kind == LeadField.Kind.NUMBER:

@@ -280,6 +280,7 @@ class LeadField(models.Model):
         NUMBER = "number", _("Number")
         DATE = "date", _("Date")
         CHOICE = "choice", _("One of several choices")
+        SEVERAL = "several", _("Any of several choices")
 
     key = models.SlugField(
         _("short name"),

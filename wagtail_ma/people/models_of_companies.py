@@ -32,6 +32,8 @@ class Company(models.Model):
     is_customer = models.BooleanField(_("customer"), default=False)
     is_competitor = models.BooleanField(_("competitor"), default=False)
     is_own = models.BooleanField(_("our own company"), default=False)
+    # The three marks as its people were last looked at for them (sales/exclusions.py): 1, 2, 4 added up.
+    followed_marks = models.PositiveSmallIntegerField(default=0, editable=False)
     # From the name, whenever it is saved: what is searched for when somebody names a company.
     strict_key = models.CharField(max_length=160, editable=False)
     reading_key = models.CharField(max_length=320, editable=False)

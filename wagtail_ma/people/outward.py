@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from wagtail_ma.core.belongings import Outward, belongings
 from wagtail_ma.people.models import IdentityLink, MergeProposal
@@ -48,12 +48,17 @@ def of_proposal(proposal: MergeProposal) -> Together | None:
     return of_link(link) if link else None
 
 
+def undone_steps(visitor: Any) -> QuerySet[IdentityLink]:
+    """The steps that joined somebody with another and were undone.
+
+    :param visitor: an id, or an expression for one.
+    """
+    steps = IdentityLink.objects.filter(Q(to_visitor=visitor) | Q(from_visitor=visitor))
+    return steps.filter(from_visitor__isnull=False, undone_at__isnull=False)
+
+
 def apart_again(visitor_id: int) -> list[Together]:
     """With whom somebody was one and is not any more, the latest first (one statement)."""
-    links: Iterable[IdentityLink] = (
-        IdentityLink.objects.filter(Q(to_visitor=visitor_id) | Q(from_visitor=visitor_id))
-        .filter(from_visitor__isnull=False, undone_at__isnull=False)
-        .order_by("-undone_at", "-pk")[: SHOWN * 4]
-    )
+    links = undone_steps(visitor_id).order_by("-undone_at", "-pk")[: SHOWN * 4]
     # Several steps of one merge are one time.
     return list(dict.fromkeys(map(of_link, links)))[:SHOWN]

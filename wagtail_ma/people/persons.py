@@ -57,6 +57,6 @@ def rows(belonging: Belonging, person: Person) -> QuerySet[Any]:
     if model in ids:
         wanted |= Q(pk__in=ids[model])
     else:
-        for name in belonging.fields:
+        for name in belonging.owners or belonging.fields:
             wanted |= Q(**{f"{name}__in": ids[model._meta.get_field(name).related_model]})
     return model._default_manager.filter(wanted)

@@ -18,6 +18,7 @@ from wagtail_ma.core.conditions import Asks, Condition, Scope, Test, register
 from wagtail_ma.core.folding import ascii_lower
 from wagtail_ma.core.parameters import Choice, Flag, Text, ZoneName
 from wagtail_ma.core.request_facts import RequestFacts
+from wagtail_ma.core.usual_parameters import CONTAINS, EQUALS, compared_text, either, operator
 from wagtail_ma.tracking.devices import device
 from wagtail_ma.tracking.visit_facts import DEVICES
 
@@ -50,22 +51,8 @@ class QueryParameter(LiveCondition):
             help_text=gettext_lazy("For example utm_campaign."),
             max_length=100,
         ),
-        Choice(
-            name="operator",
-            label=gettext_lazy("Comparison"),
-            choices=(
-                ("equals", gettext_lazy("is")),
-                ("contains", gettext_lazy("contains")),
-                ("present", gettext_lazy("is there, whatever it says")),
-            ),
-            default="equals",
-        ),
-        Text(
-            name="text",
-            label=gettext_lazy("Text"),
-            help_text=gettext_lazy("Upper and lower case are the same."),
-            required=False,
-        ),
+        operator(EQUALS, CONTAINS, ("present", gettext_lazy("is there, whatever it says")), default="equals"),
+        compared_text(required=False),
     )
 
     def holds(self, values: Mapping[str, Any], facts: RequestFacts) -> bool:
@@ -180,14 +167,7 @@ class LoggedIn(LiveCondition):
     key = "logged_in"
     label = gettext_lazy("Logged in to the site")
     icon = "key"
-    parameters = (
-        Choice(
-            name="is",
-            label=gettext_lazy("Which"),
-            choices=(("yes", gettext_lazy("logged in")), ("no", gettext_lazy("not logged in"))),
-            default="yes",
-        ),
-    )
+    parameters = (either(("yes", gettext_lazy("logged in")), ("no", gettext_lazy("not logged in"))),)
 
     def holds(self, values: Mapping[str, Any], facts: RequestFacts) -> bool:
         return facts.is_logged_in() == (values["is"] == "yes")

@@ -35,7 +35,7 @@ def segment_of_mode(mode: str | None) -> int | None:
 
 def segment_modes() -> list[tuple[str, str]]:
     """One preview mode per segment (one statement)."""
-    rows = Segment.objects.order_by("name").values_list("pk", "name")[:MAX_SEGMENTS]
+    rows = Segment.objects.filter(is_internal=False).order_by("name").values_list("pk", "name")[:MAX_SEGMENTS]
     return [(f"{PREFIX}{pk}", _("Segment: %(name)s") % {"name": name}) for pk, name in rows]
 
 

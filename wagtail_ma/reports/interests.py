@@ -12,7 +12,7 @@ from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 from wagtail_ma.scoring import decay, interests
 from wagtail_ma.scoring import queries as scores
 from wagtail_ma.scoring.ledger import ACTIVITY, VIEW, Fact
-from wagtail_ma.scoring.models import Interest, ScoringModel, Standing
+from wagtail_ma.scoring.models import LISTED, Interest, ScoringModel, Standing
 from wagtail_ma.tracking.models import Activity, PageView, Topic
 
 # Columns of the matrix.
@@ -52,7 +52,7 @@ def people(*, topic: Topic | None = None, named: bool | None = None) -> QuerySet
     model = scores.in_force()
     if topic is None:
         standings = scores.ranked()
-        return standings if named is None else standings.filter(visitor__lead__isnull=not named)
+        return standings if named is None else standings.filter(is_named=named)
     rows = Interest.objects.filter(model=model, topic=topic, visitor__excluded_reason="")
     if named is not None:
         rows = rows.filter(visitor__lead__isnull=not named)
@@ -141,7 +141,7 @@ def distribution(*, now: datetime) -> dict[tuple[str, str], int]:
     model = scores.in_force()
     if model is None:
         return {}
-    standings = Standing.objects.filter(model=model, visitor__excluded_reason="")
+    standings = Standing.objects.filter(LISTED, model=model)
     rows = (
         standings.annotate(
             intent=_level("intent_sum", model, now), research=_level("research_sum", model, now)

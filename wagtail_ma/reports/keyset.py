@@ -63,8 +63,11 @@ def page(rows: QuerySet[Any], order: Order, *, cursor: str = "", size: int = 50)
 
 
 def capped_count(rows: QuerySet[Any], limit: int = COUNT_LIMIT) -> tuple[int, bool]:
-    """How many rows there are, counted up to a limit; and whether there are more."""
-    count = rows.order_by()[: limit + 1].count()
+    """How many rows there are, counted up to a limit; and whether there are more.
+
+    Of each row only the visitor is asked, which the index holds that finds it.
+    """
+    count = rows.order_by().values("visitor_id")[: limit + 1].count()
     return min(count, limit), count > limit
 
 

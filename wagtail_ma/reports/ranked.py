@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.utils.translation import gettext as _
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.conf import conf
@@ -19,7 +18,9 @@ from wagtail_ma.reports.keyset import Order
 from wagtail_ma.sales.models import HotEntry
 from wagtail_ma.scoring import bands, decay
 from wagtail_ma.scoring import queries as scores
-from wagtail_ma.scoring.models import Interest, ScoreEntry, Standing
+from wagtail_ma.scoring.expressions import ForwardFactor, WholeDays
+from wagtail_ma.scoring.ledger import FIT
+from wagtail_ma.scoring.models import ScoreEntry, Standing
 
 # How far back the line and the change beside a score look.
 SPARK_DAYS = 30
@@ -64,19 +65,22 @@ def listed(which: str, *, now: datetime) -> QuerySet[Standing]:
     """
     found = scores.ranked()
     if which == "customers":
-        return found.filter(visitor__is_customer=True)
+        return found.filter(is_customer=True)
     if which == ACTIVE:
         since = now - timedelta(days=conf.ACTIVE_DAYS)
-        return found.filter(active_at__gte=since, visitor__is_customer=False)
+        return found.filter(active_at__gte=since, is_customer=False)
     return found
 
 
 def interested_in(rows: QuerySet[Standing], topic_id: int) -> QuerySet[Standing]:
     """Those interested in a topic, with ``interest``: the evidence, which orders them at any time."""
-    mine = Interest.objects.filter(
-        model=OuterRef("model"), visitor=OuterRef("visitor"), topic_id=topic_id, evidence_sum__gt=0
+    # A join and no subquery, so that the order is that of an index (ma_interest_topic).
+    mine = rows.filter(
+        visitor__interests__model=scores.in_force(),
+        visitor__interests__topic=topic_id,
+        visitor__interests__evidence_sum__gt=0,
     )
-    return rows.annotate(interest=Subquery(mine.values("evidence_sum")[:1])).filter(interest__isnull=False)
+    return mine.annotate(interest=F("visitor__interests__evidence_sum"))
 
 
 def searched(rows: QuerySet[Any], text: str, *, path: str = "visitor") -> QuerySet[Any]:
@@ -120,7 +124,6 @@ def decorate(standing: Any, *, now: datetime) -> Any:
     standing.score = round(scores.current_score(standing, now=now), 1)
     standing.grade = grade_of(standing, standing.score)
     standing.engaged = spoken(standing.engaged_seconds)
-    standing.why = _("Why?")
     return standing
 
 
@@ -141,7 +144,11 @@ def in_engagement_band(rows: QuerySet[Standing], number: str, *, now: datetime) 
             forward = decay.forward_threshold(
                 score, now=now, epoch=model.epoch, half_life_days=model.half_life_days
             )
-            rows = rows.filter(**{f"engagement_sum__{lookup}": forward * (1 - 1e-9)})
+            # The rank lies between S × the smallest and S × the largest weight: a range of its index.
+            least, most = min(model.fit_weights), max(model.fit_weights)
+            rank = forward * (least if lookup == "gte" else most)
+            limits_of_rank = {f"rank__{lookup}": rank * (1 - 1e-9)} if forward > 0 else {}
+            rows = rows.filter(**{f"engagement_sum__{lookup}": forward * (1 - 1e-9)}, **limits_of_rank)
     return rows
 
 
@@ -169,42 +176,55 @@ def score_lines(
 ) -> dict[int, list[float]]:
     """The score on each of the last days, oldest first, today last (``days`` + 1 values), by visitor.
 
-    From today's sum back: what was earned after a day had not been earned by then. One statement for
-    the entries of these days alone. Load the standings with their model.
+    From today's sum back: what was earned after a day had not been earned by then. One statement, which
+    adds up the entries of each day. Load the standings with their model.
     """
     if not standings:
         return {}
     model = standings[0].model
-    begin = now - timedelta(days=days)
-    earned: dict[int, list[tuple[datetime, float]]] = defaultdict(list)
-    entries = ScoreEntry.objects.filter(
-        visitor_id__in=[standing.visitor_id for standing in standings],
-        model=model,
-        at__gt=begin,
-    ).exclude(fact_kind="fit")
-    clock: dict[str, Any] = {"epoch": model.epoch, "half_life_days": model.half_life_days}
-    for visitor_id, at, points in entries.order_by("-at").values_list("visitor_id", "at", "points"):
-        earned[visitor_id].append((at, points * 2.0 ** decay.exponent(at, **clock)))
+    half_life = float(model.half_life_days)
+    earned: dict[int, dict[int, float]] = defaultdict(dict)
+    worth = Sum(F("points") * ForwardFactor("at", now, half_life))
+    # (index: ma_entry_visitor)
+    sums = (
+        ScoreEntry.objects.filter(
+            visitor_id__in=[standing.visitor_id for standing in standings],
+            model=model,
+            at__gt=now - timedelta(days=days),
+        )
+        .exclude(fact_kind=FIT)
+        .annotate(ago=WholeDays(now, "at"))
+        .order_by()
+        .values_list("visitor_id", "ago")
+        .annotate(worth=worth)
+    )
+    for visitor_id, ago, worth_now in sums:
+        earned[visitor_id][ago] = worth_now
+    clock: dict[str, Any] = {"now": now, "epoch": model.epoch, "half_life_days": half_life}
     return {
-        standing.visitor_id: score_line(standing, earned.get(standing.visitor_id, []), now=now, days=days)
+        standing.visitor_id: line_back(
+            decay.value_at(standing.engagement_sum, **clock),
+            earned.get(standing.visitor_id, {}),
+            half_life_days=half_life,
+            days=days,
+        )
         for standing in standings
     }
 
 
-def score_line(
-    standing: Standing, newest: Sequence[tuple[datetime, float]], *, now: datetime, days: int
+def line_back(
+    now_worth: float, worth: Mapping[int, float], *, half_life_days: float, days: int
 ) -> list[float]:
-    """The score on each of the last days, oldest first.
+    """The score on each of the last days, oldest first, today last.
 
-    :param newest: what was earned since, as (moment, forward-decayed points), the newest first.
+    :param now_worth: the score of today, before it is cut off at zero.
+    :param worth: how many whole days ago → what was earned on that day, as it is worth now.
     """
-    model = standing.model
-    forward, line = standing.engagement_sum, []
-    waiting = list(reversed(newest))
+    line, older = [], 2.0 ** (1 / half_life_days)
+    factor = 1.0
     for day in range(days + 1):
-        moment = now - timedelta(days=day)
-        while waiting and waiting[-1][0] > moment:
-            forward -= waiting.pop()[1]
-        score = decay.value_at(forward, now=moment, epoch=model.epoch, half_life_days=model.half_life_days)
-        line.append(round(max(0.0, score), 2))
+        line.append(round(max(0.0, now_worth * factor), 2))
+        now_worth -= worth.get(day, 0.0)
+        # One day earlier it had not faded by so much.
+        factor *= older
     return line[::-1]

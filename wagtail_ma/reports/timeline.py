@@ -33,6 +33,12 @@ ACTIVITY_LABELS = {
     "unsubscribe": gettext_lazy("Unsubscribed"),
     "outbound_click": gettext_lazy("Followed a link to another site"),
     "file_click": gettext_lazy("Clicked a file"),
+    "seminar_booked": gettext_lazy("Seminar booked"),
+    "seminar_attended": gettext_lazy("Seminar attended"),
+    "card_exchanged": gettext_lazy("Business card exchanged"),
+    "phone_talk": gettext_lazy("Spoken with on the phone"),
+    "offer_shown": gettext_lazy("Saw the offer of a scenario"),
+    "offer_click": gettext_lazy("Clicked the offer of a scenario"),
 }
 # How a visitor came to be known.
 METHOD_LABELS = {

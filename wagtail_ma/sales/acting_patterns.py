@@ -78,7 +78,7 @@ def _last_sent(ids: Collection[int], *, after: datetime | None = None) -> dict[i
 
 
 @dataclass(frozen=True)
-class _Visited:
+class Visited:
     """One visit, as far as a surge is concerned."""
 
     at: datetime
@@ -102,16 +102,9 @@ class Surge(Pattern):
     def find(self, definition: HotDefinition, ids: Ids, *, now: datetime) -> dict[int, Evidence]:
         if ids is None:
             ids = set(self.candidates(definition, now=now))
-        visits = Visit.objects.filter(
-            visitor_id__in=ids,
-            is_bot=False,
-            started_at__gt=now - timedelta(days=BASELINE_DAYS),
-            started_at__lte=now,
-        )
-        rows = visits.order_by("started_at", "pk").annotate(pages=Count("views"))
-        history: dict[int, list[_Visited]] = defaultdict(list)
-        for visitor_id, at, pages in rows.values_list("visitor_id", "started_at", "pages"):
-            history[visitor_id].append(_Visited(at, pages))
+        history: dict[int, list[Visited]] = defaultdict(list)
+        for visitor_id, at, pages in visited(ids, now=now):
+            history[visitor_id].append(Visited(at, pages))
         found = {pk: surge(definition, mine, now=now) for pk, mine in history.items()}
         return {pk: evidence for pk, evidence in found.items() if evidence is not None}
 
@@ -132,7 +125,19 @@ class Surge(Pattern):
         }
 
 
-def surge(definition: HotDefinition, visits: list[_Visited], *, now: datetime) -> Evidence | None:
+def visited(visitor_ids: Collection[int], *, now: datetime) -> Iterable[tuple[int, datetime, int]]:
+    """(visitor, moment, pages) of each visit as far back as "as usual" looks, oldest first."""
+    visits = Visit.objects.filter(
+        visitor_id__in=list(visitor_ids),
+        is_bot=False,
+        started_at__gt=now - timedelta(days=BASELINE_DAYS),
+        started_at__lte=now,
+    )
+    rows = visits.order_by("started_at", "pk").annotate(pages=Count("views"))
+    return rows.values_list("visitor_id", "started_at", "pages")
+
+
+def surge(definition: HotDefinition, visits: list[Visited], *, now: datetime) -> Evidence | None:
     """Whether these visits (oldest first) end in a surge: at least ``silent_days`` without any,
     then within ``days`` so many visits (or three times as many pages), and ``factor`` times as many
     pages as this person usually opens in so many days."""

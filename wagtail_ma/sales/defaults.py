@@ -42,7 +42,36 @@ def default_definitions() -> list[dict[str, Any]]:
             "silent_days": 30,
             "factor": 2,
         },
+        {
+            "name": _("Company back after a long silence"),
+            "kind": Kind.COMPANY_SURGE,
+            "list": List.SURGING,
+            "days": 14,
+            "times": 3,
+            "silent_days": 30,
+            "factor": 2,
+        },
+        {
+            "name": _("Good fit and busy"),
+            "kind": Kind.RULE,
+            "match": "any",
+            "rule": [_grade("A", "2"), _grade("B", "1")],
+        },
+        {
+            "name": _("Customer growing quiet"),
+            "kind": Kind.DROP,
+            "list": List.AT_RISK,
+            "days": 30,
+            "times": 3,
+            "factor": 3,
+            "rearm_days": 60,
+        },
+        {"name": _("Customer about to leave"), "kind": Kind.CANCELLATION, "list": List.AT_RISK, "days": 14},
     ]
+
+
+def _grade(fit: str, engagement: str) -> dict[str, Any]:
+    return {"type": "grade", "value": {"fit": fit, "engagement": engagement}}
 
 
 def default_exclusions() -> list[dict[str, Any]]:

@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity, Lead, Rank, Visitor
-from wagtail_ma.people.models_of_companies import Affiliation
-from wagtail_ma.rules import compile as compiler
+from wagtail_ma.people.models_of_companies import Affiliation, Company
 from wagtail_ma.rules.tree import Broken
 from wagtail_ma.sales.models import ExclusionRule, Marking
-from wagtail_ma.sales.patterns import read_rule
+from wagtail_ma.sales.patterns import fulfilling, read_rule
+from wagtail_ma.scoring.marks import copy_marks
 from wagtail_ma.segments.queries import population
-from wagtail_ma.tracking.models import PageClass, PageView, Visit
+from wagtail_ma.tracking.models import Network, PageClass, PageView, Visit
 
 BY_HAND = "by_hand"
 # Words in a job title that name a student.
@@ -32,6 +32,8 @@ STUDENT_TITLES = ("学生", "大学院生", "student")
 # Visitors looked at again in one call after a rule was changed, and in one statement.
 REVIEWED_PER_CALL = 20_000
 CHUNK = 500
+# Companies whose marks were changed and whose people are looked at in one call.
+COMPANIES_PER_CALL = 200
 
 
 def decide(visitor_ids: Sequence[int], *, now: datetime) -> list[int]:
@@ -57,7 +59,9 @@ def decide(visitor_ids: Sequence[int], *, now: datetime) -> list[int]:
             after[wanted].append(pk)
     for (reason, is_customer), pks in after.items():
         Visitor.objects.filter(pk__in=pks).update(excluded_reason=reason, is_customer=is_customer)
-    return [pk for pks in after.values() for pk in pks]
+    changed = [pk for pks in after.values() for pk in pks]
+    copy_marks(changed)
+    return changed
 
 
 def _reason(before: str, said: bool | None, by_rule: str) -> str:
@@ -141,18 +145,38 @@ def _by_tree(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[
         ExclusionRule.objects.filter(pk=rule.pk).update(broken_reason=reason)
     if isinstance(tree, Broken):
         return set()
-    statement = compiler.these([tree], population())
-    return {pk for pk, holds in statement.rows(now=now, ids=visitor_ids) if holds}
+    return fulfilling(rule, tree, visitor_ids, now=now)
 
 
 def _competitors(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[int]:
-    """Who belongs to a company that is marked as a competitor."""
-    return set(_of_companies("is_competitor").filter(pk__in=visitor_ids).values_list("pk", flat=True))
+    """Who belongs to a company that is marked as a competitor, or comes from a competitor's network."""
+    return _marked("is_competitor", visitor_ids) | _from_networks(Network.Kind.COMPETITOR, visitor_ids)
 
 
 def _staff(rule: ExclusionRule, visitor_ids: list[int], now: datetime) -> set[int]:
-    """Who belongs to a company that is marked as our own."""
-    return set(_of_companies("is_own").filter(pk__in=visitor_ids).values_list("pk", flat=True))
+    """Who belongs to a company that is marked as our own, or comes from our own network."""
+    return _marked("is_own", visitor_ids) | _from_networks(Network.Kind.OWN, visitor_ids)
+
+
+def _marked(flag: str, visitor_ids: list[int]) -> set[int]:
+    return set(_of_companies(flag).filter(pk__in=visitor_ids).values_list("pk", flat=True))
+
+
+def _from_networks(kind: str, visitor_ids: list[int]) -> set[int]:
+    """Who comes from networks that editors marked so: somebody without a name by one visit, somebody
+    known by name by half of all visits (a guest in our office is not one of us)."""
+    there = (
+        Visit.objects.filter(visitor_id__in=visitor_ids, network__kind=kind, is_bot=False)
+        .order_by()
+        .values("visitor_id")
+        .annotate(n=Count("pk"))
+        .values_list("visitor_id", "n", "visitor__lead")
+    )
+    counts = {pk: (count, lead_id is not None) for pk, count, lead_id in there}
+    named = [pk for pk, (_count, is_named) in counts.items() if is_named]
+    every = Visit.objects.filter(visitor_id__in=named, is_bot=False).order_by().values("visitor_id")
+    totals = dict(every.annotate(n=Count("pk")).values_list("visitor_id", "n")) if named else {}
+    return {pk for pk, (count, is_named) in counts.items() if not is_named or count * 2 >= totals[pk]}
 
 
 def _of_companies(flag: str) -> QuerySet[Visitor]:
@@ -166,8 +190,6 @@ def _of_companies(flag: str) -> QuerySet[Visitor]:
     )
 
 
-# The mark of a company that each of these kinds asks for.
-_MARKS = {ExclusionRule.Kind.COMPETITOR: "is_competitor", ExclusionRule.Kind.STAFF: "is_own"}
 _TESTS: dict[str, Callable[[ExclusionRule, list[int], datetime], set[int]]] = {
     ExclusionRule.Kind.JOB_SEEKER: _job_seekers,
     ExclusionRule.Kind.COMPETITOR: _competitors,
@@ -280,33 +302,44 @@ def review(*, now: datetime, limit: int = REVIEWED_PER_CALL) -> int:
     return done
 
 
-def follow_companies(*, now: datetime, limit: int = REVIEWED_PER_CALL) -> int:
-    """Find people whose company was marked, or is marked no longer (customer, competitor, our own).
+def networks_changed() -> None:
+    """A network became a competitor's or our own, or is no longer: everybody is looked at again."""
+    kinds = (ExclusionRule.Kind.COMPETITOR, ExclusionRule.Kind.STAFF)
+    ExclusionRule.objects.filter(kind__in=kinds, is_active=True).update(checked_to_id=0)
 
-    They get news; react does the rest. A few statements per mark, over few people each.
 
-    :returns: how many were found.
+def _marks() -> Any:
+    """The marks of a company as a number."""
+    flags = {"is_customer": 1, "is_competitor": 2, "is_own": 4}
+    parts = [Case(When(**{flag: True}, then=Value(bit)), default=Value(0)) for flag, bit in flags.items()]
+    return parts[0] + parts[1] + parts[2]
+
+
+def follow_companies(*, now: datetime, limit: int = COMPANIES_PER_CALL) -> int:
+    """Find companies that were marked, or are marked no longer (customer, competitor, our own), since
+    their people were last looked at: those get news, react does the rest.
+
+    One statement where nothing has changed.
+
+    :returns: how many people got news.
     """
-    found: set[int] = set()
-    for rule in ExclusionRule.objects.filter(is_active=True, kind__in=_MARKS):
-        belongs = _of_companies(_MARKS[ExclusionRule.Kind(rule.kind)])
-        found.update(_unsaid(Marking.Kind.EXCLUDED, belongs.filter(excluded_reason="")))
-        others = population().filter(excluded_reason=rule.reason).exclude(pk__in=belongs.values("pk"))
-        left = list(_unsaid(Marking.Kind.EXCLUDED, others)[:limit])
-        found.update(set(left) - _at_domains(rule, _domains(left)))
-    belongs = _of_companies("is_customer")
-    found.update(_unsaid(Marking.Kind.CUSTOMER, belongs.filter(is_customer=False)))
-    marked = population().filter(is_customer=True)
-    found.update(_unsaid(Marking.Kind.CUSTOMER, marked.exclude(pk__in=belongs.values("pk"))))
-    chosen = sorted(found)[:limit]
-    news.mark(chosen, now=now)
-    return len(chosen)
+    changed = Company.objects.annotate(marks=_marks()).exclude(marks=F("followed_marks")).order_by("pk")
+    found = dict(changed.values_list("pk", "marks")[:limit])
+    if not found:
+        return 0
+    people = Affiliation.objects.filter(company__in=found, until__isnull=True)
+    ids = sorted(set(people.values_list("lead__visitor", flat=True)))
+    news.mark(ids, now=now)
+    for pk, marks in found.items():
+        # (Marked once more meanwhile: it differs again, and is found again.)
+        Company.objects.filter(pk=pk).update(followed_marks=marks)
+    return len(ids)
 
 
-def _unsaid(kind: str, visitors: QuerySet[Visitor]) -> QuerySet[Any]:
-    """The ids of those of whom nothing was said by hand."""
-    said = Marking.objects.filter(kind=kind, visitor=OuterRef("pk"))
-    return visitors.filter(~Exists(said), merged_into__isnull=True).values_list("pk", flat=True)
+def before_company_deletion(company: Company, *, now: datetime) -> None:
+    """Its people are looked at again: they belong to it no longer."""
+    people = Affiliation.objects.filter(company=company, until__isnull=True)
+    news.mark(sorted(set(people.values_list("lead__visitor", flat=True))), now=now)
 
 
 def excluded() -> QuerySet[Visitor]:

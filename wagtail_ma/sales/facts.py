@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, Where, register
 from wagtail_ma.core.parameters import Choice
-from wagtail_ma.sales import acting_patterns, company_patterns, reading_patterns
+from wagtail_ma.sales import acting_patterns, company_patterns, customer_patterns, reading_patterns
 from wagtail_ma.sales.models import HotDefinition, HotEntry
 
-__all__ = ["acting_patterns", "company_patterns", "reading_patterns"]
+__all__ = ["acting_patterns", "company_patterns", "customer_patterns", "reading_patterns"]
 
 SALES = gettext_lazy("Sales")
 ANY = "any"

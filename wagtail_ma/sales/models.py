@@ -25,12 +25,16 @@ class HotDefinition(models.Model):
         SAME_PAGE = "same_page", _("The same article is opened again and again")
         FORM_LEFT = "form_left", _("A form is started and left")
         SURGE = "surge", _("Many visits after a long silence")
+        COMPANY_SURGE = "company_surge", _("Many visits of a company after a long silence")
         SENIOR = "senior", _("A manager comes after staff of the same company")
+        DROP = "drop", _("A customer comes much less often than usual")
+        CANCELLATION = "cancellation", _("A customer reads pages about cancelling")
 
     class List(models.TextChoices):
         HOT = "hot", _("Hot")
         HIDDEN = "hidden", _("Hidden hot")
         SURGING = "surging", _("Surging")
+        AT_RISK = "at_risk", _("Customers at risk")
 
     name = models.CharField(_("name"), max_length=120)
     kind = models.CharField(_("who is hot"), max_length=16, choices=Kind.choices)

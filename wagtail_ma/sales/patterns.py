@@ -7,6 +7,8 @@ one opens and ends is decided in ``hot``.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +18,7 @@ from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from wagtail_ma.core.placeholders import Statement
 from wagtail_ma.core.registry import Registry
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.rules import compile as compiler
@@ -30,6 +33,9 @@ from wagtail_ma.scoring.models import Standing
 from wagtail_ma.segments.queries import population
 
 Ids = Collection[int] | None
+
+STATEMENTS_KEPT = 64
+_statements: dict[str, Statement] = {}
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def pattern_of(definition: HotDefinition) -> Pattern:
 def reason_of(entry: HotEntry) -> str:
     """Why somebody is hot, as a sentence in the active language; load the entry's definition."""
     if entry.definition.kind == HotDefinition.Kind.RULE:
-        return _("Fulfils: %(conditions)s.") % {"conditions": rule_sentence(entry.definition)}
+        return _("%(conditions)s.") % {"conditions": rule_sentence(entry.definition)}
     return pattern_of(entry.definition).reason(entry.data)
 
 
@@ -175,10 +181,9 @@ class RuleHolds(Pattern):
         if isinstance(tree, Broken):
             return {}
         if ids is None:
-            found = set(compiler.everyone(tree, population(), now=now))
+            found = set(compiler.everyone(tree, population(), now=now).values_list("pk", flat=True))
         else:
-            rows = compiler.these([tree], population()).rows(now=now, ids=ids)
-            found = {pk for pk, holds in rows if holds}
+            found = fulfilling(definition, tree, ids, now=now)
         seen = _last_seen(found)
         return {pk: Evidence(seen.get(pk, now), {}) for pk in found}
 
@@ -207,6 +212,21 @@ def read_rule(definition: HotDefinition | ExclusionRule) -> Group | Broken:
     if asks_for_outcome(raw):
         return Broken(_("Who is hot or excluded cannot depend on who is hot or excluded."))
     return parse(definition.match, raw)
+
+
+def fulfilling(
+    rule: HotDefinition | ExclusionRule, tree: Group, visitor_ids: Collection[int], *, now: datetime
+) -> set[int]:
+    """For whom of these visitors the conditions hold (one statement, compiled once per version of them)."""
+    # (What they name is part of it: a page that moved is another condition.)
+    named = [str(leaf.values) for leaf in tree.leaves()]
+    text = json.dumps([rule.match, stored(rule.rule), named], sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()
+    if key not in _statements:
+        if len(_statements) >= STATEMENTS_KEPT:
+            _statements.clear()
+        _statements[key] = compiler.these([tree], population())
+    return {pk for pk, holds in _statements[key].rows(now=now, ids=list(visitor_ids)) if holds}
 
 
 def _last_seen(visitor_ids: Collection[int]) -> dict[int, datetime]:

@@ -26,6 +26,10 @@ class _SelectBlock(blocks.ChooserBlock):
     def widget(self) -> forms.Select:
         return forms.Select()
 
+    def value_from_form(self, value: Any) -> Any:
+        """Nothing chosen is nothing: the drop-down sends an empty text."""
+        return super().value_from_form(value or None)
+
     def get_form_state(self, value: Any) -> Any:
         """What the drop-down shows as chosen: a list of option values, as text."""
         key = value.pk if isinstance(value, Model) else value
@@ -50,7 +54,7 @@ class SegmentBlock(_SelectBlock):
     @cached_property
     def field(self) -> forms.ModelChoiceField[Segment]:
         return forms.ModelChoiceField(
-            queryset=Segment.objects.filter(is_live=False),
+            queryset=Segment.objects.filter(is_live=False, is_internal=False),
             widget=self.widget,
             required=self._required,
             validators=self._validators,

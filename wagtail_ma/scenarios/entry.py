@@ -14,12 +14,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from wagtail_ma.people.models import Visitor
+from wagtail_ma.scenarios import entry_dates, holdout
 from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion
 from wagtail_ma.scenarios.plan import flow_of
 from wagtail_ma.scenarios.switch import take_out
 from wagtail_ma.segments.causes import Change
 from wagtail_ma.tracking.models import Activity
+
+# Visitors per statement.
+PORTION = 500
+BY_SEGMENT = (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT, Scenario.Entry.RULE)
 
 
 @dataclass(frozen=True)
@@ -50,17 +57,16 @@ def enter(visitor_ids: Sequence[int], changes: Sequence[Change], *, now: datetim
     :returns: how many entered.
     """
     scenarios = list(
-        Scenario.objects.filter(live=True, is_paused=False, active_since__isnull=False).order_by("pk")
+        Scenario.objects.filter(live=True, is_paused=False, active_since__isnull=False)
+        .select_related("own_segment", "date_field")
+        .order_by("pk")
     )
     if not scenarios:
         return 0
     chances = {
         **_by_activity([s for s in scenarios if s.entry == Scenario.Entry.ACTIVITY], visitor_ids),
-        **_by_segment(
-            [s for s in scenarios if s.entry in (Scenario.Entry.SEGMENT, Scenario.Entry.SEGMENT_LEFT)],
-            changes,
-            now=now,
-        ),
+        **_by_segment([s for s in scenarios if s.entry in BY_SEGMENT], changes, now=now),
+        **_by_date([s for s in scenarios if s.entry == Scenario.Entry.DATE], visitor_ids, now=now),
     }
     return _admit(scenarios, chances, visitor_ids, now=now)
 
@@ -76,6 +82,23 @@ def put_in(scenario: Scenario, visitor_ids: Sequence[int], *, reason: str, now: 
         return 0
     chances = [_Chance(pk, now, f"{reason}:{pk}") for pk in visitor_ids]
     return _admit([scenario], {scenario.pk: chances}, visitor_ids, now=now)
+
+
+def enter_by_date(*, now: datetime) -> int:
+    """Once a day: let those in whose date has come.
+
+    :returns: how many entered.
+    """
+    entered = 0
+    for scenario, found, today in entry_dates.due(now=now):
+        with transaction.atomic():
+            for start in range(0, len(found), PORTION):
+                portion = found[start : start + PORTION]
+                chances = [_Chance(visitor_id, now, trigger) for visitor_id, trigger in portion]
+                ids = [visitor_id for visitor_id, _trigger in portion]
+                entered += _admit([scenario], {scenario.pk: chances}, ids, now=now)
+            Scenario.objects.filter(pk=scenario.pk).update(swept_on=today)
+    return entered
 
 
 def _admit(
@@ -136,10 +159,29 @@ def _by_segment(
     return {
         scenario.pk: [
             _Chance(
-                change.visitor_id, now, f"segment:{scenario.segment_id}:{change.visitor_id}:{now.isoformat()}"
+                change.visitor_id, now, f"segment:{scenario.watched_id}:{change.visitor_id}:{now.isoformat()}"
             )
-            for change in by_segment[scenario.segment_id, scenario.entry == Scenario.Entry.SEGMENT]
+            for change in by_segment[scenario.watched_id, scenario.entry != Scenario.Entry.SEGMENT_LEFT]
             if not change.cause or change.cause in scenario.entry_causes
+        ]
+        for scenario in scenarios
+        if not _is_new(scenario)
+    }
+
+
+def _is_new(scenario: Scenario) -> bool:
+    """Whether nobody knows yet who fulfils its own conditions already: they would seem to enter."""
+    own = scenario.own_segment if scenario.entry == Scenario.Entry.RULE else None
+    return own is not None and own.refreshed_at is None
+
+
+def _by_date(
+    scenarios: list[Scenario], visitor_ids: Sequence[int], *, now: datetime
+) -> dict[int, list[_Chance]]:
+    return {
+        scenario.pk: [
+            _Chance(visitor_id, now, trigger)
+            for visitor_id, trigger in entry_dates.due_today(scenario, visitor_ids)
         ]
         for scenario in scenarios
     }
@@ -201,10 +243,12 @@ def _enrol(scenario: Scenario, chances: list[_Chance], *, now: datetime) -> int:
     start = flow_of(version.definition).start if version else None
     if version is None or start is None:
         return 0
+    held_out = holdout.among(scenario, [chance.visitor_id for chance in chances])
+    entering = [chance.visitor_id for chance in chances if chance.visitor_id not in held_out]
     if scenario.group:
         lower = Scenario.objects.filter(group=scenario.group, priority__lt=scenario.priority)
         for pk in lower.values_list("pk", flat=True):
-            take_out(pk, [chance.visitor_id for chance in chances], reason="gave_way", now=now)
+            take_out(pk, entering, reason="gave_way", now=now)
     Enrolment.objects.bulk_create(
         [
             Enrolment(
@@ -217,10 +261,11 @@ def _enrol(scenario: Scenario, chances: list[_Chance], *, now: datetime) -> int:
                 due_at=now,
                 entered_at=now,
                 step_entered_at=now,
+                **(holdout.state(now=now) if chance.visitor_id in held_out else {}),
             )
             for chance in chances
         ],
         # A second reaction at the same time: the unique keys decide.
         ignore_conflicts=True,
     )
-    return len(chances)
+    return len(entering)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,22 +9,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.scenarios import entry
+from wagtail_ma.scenarios.holdout import share_of
 from wagtail_ma.scenarios.kinds import Context, Role, StepKind, step_kinds
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.scenarios.switch import take_out
 
 if TYPE_CHECKING:
     from wagtail.blocks import Block
-
-
-def share_of(bucket: int, step_id: str) -> float:
-    """Where a visitor falls in a split, 0 to below 100: always the same for the same step, and
-    independent of where they fall in others.
-
-    :param bucket: the visitor's, drawn once (``Visitor.bucket``).
-    """
-    digest = hashlib.blake2b(f"{step_id}:{bucket}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64 * 100
 
 
 class SplitStep(StepKind):

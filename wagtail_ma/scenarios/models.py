@@ -5,22 +5,35 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericRelation
+from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from wagtail.models import DraftStateMixin, PreviewableMixin, RevisionMixin
+from wagtail.models import DraftStateMixin, LockableMixin, PreviewableMixin, RevisionMixin, WorkflowMixin
 
-from wagtail_ma.people.models import Visitor
-from wagtail_ma.rules.fields import LazyStreamField
+from wagtail_ma.people.models import LeadField, Visitor
+from wagtail_ma.rules.fields import LazyStreamField, RuleField, stored
 from wagtail_ma.scenarios import reasons
+from wagtail_ma.segments.models import Segment
 
 logger = logging.getLogger(__name__)
 
 # Wagtail's name for what its command "publish_scheduled" does.
 SCHEDULED = "wagtail.publish.scheduled"
 # What decides who may enter: when it changes, only what happens from then on lets anybody in.
-ENTRANCE = ("live", "entry", "activity_kind", "segment_id")
+ENTRANCE = (
+    *("live", "entry", "activity_kind", "segment_id", "match", "includes_existing"),
+    *("date_field_id", "date_days", "date_side"),
+)
+# What is switched without publishing.
+SWITCHES = ("is_paused", "active_since", "own_segment_id", "existing_after", "swept_on", "band_swept_at")
+
+
+def default_exits() -> list[str]:
+    """Whoever unsubscribes wants no more of it."""
+    return ["unsubscribed"]
 
 
 class StepsField(LazyStreamField):
@@ -32,19 +45,31 @@ class StepsField(LazyStreamField):
         return steps_block()
 
 
-class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
+class Scenario(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, PreviewableMixin, models.Model):
     """What happens by itself after something happened: steps, waits, branches."""
 
     class Entry(models.TextChoices):
         ACTIVITY = "activity", _("An activity happens")
         SEGMENT = "segment", _("Somebody enters a segment")
         SEGMENT_LEFT = "left", _("Somebody leaves a segment")
+        RULE = "rule", _("Conditions become true")
+        DATE = "date", _("A date of the lead is near, or past")
         BY_HAND = "hand", _("Only by hand, or by a step of another scenario")
 
     class Again(models.TextChoices):
         ONCE = "once", _("Once per person")
         AFTER_DAYS = "after_days", _("Again after some days")
         EACH_TIME = "each_time", _("Each time, when the last run is over")
+
+    class Exit(models.TextChoices):
+        UNSUBSCRIBED = "unsubscribed", _("they unsubscribe")
+        ENQUIRY = "enquiry", _("they send a form")
+        SALES = "sales", _("sales takes care of them (hot lead handled)")
+        CUSTOMER = "customer", _("they are customers")
+
+    class Side(models.TextChoices):
+        BEFORE = "before", _("days before the date")
+        AFTER = "after", _("days after the date")
 
     name = models.CharField(_("name"), max_length=120)
     entry = models.CharField(_("starts when"), max_length=10, choices=Entry.choices, default=Entry.ACTIVITY)
@@ -56,7 +81,7 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         blank=True,
         on_delete=models.PROTECT,
         # Nobody enters a live one.
-        limit_choices_to={"is_live": False},
+        limit_choices_to={"is_live": False, "is_internal": False},
     )
     # Of people.causes.Cause.
     entry_causes = models.JSONField(
@@ -68,6 +93,42 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
             "Not ticked: the scenario then does not start for them."
         ),
     )
+    match = models.CharField(
+        _("match"), max_length=4, choices=Segment.Match.choices, default=Segment.Match.ALL
+    )
+    rule = RuleField(_("conditions"), blank=True)
+    # What keeps the conditions (entry_rule.py).
+    own_segment = models.ForeignKey(
+        Segment, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    includes_existing = models.BooleanField(
+        _("also those who are in it already"),
+        default=False,
+        help_text=_(
+            "Whoever is in the segment, or fulfils the conditions, when this is published starts, too. "
+            "Otherwise only who comes later."
+        ),
+    )
+    # Of those, this visitor and all before have been taken in; empty: nobody is waiting.
+    existing_after = models.BigIntegerField(null=True, editable=False)
+    date_field = models.ForeignKey(
+        LeadField,
+        verbose_name=_("date of the lead"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        limit_choices_to={"kind": LeadField.Kind.DATE},
+        help_text=_("A lead field of the kind “date”, for example the end of a contract."),
+    )
+    date_days = models.PositiveSmallIntegerField(
+        _("days"), default=0, help_text=_("0: on the day itself. It starts when business begins.")
+    )
+    date_side = models.CharField(
+        _("before or after"), max_length=6, choices=Side.choices, default=Side.BEFORE
+    )
+    # The last day whose people have been looked for.
+    swept_on = models.DateField(null=True, editable=False)
     again = models.CharField(_("who may enter"), max_length=10, choices=Again.choices, default=Again.ONCE)
     again_days = models.PositiveSmallIntegerField(
         _("again after so many days"), default=90, help_text=_("Counted from the end of the last run.")
@@ -88,9 +149,43 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        limit_choices_to={"is_live": False},
+        limit_choices_to={"is_live": False, "is_internal": False},
         help_text=_("For example customers, or people handed to sales. Asked before every step."),
     )
+    # Of Exit.
+    exits = models.JSONField(
+        _("leave also when"),
+        default=default_exits,
+        blank=True,
+        help_text=_("Asked before every step. What happened before somebody entered does not count."),
+    )
+    band_from = models.PositiveSmallIntegerField(
+        _("score at least"), null=True, blank=True, help_text=_("Empty: any.")
+    )
+    band_to = models.PositiveSmallIntegerField(_("score at most"), null=True, blank=True)
+    band_margin = models.PositiveSmallIntegerField(
+        _("margin"),
+        default=5,
+        help_text=_("Out is who is further out than this; so a score at the edge moves nobody to and fro."),
+    )
+    # Letters of the fit.
+    band_grades = models.JSONField(_("fit"), default=list, blank=True, help_text=_("None ticked: any."))
+    band_scenario = models.ForeignKey(
+        "self",
+        verbose_name=_("then into the scenario"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    band_place = models.CharField(
+        _("or go on at the place"),
+        max_length=40,
+        blank=True,
+        help_text=_("The name of a step “Place”. Both empty: they leave the scenario."),
+    )
+    # When those who wait were last looked at for scores that have cooled.
+    band_swept_at = models.DateTimeField(null=True, editable=False)
     group = models.CharField(
         _("group"),
         max_length=60,
@@ -105,11 +200,28 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
             "those of others when somebody may get only one."
         ),
     )
+    holdout_percent = models.PositiveSmallIntegerField(
+        _("hold-out, percent"),
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text=_(
+            "So many of those who would enter are left alone, always the same ones, so that the results "
+            "show what the scenario brings. 0: everybody enters."
+        ),
+    )
     steps = StepsField(_("steps"), blank=True)
     # Switched without publishing, within seconds.
     is_paused = models.BooleanField(_("paused"), default=False, editable=False)
     # What happened before does not let anybody in: publication with this way in, or the end of a pause.
     active_since = models.DateTimeField(null=True, editable=False)
+
+    # So that they go with the scenario.
+    workflow_states = GenericRelation(
+        "wagtailcore.WorkflowState", content_type_field="base_content_type", object_id_field="object_id"
+    )
+    revisions = GenericRelation(
+        "wagtailcore.Revision", content_type_field="base_content_type", object_id_field="object_id"
+    )
 
     class Meta:
         verbose_name = _("scenario")
@@ -121,9 +233,38 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
     def with_content_json(self, content: dict[str, Any]) -> Scenario:
         """A revision as an object. It never carries back the switches of its day."""
         found = super().with_content_json(content)
-        found.is_paused = self.is_paused
-        found.active_since = self.active_since
+        # From the table and not from ``self``, which may have been read long ago.
+        switches = Scenario.objects.filter(pk=self.pk).values(*SWITCHES).first() or {}
+        for name, value in switches.items():
+            setattr(found, name, value)
         return found
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        """With the segment of its own conditions, which nobody else sees."""
+        own = self.own_segment
+        result = super().delete(*args, **kwargs)
+        if own is not None:
+            own.delete()
+        return result
+
+    @property
+    def watched(self) -> Segment | None:
+        """The segment whose changes let people in."""
+        return self.own_segment if self.entry == self.Entry.RULE else self.segment
+
+    @property
+    def watched_id(self) -> int | None:
+        """Its key."""
+        return self.own_segment_id if self.entry == self.Entry.RULE else self.segment_id
+
+    @property
+    def has_band(self) -> bool:
+        """Whether one may be in it only while score or fit is in a band."""
+        return self.band_from is not None or self.band_to is not None or bool(self.band_grades)
+
+    def entrance(self) -> tuple[Any, ...]:
+        """What decides who may enter."""
+        return (*(getattr(self, name) for name in ENTRANCE), stored(self.rule))
 
     def publish(self, revision: Any, *args: Any, **kwargs: Any) -> Any:
         """Put a revision in force: checked, then kept as an immutable :class:`ScenarioVersion`.
@@ -145,20 +286,21 @@ class Scenario(PreviewableMixin, DraftStateMixin, RevisionMixin, models.Model):
             revision.approved_go_live_at = None
             revision.save(update_fields=["approved_go_live_at"])
             return None
-        before = Scenario.objects.filter(pk=self.pk).values(*ENTRANCE).first()
+        before = Scenario.objects.filter(pk=self.pk).first()
+        entrance = before.entrance() if before else None
         with transaction.atomic():
             result = super().publish(revision, *args, **kwargs)
             published = Scenario.objects.get(pk=self.pk)
             # Not live: the revision waits for its day, and comes through here again then.
             if published.live:
-                begins_anew = before != {name: getattr(published, name) for name in ENTRANCE}
+                begins_anew = entrance != published.entrance()
                 publish(published, now=published.last_published_at, begins_anew=begins_anew)
         return result
 
     @property
     def default_preview_size(self) -> str:
-        """Branches need room."""
-        return "desktop"
+        """As narrow as the panel beside the editor: legible there. Wide flows can be opened in a tab."""
+        return "mobile"
 
     def get_preview_template(self, request: HttpRequest, mode_name: str) -> str:
         """The preview beside the editor is the diagram of the steps."""
@@ -198,6 +340,8 @@ class Enrolment(models.Model):
         FINISHED = "finished", _("finished")
         EXITED = "exited", _("left")
         FAILED = "failed", _("failed")
+        # Would have entered, and is watched for comparison: no step is ever taken.
+        HELD_OUT = "held_out", _("held out")
 
     scenario = models.ForeignKey(
         Scenario, on_delete=models.CASCADE, related_name="enrolments", db_index=False
@@ -217,6 +361,8 @@ class Enrolment(models.Model):
     revision = models.PositiveIntegerField(default=0)
     # When the scenario's goal was reached, by somebody who was inside.
     goal_at = models.DateTimeField(null=True, blank=True)
+    # Has crossed the edge of the scenario's band, and was moved because of it.
+    is_outside = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     entered_at = models.DateTimeField()
@@ -240,6 +386,13 @@ class Enrolment(models.Model):
             # run_due takes what is due, and touches nothing else.
             models.Index(
                 fields=["due_at", "id"], condition=models.Q(status="active"), name="ma_enrolment_due"
+            ),
+            # The log of automatic acts: the newest entries, and who left.
+            models.Index(fields=["-entered_at", "-id"], name="ma_enrolment_entered"),
+            models.Index(
+                fields=["-left_at", "-id"],
+                condition=models.Q(status__in=["exited", "failed"]),
+                name="ma_enrolment_left",
             ),
         ]
 
@@ -267,6 +420,10 @@ class StepRun(models.Model):
         verbose_name_plural = _("step runs")
         constraints = [
             models.UniqueConstraint(fields=["enrolment", "step_id", "round"], name="ma_step_run_once"),
+        ]
+        indexes = [
+            # The log of automatic acts: the newest.
+            models.Index(fields=["-at", "-id"], name="ma_step_run_at"),
         ]
 
     def __str__(self) -> str:

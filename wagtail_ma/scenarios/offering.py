@@ -14,7 +14,7 @@ from wagtail_ma.personalisation.offers import variants_for
 from wagtail_ma.personalisation.places import places
 from wagtail_ma.scenarios.models import Enrolment
 from wagtail_ma.segments import decisions
-from wagtail_ma.segments.models import Segment, SegmentDecision
+from wagtail_ma.segments.models import Segment, SegmentDecision, Source
 from wagtail_ma.tracking import offer_token
 from wagtail_ma.tracking.models import Activity, PageView, Visit
 
@@ -111,4 +111,5 @@ def _put(enrolment: Enrolment, segment_id: int, *, is_member: bool, now: datetim
     if not segment.is_offer:
         # Pages mark the variants for it from now on.
         Segment.objects.filter(pk=segment_id).update(is_offer=True)
-    decisions.decide(segment, [enrolment.visitor_id], is_member=is_member, by=None, now=now)
+    ids, source = [enrolment.visitor_id], Source.SCENARIO
+    decisions.decide(segment, ids, is_member=is_member, by=None, now=now, source=source)

@@ -17,7 +17,7 @@ from wagtail_ma.sales import tasks
 from wagtail_ma.scenarios.kinds import Context, StepKind, step_kinds
 from wagtail_ma.scenarios.steps import BranchStep
 from wagtail_ma.segments import decisions
-from wagtail_ma.segments.models import Segment
+from wagtail_ma.segments.models import Segment, Source
 
 if TYPE_CHECKING:
     from wagtail.blocks import Block
@@ -56,7 +56,8 @@ class SegmentStep(StepKind):
         params = context.step.params
         segment = Segment.objects.get(pk=params["segment_id"])
         ids = [context.enrolment.visitor_id]
-        decisions.decide(segment, ids, is_member=params["way"] == "in", by=None, now=context.now)
+        is_member, source = params["way"] == "in", Source.SCENARIO
+        decisions.decide(segment, ids, is_member=is_member, by=None, now=context.now, source=source)
         return "done"
 
 

@@ -11,6 +11,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from wagtail_ma.core.errors import MarketingError
+from wagtail_ma.rules.fields import stored
+from wagtail_ma.rules.tree import Broken, is_live, parse
+from wagtail_ma.scenarios import entry_rule
 from wagtail_ma.scenarios.kinds import Role, step_kinds
 from wagtail_ma.scenarios.models import Scenario, ScenarioVersion
 from wagtail_ma.scenarios.plan import Flow, flow_of
@@ -69,15 +72,46 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(_("Choose the segment whose new members start the scenario."))
     if scenario.entry == Scenario.Entry.SEGMENT_LEFT and scenario.segment_id is None:
         found.append(_("Choose the segment that people leave."))
+    found.extend(_entry_problems(scenario))
     tree = tree_of(scenario)
     if not tree:
         found.append(_("Add at least one step."))
     for step in walk(tree):
         found.extend(step_kinds.get(step["kind"]).problems(step["params"]))  # type: ignore[union-attr]
+    found.extend(_band_problems(scenario, tree))
     if _has_unreachable(tree):
         found.append(_("Steps below an “End” are never reached; remove them."))
     found.extend(_broken_jumps(tree))
     return list(dict.fromkeys(found))
+
+
+def _entry_problems(scenario: Scenario) -> list[str]:
+    """What is missing where conditions or a date let people in."""
+    if scenario.entry == Scenario.Entry.DATE and scenario.date_field_id is None:
+        return [_("Choose the lead field with the date that starts the scenario.")]
+    if scenario.entry != Scenario.Entry.RULE:
+        return []
+    conditions = stored(scenario.rule)
+    if not conditions:
+        return [_("Add the conditions that start the scenario.")]
+    if is_live(conditions):
+        return [_("Conditions about the page request cannot start a scenario: nobody's are known later.")]
+    tree = parse(scenario.match, conditions)
+    return [tree.reason] if isinstance(tree, Broken) else []
+
+
+def _band_problems(scenario: Scenario, tree: Tree) -> list[str]:
+    """A band that nobody can be in, and a way on that is not there."""
+    low, high, found = scenario.band_from, scenario.band_to, []
+    if low is not None and high is not None and low > high:
+        found.append(_("The score can never be in the band: its end is below its beginning."))
+    places = {step["params"].get("name") for step in walk(tree) if step["kind"] == "place"}
+    if scenario.has_band and scenario.band_place and scenario.band_place not in places:
+        words = {"place": scenario.band_place}
+        found.append(_("There is no step “Place” with the name “%(place)s”, to go on at.") % words)
+    if scenario.pk and scenario.band_scenario_id == scenario.pk:
+        found.append(_("Whoever leaves the band cannot go into the same scenario; choose another."))
+    return found
 
 
 def walk(tree: Sequence[Any]) -> Iterator[Any]:
@@ -168,8 +202,8 @@ def publish(scenario: Scenario, *, now: datetime, begins_anew: bool = False) -> 
         # One publisher at a time: the number is counted.
         Scenario.objects.select_for_update().filter(pk=scenario.pk).first()
         if begins_anew or scenario.active_since is None:
-            scenario.active_since = now
-            Scenario.objects.filter(pk=scenario.pk).update(active_since=now)
+            _begin_anew(scenario, now=now)
+        entry_rule.keep(scenario)
         latest = scenario.versions.order_by("-number").first()
         if latest is not None and latest.definition == definition:
             return latest
@@ -179,3 +213,13 @@ def publish(scenario: Scenario, *, now: datetime, begins_anew: bool = False) -> 
             definition=definition,
             published_at=now,
         )
+
+
+def _begin_anew(scenario: Scenario, *, now: datetime) -> None:
+    """Only what happens from now on lets anybody in; and, where asked for, those who are there already."""
+    takes_in = scenario.includes_existing and scenario.entry in (Scenario.Entry.SEGMENT, Scenario.Entry.RULE)
+    scenario.active_since = now
+    scenario.existing_after = 0 if takes_in else None
+    scenario.swept_on = None
+    names = ("active_since", "existing_after", "swept_on")
+    Scenario.objects.filter(pk=scenario.pk).update(**{name: getattr(scenario, name) for name in names})

@@ -17,10 +17,13 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from wagtail_ma.core.errors import MarketingError
+from wagtail_ma.scenarios import band
 from wagtail_ma.scenarios.exits import abandon, leave
 from wagtail_ma.scenarios.kinds import NOT_YET, Context, step_kinds
-from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun
+from wagtail_ma.scenarios.models import Enrolment, Scenario, ScenarioVersion, StepRun, default_exits
 from wagtail_ma.scenarios.plan import BrokenStep, Finish, Flow, Go, Perform, Wait, flow_of, next_move
+
+ACTIVE = Enrolment.Status.ACTIVE
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ STATE = (
     "left_at",
     "left_reason",
     "goal_at",
+    "is_outside",
 )
 
 
@@ -87,7 +91,13 @@ def wake(visitor_ids: Sequence[int], *, now: datetime) -> int:
         .filter(
             Q(is_listening=True)
             | Q(
-                scenario_id__in=Scenario.objects.filter(Q(goal__isnull=False) | Q(exit_segment__isnull=False))
+                scenario_id__in=Scenario.objects.filter(
+                    Q(goal__isnull=False)
+                    | Q(exit_segment__isnull=False)
+                    # (Before each mail consent is asked for anyway.)
+                    | (~Q(exits=[]) & ~Q(exits=default_exits()))
+                    | band.HAS_BAND
+                )
             )
         )
         .update(due_at=now, revision=F("revision") + 1)
@@ -136,17 +146,19 @@ def _advance(ids: Sequence[int], flows: dict[int, Flow], *, now: datetime) -> in
         # Read after the update: our rows now, nobody changes them before we commit.
         enrolments = list(
             Enrolment.objects.filter(pk__in=ids)
-            .select_related("visitor", "visitor__lead", "scenario__goal")
+            .select_related("visitor", "visitor__lead", "scenario__goal", "scenario__band_scenario")
             .order_by("-scenario__priority", "pk")
         )
         _load_flows(enrolments, flows)
         shared: dict[Any, Any] = {}
         leave(enrolments, now=now)
+        crossed = band.cross([each for each in enrolments if each.status == ACTIVE], flows, now=now)
         for enrolment in enrolments:
             if enrolment.status != Enrolment.Status.ACTIVE:
                 abandon(enrolment, flows[enrolment.version_id], now=now)
         staying = [each for each in enrolments if each.status == Enrolment.Status.ACTIVE]
         runs = [run for enrolment in staying for run in _walk(enrolment, flows, shared, now=now)]
+        runs = [*crossed, *runs]
         StepRun.objects.bulk_create(runs)
         _store(enrolments)
     return len(runs)

@@ -78,6 +78,8 @@ class Starter:
     letters: dict[str, Letter] = field(default_factory=dict)
     audiences: dict[str, Audience] = field(default_factory=dict)
     exit_segment: str = ""
+    # False where sending a form is a step on the way, and not the end of it.
+    ends_with_form: bool = True
 
 
 def step(kind: str, **value: Any) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def make(starter: Starter, *, language: str) -> Scenario:
         scenario = Scenario(
             name=str(starter.name),
             live=False,
-            goal=main_goal(),
+            goal=main_goal() if starter.ends_with_form else None,
             exit_segment=made.segments.get(starter.exit_segment),
             steps=json.dumps(starter.steps(made)),
             **fields,
@@ -152,6 +154,7 @@ def _mail(starter: Starter, letter: Letter, sender: SenderProfile) -> Mail:
     mail = Mail(
         name=f"{starter.name}: {letter.subject}"[:120],
         sender=sender,
+        kind=Mail.Kind.STEP,
         subject=str(letter.subject),
         body=json.dumps([{"type": "text", "value": text, "id": str(uuid.uuid4())}]),
         live=False,
@@ -253,6 +256,7 @@ STARTERS = (
             "diagnosis": Audience(_("Offer: diagnosis (scenario)")),
             "named": Audience(_("Known by name (scenario)"), (("identified", {"is": "yes"}),)),
         },
+        ends_with_form=False,
     ),
     Starter(
         "abandoned",
@@ -320,6 +324,7 @@ STARTERS = (
             "best": Letter(_("Our three most read articles"), _("A good place to begin.")),
             "about": Letter(_("Who we are"), _("And what we could do for you.")),
         },
+        ends_with_form=False,
     ),
     Starter(
         "hot",

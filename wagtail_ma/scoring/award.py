@@ -9,8 +9,9 @@ than the rule.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -22,11 +23,12 @@ from wagtail_ma.scoring.current import models_to_write
 from wagtail_ma.scoring.history import History, counted, read
 from wagtail_ma.scoring.ledger import FIT, Award, Key, earn, points_by_visitor
 from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
-from wagtail_ma.scoring.writing import write_entries
+from wagtail_ma.scoring.writing import upsert, write_entries
 
 COUNTERS = ("view_count", "visit_count", "engaged_seconds", "last_seen_at", "active_at")
 SCORES = ("engagement_sum", "lifetime", "fit", "fit_grade", "rank", "intent_sum", "research_sum")
-WRITE_BATCH = 500
+# Copied from the visitor, see marks.py.
+MARKS = ("is_excluded", "is_customer", "is_named")
 
 
 def award(visitor_ids: Sequence[int], *, now: datetime) -> None:
@@ -44,7 +46,8 @@ def award(visitor_ids: Sequence[int], *, now: datetime) -> None:
 
 def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel], *, now: datetime) -> None:
     """As :func:`award`, for given scoring models; needs a transaction."""
-    named_at = _lock(visitor_ids)
+    people = _lock(visitor_ids)
+    named_at = {pk: person.named_at for pk, person in people.items()}
     history = read(named_at)
     rules = list(ScoringRule.objects.filter(is_active=True).order_by("pk"))
     engagement = earn(
@@ -59,22 +62,33 @@ def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel], *, now: d
     for model in models:
         earned = {**engagement, **fit.earn(fit_rules, shown, model, now=now)}
         _write_entries(model, visitor_ids, earned)
-        _write_standings(model, visitor_ids, shown, earned, history)
+        _write_standings(model, visitor_ids, {pk: people[pk] for pk in shown}, earned, history)
         _write_interests(model, visitor_ids, history)
 
 
-def _lock(visitor_ids: Sequence[int]) -> dict[int, datetime | None]:
-    """Visitor id → when the name became known (None: anonymous), of those that are not merged away;
-    locked against a second scorer and against a merge (in the order of ids; SQLite has one writer
-    anyway)."""
+class _Person(NamedTuple):
+    """What a visitor says of themself; ``named_at``: when the name became known (None: anonymous)."""
+
+    named_at: datetime | None
+    is_excluded: bool
+    is_customer: bool
+
+
+def _lock(visitor_ids: Sequence[int]) -> dict[int, _Person]:
+    """Those that are not merged away, locked against a second scorer and against a merge (in the
+    order of ids; SQLite has one writer anyway)."""
     rows = (
         Visitor.objects.filter(pk__in=visitor_ids)
         .annotate(named_at=F("lead__created_at"))
         .order_by("pk")
         .select_for_update(no_key=True, of=("self",))
-        .values_list("pk", "merged_into_id", "named_at")
+        .values_list("pk", "merged_into_id", "named_at", "excluded_reason", "is_customer")
     )
-    return {pk: named_at for pk, merged_into_id, named_at in rows if merged_into_id is None}
+    return {
+        pk: _Person(named_at, bool(reason), is_customer)
+        for pk, merged_into_id, named_at, reason, is_customer in rows
+        if merged_into_id is None
+    }
 
 
 def _write_entries(model: ScoringModel, visitor_ids: Sequence[int], earned: dict[Key, Award]) -> None:
@@ -99,7 +113,7 @@ def _write_entries(model: ScoringModel, visitor_ids: Sequence[int], earned: dict
 def _write_standings(
     model: ScoringModel,
     visitor_ids: Sequence[int],
-    shown: Sequence[int],
+    shown: Mapping[int, _Person],
     earned: dict[Key, Award],
     history: History,
 ) -> None:
@@ -113,32 +127,30 @@ def _write_standings(
             fits[each.visitor_id] += each.points
     intent, research = interests.temperatures(history.facts, history.labels.class_keys)
     standings = []
-    for pk in shown:
+    for pk, person in shown.items():
         mine = points.get(pk, [])
         forward = _forward(model, mine)
         grade = bands.fit_grade(fits[pk], model.fit_thresholds)
-        counters = {name: getattr(history.seen[pk], name) for name in COUNTERS}
+        seen = history.seen[pk]
         standings.append(
-            Standing(
-                model=model,
-                visitor_id=pk,
-                engagement_sum=forward,
-                lifetime=sum(value for value, _at in mine),
-                fit=fits[pk],
-                fit_grade=grade,
-                rank=bands.rank(forward, grade, model.fit_weights),
-                intent_sum=_forward(model, intent[pk].parts) if pk in intent else 0.0,
-                research_sum=_forward(model, research[pk].parts) if pk in research else 0.0,
-                **counters,
+            (
+                model.pk,
+                pk,
+                forward,
+                float(sum(value for value, _at in mine)),
+                fits[pk],
+                grade,
+                bands.rank(forward, grade, model.fit_weights),
+                _forward(model, intent[pk].parts) if pk in intent else 0.0,
+                _forward(model, research[pk].parts) if pk in research else 0.0,
+                *(getattr(seen, name) for name in COUNTERS),
+                person.is_excluded,
+                person.is_customer,
+                person.named_at is not None,
             )
         )
-    Standing.objects.bulk_create(
-        standings,
-        batch_size=WRITE_BATCH,
-        update_conflicts=True,
-        unique_fields=["model", "visitor"],
-        update_fields=[*SCORES, *COUNTERS],
-    )
+    columns = ("model_id", "visitor_id", *SCORES, *COUNTERS, *MARKS)
+    upsert(Standing, columns, ("model_id", "visitor_id"), standings)
 
 
 def _forward(model: ScoringModel, points: Sequence[tuple[float, datetime]]) -> float:
@@ -163,20 +175,9 @@ def _write_interests(model: ScoringModel, visitor_ids: Sequence[int], history: H
             del wanted[visitor_id, topic_id]
     if gone:
         Interest.objects.filter(pk__in=gone).delete()
-    Interest.objects.bulk_create(
-        [
-            Interest(
-                model=model,
-                visitor_id=visitor_id,
-                topic_id=topic_id,
-                evidence_sum=evidence,
-                view_count=view_count,
-                last_at=last_at,
-            )
-            for (visitor_id, topic_id), (evidence, view_count, last_at) in wanted.items()
-        ],
-        batch_size=WRITE_BATCH,
-        update_conflicts=True,
-        unique_fields=["model", "visitor", "topic"],
-        update_fields=["evidence_sum", "view_count", "last_at"],
+    upsert(
+        Interest,
+        ("model_id", "visitor_id", "topic_id", "evidence_sum", "view_count", "last_at"),
+        ("model_id", "visitor_id", "topic_id"),
+        [(model.pk, *key, *values) for key, values in wanted.items()],
     )

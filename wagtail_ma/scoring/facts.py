@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, DateTimeField, F, FloatField, Func, Q, Subquery, Sum, Value, When
+from django.db.models import Case, F, FloatField, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.utils.translation import gettext as _
@@ -14,10 +13,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, register
-from wagtail_ma.core.parameters import Choice, Number
+from wagtail_ma.core.parameters import Choice
+from wagtail_ma.core.usual_parameters import at_least, days_back, either
 from wagtail_ma.scoring import bands, interests
+from wagtail_ma.scoring.expressions import ForwardFactor
 from wagtail_ma.scoring.ledger import FIT
-from wagtail_ma.scoring.models import Interest, ScoreEntry, Standing
+from wagtail_ma.scoring.models import LISTED, Interest, ScoreEntry, Standing
 from wagtail_ma.tracking.page_class_facts import topic
 
 SCORES = gettext_lazy("Score")
@@ -26,38 +27,15 @@ TOLERANCE = 1e-9
 LOWEST = -1e300
 
 
-class ForwardFactor(Func):
-    """2^((later − earlier)/h): what one point of ``later`` weighs in terms of ``earlier`` (see
-    ``decay.py``)."""
-
-    output_field = FloatField()
-
-    def __init__(self, later: Any, earlier: Any, half_life_days: str) -> None:
-        super().__init__(_moment(later), _moment(earlier), F(half_life_days))
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (later, earlier, days), parameters = self._parts(compiler)
-        seconds = f"EXTRACT(EPOCH FROM ({later} - {earlier}))::float8"
-        return f"POWER(2.0::float8, {seconds} / (86400.0 * {days}))", parameters
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        (later, earlier, days), parameters = self._parts(compiler)
-        return f"POWER(2.0, (julianday({later}) - julianday({earlier})) / {days})", parameters
-
-    def _parts(self, compiler: Any) -> tuple[list[str], list[Any]]:
-        compiled = [compiler.compile(each) for each in self.get_source_expressions()]
-        return [sql for sql, _parameters in compiled], [p for _sql, some in compiled for p in some]
-
-
-def _moment(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return Value(value, output_field=DateTimeField())
-    return F(value) if isinstance(value, str) else value
-
-
 def _now_factor(scope: Scope, model: str = "model") -> ForwardFactor:
     """What one point of now weighs in a forward-decayed sum."""
     return ForwardFactor(scope.ago(), f"{model}__epoch", f"{model}__half_life_days")
+
+
+def _worth(rows: Any, column: str, least: float, scope: Scope) -> Any:
+    """The rows whose forward-decayed sum is worth so much now."""
+    weighed = rows.alias(factor=_now_factor(scope))
+    return weighed.filter(**{f"{column}__gte": F("factor") * (least * (1 - TOLERANCE))})
 
 
 def _standings() -> Any:
@@ -77,20 +55,12 @@ class ScoreNow(Condition):
     is_scored = True
     icon = "order"
     parameters = (
-        Choice(
-            name="comparison",
-            label=gettext_lazy("Which"),
-            choices=(("at_least", gettext_lazy("at least")), ("below", gettext_lazy("below"))),
-            default="at_least",
-        ),
-        Number(name="number", label=gettext_lazy("Points"), default=50, minimum=1, maximum=100_000),
+        either(("at_least", gettext_lazy("at least")), ("below", gettext_lazy("below")), name="comparison"),
+        at_least(gettext_lazy("Points"), 50, maximum=100_000),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        threshold = values["number"] * (1 - TOLERANCE)
-        rows = (
-            _standings().alias(factor=_now_factor(scope)).filter(engagement_sum__gte=F("factor") * threshold)
-        )
+        rows = _worth(_standings(), "engagement_sum", values["number"], scope)
         return Rows(rows, negated=values["comparison"] == "below")
 
     def sentence(self, values: Mapping[str, Any]) -> str:
@@ -108,8 +78,8 @@ class ScoreEarned(Condition):
     is_scored = True
     icon = "order-up"
     parameters = (
-        Number(name="number", label=gettext_lazy("Points at least"), default=20, minimum=1, maximum=100_000),
-        Number(name="days", label=gettext_lazy("In the last … days"), default=7, minimum=1, maximum=3650),
+        at_least(gettext_lazy("Points at least"), 20, maximum=100_000),
+        days_back(7),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
@@ -136,22 +106,20 @@ class TopRanked(Condition):
     is_scored = True
     icon = "list-ol"
     parameters = (
-        Number(
-            name="number",
-            label=gettext_lazy("How many"),
+        at_least(
+            gettext_lazy("How many"),
+            100,
             help_text=gettext_lazy("Who is overtaken leaves the segment within a quarter of an hour."),
-            default=100,
-            minimum=1,
             maximum=100_000,
         ),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
         last = values["number"] - 1
-        ranks = _standings().filter(visitor__excluded_reason="").order_by("-rank").values("rank")
+        ranks = _standings().filter(LISTED).order_by("-rank").values("rank")
         # Fewer than that: everybody is among the first.
         lowest = Coalesce(Subquery(ranks[last : last + 1]), Value(LOWEST), output_field=FloatField())
-        return Rows(_standings().filter(visitor__excluded_reason="", rank__gte=lowest))
+        return Rows(_standings().filter(LISTED, rank__gte=lowest))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("is among the first %(number)d of the ranked list") % {"number": values["number"]}
@@ -171,8 +139,8 @@ class ScoreChanged(Condition):
             choices=(("rose", gettext_lazy("rose")), ("fell", gettext_lazy("fell"))),
             default="rose",
         ),
-        Number(name="number", label=gettext_lazy("By at least … points"), default=20, minimum=1),
-        Number(name="days", label=gettext_lazy("In the last … days"), default=7, minimum=1, maximum=3650),
+        at_least(gettext_lazy("By at least … points"), 20),
+        days_back(7),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
@@ -220,12 +188,10 @@ class LifetimePoints(Condition):
     is_scored = True
     icon = "order"
     parameters = (
-        Number(
-            name="number",
-            label=gettext_lazy("Points at least"),
+        at_least(
+            gettext_lazy("Points at least"),
+            100,
             help_text=gettext_lazy("Everything ever earned; it does not fade."),
-            default=100,
-            minimum=1,
         ),
     )
 
@@ -262,8 +228,7 @@ class GradeAtLeast(Condition):
         rows = _standings().filter(fit_grade__lte=values["fit"])
         place = bands.NUMBERS.index(values["engagement"])
         if place < len(conf.ENGAGEMENT_GRADES):
-            threshold = conf.ENGAGEMENT_GRADES[place] * (1 - TOLERANCE)
-            rows = rows.alias(factor=_now_factor(scope)).filter(engagement_sum__gte=F("factor") * threshold)
+            rows = _worth(rows, "engagement_sum", conf.ENGAGEMENT_GRADES[place], scope)
         return Rows(rows)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
@@ -279,20 +244,18 @@ class InterestAtLeast(Condition):
     icon = "tag"
     parameters = (
         topic,
-        Number(
+        at_least(
+            gettext_lazy("Weight at least"),
+            40,
             name="weight",
-            label=gettext_lazy("Weight at least"),
             help_text=gettext_lazy("0 to 100: 50 is about five views of a minute and a half; it fades."),
-            default=40,
-            minimum=1,
             maximum=99,
         ),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        least = interests.evidence_of(values["weight"]) * (1 - TOLERANCE)
         rows = Interest.objects.filter(model__is_current=True, topic_id=values["topic"].pk)
-        return Rows(rows.alias(factor=_now_factor(scope)).filter(evidence_sum__gte=F("factor") * least))
+        return Rows(_worth(rows, "evidence_sum", interests.evidence_of(values["weight"]), scope))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("is interested in “%(topic)s” (at least %(weight)d of 100)") % {
@@ -317,14 +280,10 @@ class TemperatureLevel(Condition):
     is_scored = True
     icon = "thumbtack"
     parameters = (
-        Choice(
+        either(
+            ("intent", gettext_lazy("buying intent")),
+            ("research", gettext_lazy("gathering information")),
             name="which",
-            label=gettext_lazy("Which"),
-            choices=(
-                ("intent", gettext_lazy("buying intent")),
-                ("research", gettext_lazy("gathering information")),
-            ),
-            default="intent",
         ),
         Choice(
             name="level",
@@ -341,9 +300,8 @@ class TemperatureLevel(Condition):
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        least = interests.LEVEL_THRESHOLDS[values["level"]] * (1 - TOLERANCE)
-        column = f"{values['which']}_sum__gte"
-        rows = _standings().alias(factor=_now_factor(scope)).filter(**{column: F("factor") * least})
+        least = interests.LEVEL_THRESHOLDS[values["level"]]
+        rows = _worth(_standings(), f"{values['which']}_sum", least, scope)
         return Rows(rows, negated=values["comparison"] == "below")
 
     def sentence(self, values: Mapping[str, Any]) -> str:

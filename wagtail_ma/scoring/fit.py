@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F, Q
@@ -25,12 +25,12 @@ from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.tree import Broken, Group, conditions, find_referents, is_live, parse, references
 from wagtail_ma.scoring.ledger import FIT, Award, Key
 from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule
+from wagtail_ma.segments.cadence import SHORTEST, cadence
 from wagtail_ma.segments.models import Segment
 from wagtail_ma.segments.queries import population
 
 logger = logging.getLogger(__name__)
 
-SWEEP_MINUTES = 15
 RULES_PER_CALL = 3
 NEWS_PER_CALL = 5_000
 STATEMENTS_KEPT = 16
@@ -150,25 +150,32 @@ def earn(
 
 
 def sweep_due(*, now: datetime) -> int:
-    """Find people for whom time alone has changed what holds, a few rules per call, the one that
-    waits longest first; ``react`` does the rest.
+    """Find people for whom time alone has changed what holds; ``react`` does the rest.
+
+    Each rule as often as time can change it (``segments/cadence.py``: a quarter of an hour to six
+    hours), a few rules per call, the one that waits longest first.
 
     :returns: how many visitors got news.
     """
     model = ScoringModel.objects.filter(is_current=True).first()
     if model is None:
         return 0
-    stale = Q(swept_at__isnull=True) | Q(swept_at__lte=now - timedelta(minutes=SWEEP_MINUTES))
-    due = ScoringRule.objects.filter(stale, kind=ScoringRule.Kind.HOLDS, is_active=True)
-    rules = list(due.order_by(F("swept_at").asc(nulls_first=True), "pk")[:RULES_PER_CALL])
-    changed = 0
-    for pk, tree in trees(rules).items():
+    stale = Q(swept_at__isnull=True) | Q(swept_at__lte=now - SHORTEST)
+    waiting = ScoringRule.objects.filter(stale, kind=ScoringRule.Kind.HOLDS, is_active=True)
+    rules = list(waiting.order_by(F("swept_at").asc(nulls_first=True), "pk"))
+    changed = swept = 0
+    for rule, tree in zip(rules, trees(rules).values(), strict=True):
+        if rule.swept_at is not None and now - rule.swept_at < cadence(tree):
+            continue
         if isinstance(tree, Group):
             try:
-                changed += _sweep(model, pk, tree, now=now)
+                changed += _sweep(model, rule.pk, tree, now=now)
             except Exception:
-                logger.exception("the scoring rule %s cannot be decided for everybody", pk)
-        ScoringRule.objects.filter(pk=pk).update(swept_at=now)
+                logger.exception("the scoring rule %s cannot be decided for everybody", rule.pk)
+        ScoringRule.objects.filter(pk=rule.pk).update(swept_at=now)
+        swept += 1
+        if swept == RULES_PER_CALL:
+            break
     return changed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -20,14 +20,25 @@ OFTEN = 10
 Kind = ScoringRule.Kind
 
 
-def warnings() -> list[str]:
-    """Sentences about the active rules, in the reader's language; empty when all is well."""
-    active = ScoringRule.objects.filter(is_active=True).exclude(kind=Kind.GIVEN)
-    rules = list(active.select_related("page_class"))
+def warnings(
+    rules: Sequence[ScoringRule] | None = None, earned: Mapping[int, float] | None = None
+) -> list[str]:
+    """Sentences about rules, in the reader's language; empty when all is well.
+
+    :param rules: as they would be; None: those that are active.
+    :param earned: positive points by rule; None: what has been earned.
+    """
+    if rules is None:
+        rules = list(ScoringRule.objects.filter(is_active=True).select_related("page_class"))
+    rules = [rule for rule in rules if rule.kind != Kind.GIVEN]
     giving = [rule for rule in rules if not rule.is_fit and rule.points > 0]
     if not giving:
         return []
-    found = [*_one_signal(giving), *_one_rule(giving), *_without_pages(rules)]
+    found = [
+        *_one_signal(giving),
+        *_one_rule(giving, _earned() if earned is None else earned),
+        *_without_pages(rules),
+    ]
     if not any(rule.is_fit for rule in rules):
         found.append(
             _(
@@ -55,8 +66,7 @@ def _one_signal(giving: Sequence[ScoringRule]) -> list[str]:
     ]
 
 
-def _one_rule(giving: Sequence[ScoringRule]) -> list[str]:
-    earned = _earned()
+def _one_rule(giving: Sequence[ScoringRule], earned: Mapping[int, float]) -> list[str]:
     if earned:
         names = {rule.pk: rule.name for rule in giving}
         shares = {pk: points for pk, points in earned.items() if pk in names}

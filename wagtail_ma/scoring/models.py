@@ -21,6 +21,10 @@ def default_weights() -> list[float]:
     return [float(each) for each in conf.FIT_WEIGHTS]
 
 
+# Whoever is excluded stands in no list.
+LISTED = models.Q(is_excluded=False)
+
+
 class ScoringModel(models.Model):
     """One version of the arithmetic: half-life, epoch, bands of fit. Exactly one is current.
 
@@ -208,6 +212,12 @@ class Standing(models.Model):
     view_count = models.PositiveIntegerField(default=0)
     visit_count = models.PositiveIntegerField(default=0)
     engaged_seconds = models.FloatField(default=0)
+    # Copies of the visitor's, so that the ranked list is a range of one index: kept by react and by
+    # whoever changes them (see :func:`wagtail_ma.scoring.marks.copy_marks`).
+    is_excluded = models.BooleanField(default=False)
+    is_customer = models.BooleanField(default=False)
+    # There is a lead; for filters only: who may see names is decided by the lead itself.
+    is_named = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(null=True)
     # The action before which an active prospect needs no older one (setting ACTIVE_ACTIONS).
     active_at = models.DateTimeField(null=True)
@@ -220,10 +230,32 @@ class Standing(models.Model):
         ]
         indexes = [
             # The ranked list: first page by index, the same order at any time.
-            models.Index(fields=["model", "-rank", "-visitor"], name="ma_standing_rank"),
-            models.Index(fields=["model", "-last_seen_at", "-visitor"], name="ma_standing_seen"),
+            models.Index(fields=["model", "-rank", "-visitor"], condition=LISTED, name="ma_standing_rank"),
+            models.Index(
+                fields=["model", "-last_seen_at", "-visitor"], condition=LISTED, name="ma_standing_seen"
+            ),
             # The ranked list of one band of fit.
-            models.Index(fields=["model", "fit_grade", "-rank", "-visitor"], name="ma_standing_fit"),
+            models.Index(
+                fields=["model", "fit_grade", "-rank", "-visitor"], condition=LISTED, name="ma_standing_fit"
+            ),
+            # How many active prospects there are; the list itself, where few of many are active.
+            models.Index(
+                fields=["model", "-active_at", "visitor", "is_named"],
+                condition=LISTED & models.Q(is_customer=False),
+                name="ma_standing_active",
+            ),
+            # The list of customers.
+            models.Index(
+                fields=["model", "-rank", "-visitor"],
+                condition=LISTED & models.Q(is_customer=True),
+                name="ma_standing_customers",
+            ),
+            # Those with a name.
+            models.Index(
+                fields=["model", "-rank", "-visitor"],
+                condition=LISTED & models.Q(is_named=True),
+                name="ma_standing_named",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, Count, F, Max, OuterRef, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Least
 
 from wagtail_ma.conf import conf
 from wagtail_ma.scoring import bands, decay, interests
-from wagtail_ma.scoring.ledger import FIT
-from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
-from wagtail_ma.tracking.models import Topic
+from wagtail_ma.scoring.expressions import ForwardFactor, WholeDays
+from wagtail_ma.scoring.ledger import ACTIVITY, FIT, VIEW
+from wagtail_ma.scoring.models import LISTED, Interest, ScoreEntry, ScoringModel, ScoringRule, Standing
+from wagtail_ma.tracking.models import Activity, PageView, Topic
+
+# So many of a long ledger are listed one by one; the rest is summed up by rule.
+ENTRIES = 100
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,10 @@ class Row:
     at: datetime
     earned: float
     points: float
+    # What the fact was: title (or address) of the page viewed; kind and data of the activity.
+    page: str = ""
+    act: str = ""
+    act_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,13 +50,22 @@ class Share:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Why a score is what it is. ``total`` is the sum of ``rows``; the number shown on lists is
-    ``score``, never below zero. ``fit`` is :data:`bands.NEUTRAL_FIT` plus the sum of ``fit_rows``."""
+    """Why a score is what it is.
+
+    :param shares: by rule, the largest contribution first; they count every entry.
+    :param rows: the newest entries one by one, out of ``count``.
+    :param total: the sum of the shares; the number shown on lists is ``score``, never below zero.
+    :param by_day: how many whole days ago → what the entries of that day are worth now; the last days
+        that were asked for.
+    :param fit_rows: ``fit`` is :data:`bands.NEUTRAL_FIT` plus their sum.
+    """
 
     rows: list[Row]
     shares: list[Share]
+    count: int
     total: float
     lifetime: float
+    by_day: dict[int, float] = field(default_factory=dict)
     fit_rows: list[Row] = field(default_factory=list)
     fit: float = bands.NEUTRAL_FIT
 
@@ -84,7 +103,7 @@ def ranked() -> QuerySet[Standing]:
     if model is None:
         return Standing.objects.none()
     return (
-        Standing.objects.filter(model_id=model.pk, visitor__excluded_reason="")
+        Standing.objects.filter(LISTED, model_id=model.pk)
         .select_related("model", "visitor", "visitor__lead")
         .order_by("-rank", "-visitor_id")
     )
@@ -110,51 +129,133 @@ def standing_of(visitor_id: int) -> Standing | None:
     )
 
 
-def breakdown(visitor_id: int, *, now: datetime, model: ScoringModel | None = None) -> Breakdown:
-    """A visitor's ledger, newest first, by entry and by rule (two statements; one with the model).
+def breakdown(
+    visitor_id: int,
+    *,
+    now: datetime,
+    model: ScoringModel | None = None,
+    newest: int = ENTRIES,
+    days: int = 0,
+) -> Breakdown:
+    """A visitor's ledger by rule and its newest entries (two statements, however long it is; one more
+    without the model).
 
-    :returns: its ``total`` equals the sum of its rows, and :func:`current_score` of the standing
+    :param newest: so many entries are listed one by one.
+    :param days: for so many days back, also what was earned on each.
+    :returns: its ``total`` equals the sum of all entries, and :func:`current_score` of the standing
         (where that is not negative) within 1e-9 relative.
     """
     model = model or in_force()
     if model is None:
-        return Breakdown(rows=[], shares=[], total=0.0, lifetime=0.0)
-    entries = (
-        ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
-        .select_related("rule")
-        .order_by("-at", "-pk")
-    )
-    rows = [_row(entry, model, now) for entry in entries if entry.fact_kind != FIT]
-    fit_rows = [_row(entry, model, now) for entry in entries if entry.fact_kind == FIT]
+        return Breakdown(rows=[], shares=[], count=0, total=0.0, lifetime=0.0)
+    sums = _sums(visitor_id, model, days, now)
+    shares = _shares(each for each in sums if each.kind != FIT)
+    by_day: dict[int, float] = {}
+    for each in sums:
+        if each.kind != FIT and each.ago < days:
+            by_day[each.ago] = by_day.get(each.ago, 0.0) + each.worth
+    # (Fit has one entry per rule.)
+    fit_rows = [
+        Row(each.rule, FIT, visitor_id, each.last_at, each.earned, each.earned)
+        for each in sums
+        if each.kind == FIT
+    ]
+    rules = {share.rule.pk: share.rule for share in shares}
     return Breakdown(
-        rows=rows,
-        shares=_shares(rows),
-        total=sum(row.points for row in rows),
-        lifetime=sum(row.earned for row in rows),
-        fit_rows=fit_rows,
+        rows=[_row(entry, rules, model, now) for entry in _newest(visitor_id, model, newest)]
+        if rules
+        else [],
+        shares=shares,
+        count=sum(share.count for share in shares),
+        total=sum(share.points for share in shares),
+        lifetime=sum(share.earned for share in shares),
+        by_day=by_day,
+        fit_rows=sorted(fit_rows, key=lambda row: (row.at, row.rule.pk), reverse=True),
         fit=bands.NEUTRAL_FIT + sum(row.points for row in fit_rows),
     )
 
 
-def _row(entry: ScoreEntry, model: ScoringModel, now: datetime) -> Row:
-    points = entry.points
-    if entry.fact_kind != FIT:
-        points = decay.decayed(points, entry.at, now=now, half_life_days=model.half_life_days)
-    return Row(entry.rule, entry.fact_kind, entry.fact_id, entry.at, entry.points, points)
+@dataclass(frozen=True)
+class _Sum:
+    """The entries of one rule, kind of fact and day (``ago``; all earlier ones together)."""
+
+    rule: ScoringRule
+    kind: str
+    ago: int
+    count: int
+    earned: float
+    worth: float
+    last_at: datetime
 
 
-def _shares(rows: list[Row]) -> list[Share]:
-    """The rows by rule, the largest contribution first."""
-    by_rule: dict[int, list[Row]] = {}
-    for row in rows:
-        by_rule.setdefault(row.rule.pk, []).append(row)
+def _sums(visitor_id: int, model: ScoringModel, days: int, now: datetime) -> list[_Sum]:
+    """Added up by the database (one statement; index ma_entry_visitor). Of each rule what is shown of it
+    is read: id, name and kind."""
+    ago = Least(WholeDays(now, "at"), Value(days)) if days else Value(0)
+    sums = (
+        ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
+        .annotate(ago=ago)
+        .order_by()
+        .values_list("rule_id", "rule__name", "rule__kind", "fact_kind", "ago")
+        .annotate(
+            count=Count("pk"),
+            earned=Sum("points"),
+            worth=Sum(F("points") * ForwardFactor("at", now, float(model.half_life_days))),
+            last_at=Max("at"),
+        )
+    )
+    return [_Sum(ScoringRule(pk=pk, name=name, kind=kind), *values) for pk, name, kind, *values in sums]
+
+
+def _newest(visitor_id: int, model: ScoringModel, count: int) -> QuerySet[ScoreEntry]:
+    """The newest entries, with what their facts were: ``page`` (its title or address), ``act`` (kind of
+    activity) and ``act_data``."""
+    view = PageView.objects.filter(pk=OuterRef("fact_id")).order_by()
+    act = Activity.objects.filter(pk=OuterRef("fact_id")).order_by()
+
+    def of(kind: str, rows: QuerySet[Any], column: str) -> Case:
+        return Case(When(fact_kind=kind, then=Subquery(rows.values(column)[:1])))
+
+    return (
+        ScoreEntry.objects.filter(model=model, visitor_id=visitor_id)
+        .exclude(fact_kind=FIT)
+        .annotate(
+            page=of(VIEW, view, "tracked_page__title"),
+            page_url=of(VIEW, view, "tracked_page__url"),
+            act=of(ACTIVITY, act, "kind"),
+            act_data=of(ACTIVITY, act, "data"),
+        )
+        .order_by("-at", "-pk")[:count]
+    )
+
+
+def _row(entry: Any, rules: Mapping[int, ScoringRule], model: ScoringModel, now: datetime) -> Row:
+    points = decay.decayed(entry.points, entry.at, now=now, half_life_days=model.half_life_days)
+    return Row(
+        rules[entry.rule_id],
+        entry.fact_kind,
+        entry.fact_id,
+        entry.at,
+        entry.points,
+        points,
+        page=entry.page or entry.page_url or "",
+        act=entry.act or "",
+        act_data=entry.act_data or {},
+    )
+
+
+def _shares(sums: Iterable[_Sum]) -> list[Share]:
+    """By rule, over all kinds of facts and all days, the largest contribution first."""
+    by_rule: dict[int, list[_Sum]] = {}
+    for each in sums:
+        by_rule.setdefault(each.rule.pk, []).append(each)
     shares = [
         Share(
             rule=mine[0].rule,
-            count=len(mine),
-            earned=sum(row.earned for row in mine),
-            points=sum(row.points for row in mine),
-            last_at=mine[0].at,
+            count=sum(each.count for each in mine),
+            earned=sum(each.earned for each in mine),
+            points=sum(each.worth for each in mine),
+            last_at=max(each.last_at for each in mine),
         )
         for mine in by_rule.values()
     ]

@@ -22,8 +22,8 @@ from wagtail_ma.scoring.models import Interest, ScoreEntry, ScoringModel, Standi
 from wagtail_ma.segments import causes
 from wagtail_ma.segments.models import Segment
 
-# Visitors per transaction: about a second of work where other things wait.
-CHUNK = 200
+# Visitors per transaction: less than a second of work where other things wait.
+CHUNK = 300
 # Rows deleted per statement.
 PURGE = 5_000
 

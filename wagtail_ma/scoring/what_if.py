@@ -1,7 +1,7 @@
 """What a change of the rules would do, before it is applied. Nothing is stored.
 
-The visitors seen last are scored by the rules as they would be, in memory, and compared with where
-they stand.
+The first of the ranked list and the visitors seen last are scored by the rules as they would be, in
+memory, and compared with where they stand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from wagtail_ma.conf import conf
@@ -18,7 +19,7 @@ from wagtail_ma.people.models import Visitor
 from wagtail_ma.scoring import bands, decay, fit, given
 from wagtail_ma.scoring.history import counted, read
 from wagtail_ma.scoring.ledger import earn, points_by_visitor
-from wagtail_ma.scoring.models import ScoringModel, ScoringRule, Standing
+from wagtail_ma.scoring.models import LISTED, ScoringModel, ScoringRule, Standing
 from wagtail_ma.scoring.queries import current_score, in_force
 
 # So many visitors are looked at while somebody waits.
@@ -44,7 +45,7 @@ class Changed:
 class WhatIf:
     """The effect of a change.
 
-    :param looked_at: so many visitors were compared, those seen last.
+    :param looked_at: so many visitors were compared: the first of the list, and those seen last.
     :param total: of so many who have a score.
     :param hot, cool: how many would reach the threshold, or fall below it.
     :param examples: where the score changes most.
@@ -57,6 +58,8 @@ class WhatIf:
     cool: int = 0
     changed: int = 0
     examples: list[Changed] = field(default_factory=list)
+    # Rule id → the positive points that it would have given to those looked at.
+    points_of_rules: dict[int, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def is_sample(self) -> bool:
@@ -89,17 +92,13 @@ def compare(
     model = in_force()
     if model is None:
         return found
-    standings = Standing.objects.filter(model=model, visitor__excluded_reason="")
+    standings = Standing.objects.filter(LISTED, model=model)
     found.total = standings.count()
-    latest = list(
-        standings.select_related("model", "visitor", "visitor__lead").order_by(
-            "-last_seen_at", "-visitor_id"
-        )[:limit]
-    )
-    found.looked_at = len(latest)
+    looked_at = _chosen(standings.select_related("model", "visitor", "visitor__lead"), limit)
+    found.looked_at = len(looked_at)
     differing: list[Changed] = []
-    for start in range(0, len(latest), CHUNK):
-        differing += _compare_chunk(latest[start : start + CHUNK], rules, model, now)
+    for start in range(0, len(looked_at), CHUNK):
+        differing += _compare_chunk(looked_at[start : start + CHUNK], rules, model, found, now)
     found.changed = len(differing)
     found.hot = sum(each.before < threshold <= each.after for each in differing)
     found.cool = sum(each.after < threshold <= each.before for each in differing)
@@ -109,8 +108,21 @@ def compare(
     return found
 
 
+def _chosen(standings: QuerySet[Standing], limit: int) -> list[Standing]:
+    """Half of them the first of the list (whoever is hot is among them), half those seen last."""
+    first = list(standings.order_by("-rank", "-visitor_id")[: limit // 2])
+    ids = {each.visitor_id for each in first}
+    latest = standings.filter(last_seen_at__isnull=False).order_by("-last_seen_at", "-visitor_id")[:limit]
+    more = [each for each in latest if each.visitor_id not in ids]
+    return first + more[: limit - len(first)]
+
+
 def _compare_chunk(
-    standings: Sequence[Standing], rules: Sequence[ScoringRule], model: ScoringModel, now: datetime
+    standings: Sequence[Standing],
+    rules: Sequence[ScoringRule],
+    model: ScoringModel,
+    sums: WhatIf,
+    now: datetime,
 ) -> list[Changed]:
     named_at = {
         each.visitor_id: each.visitor.lead.created_at if hasattr(each.visitor, "lead") else None
@@ -123,6 +135,8 @@ def _compare_chunk(
         zone=timezone.get_default_timezone(),
         carried=history.carried,
     )
+    for key, award in engagement.items():
+        sums.points_of_rules[key.rule_id] += max(0.0, award.points)
     points = points_by_visitor(engagement | given.earned(rules, list(named_at)))
     fits: dict[int, float] = defaultdict(lambda: bands.NEUTRAL_FIT)
     fit_rules = [rule for rule in rules if rule.is_fit]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wagtail_ma.people.causes import Cause, weightiest
-from wagtail_ma.segments.models import Membership, PastMembership, Segment
+from wagtail_ma.segments.models import Membership, PastMembership, Segment, Source
 
 # Visitor id → the causes among their news; the empty one among them for an ordinary reason.
 NewsCauses = Mapping[int, Collection[str]]
@@ -24,6 +24,7 @@ class Change:
     """A visitor entered or left a segment.
 
     ``cause``: a :class:`Cause`, or empty for an act of their own, time or a decision.
+    ``source``: what keeps them in it, of those who entered.
     ``since``: when the membership really began, where it is given back or carried along.
     """
 
@@ -31,6 +32,7 @@ class Change:
     visitor_id: int
     entered: bool
     cause: str = ""
+    source: str = Source.RULE
     since: datetime | None = None
 
 
@@ -94,6 +96,7 @@ def keep_note(loser_id: int, winner_id: int, now: datetime) -> None:
             born_visitor_id=loser_id,
             entered_at=row.entered_at,
             left_at=now,
+            source=row.source,
             cause=Cause.MERGE,
         )
         for row in Membership.objects.filter(visitor_id=loser_id)

@@ -1,4 +1,4 @@
-"""Putting people into a segment, or out of it, by hand."""
+"""Putting people into a segment, or out of it, whatever its rule says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wagtail_ma.people import news
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.segments import sizes
 from wagtail_ma.segments.cadence import SHORTEST
-from wagtail_ma.segments.models import Membership, Segment, SegmentDecision
+from wagtail_ma.segments.models import Membership, Segment, SegmentDecision, Source
 from wagtail_ma.segments.queries import population
 
 
@@ -22,13 +22,20 @@ class LiveSegment(ValueError):
 
 
 def decide(
-    segment: Segment, visitor_ids: Iterable[int], *, is_member: bool, by: Any, now: datetime
+    segment: Segment,
+    visitor_ids: Iterable[int],
+    *,
+    is_member: bool,
+    by: Any,
+    now: datetime,
+    source: Source = Source.HAND,
 ) -> list[int]:
     """Say that these visitors are in the segment, or are not, whatever its rule says.
 
     They enter or leave with the next reaction, a few seconds later, so that scenarios hear of it.
 
     :param by: the user who says so, or None.
+    :param source: who or what says so, shown with each member; not the rule.
     :returns: the ids of the visitors concerned; those merged into another are passed over.
     :raises LiveSegment: the segment is a live one.
     """
@@ -43,6 +50,7 @@ def decide(
                     visitor_id=pk,
                     born_visitor_id=pk,
                     is_member=is_member,
+                    source=source,
                     decided_at=now,
                     decided_by=by,
                 )
@@ -50,7 +58,7 @@ def decide(
             ),
             update_conflicts=True,
             unique_fields=["segment", "born_visitor"],
-            update_fields=["visitor", "is_member", "decided_at", "decided_by"],
+            update_fields=["visitor", "is_member", "source", "decided_at", "decided_by"],
             batch_size=500,
         )
         news.mark(found, now=now)
@@ -78,13 +86,13 @@ def snapshot(segment: Segment, name: str, *, by: Any, now: datetime) -> Segment:
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {said} (segment_id, visitor_id, born_visitor_id, is_member, decided_at, "  # noqa: S608 (our own names)
-                f"decided_by_id) SELECT %s, visitor_id, visitor_id, TRUE, %s, %s FROM {rows} "
+                f"decided_by_id, source) SELECT %s, visitor_id, visitor_id, TRUE, %s, %s, %s FROM {rows} "
                 "WHERE segment_id = %s",
-                [made.pk, at, getattr(by, "pk", None), segment.pk],
+                [made.pk, at, getattr(by, "pk", None), Source.KEPT, segment.pk],
             )
             cursor.execute(
-                f"INSERT INTO {rows} (segment_id, visitor_id, entered_at, cause) "  # noqa: S608 (our own names)
-                f"SELECT segment_id, visitor_id, decided_at, '' FROM {said} WHERE segment_id = %s",
+                f"INSERT INTO {rows} (segment_id, visitor_id, entered_at, source, cause) "  # noqa: S608 (our own names)
+                f"SELECT segment_id, visitor_id, decided_at, source, '' FROM {said} WHERE segment_id = %s",
                 [made.pk],
             )
         made.member_count = Membership.objects.filter(segment=made).count()
@@ -112,10 +120,18 @@ def in_force() -> QuerySet[SegmentDecision]:
     return SegmentDecision.objects.filter(~Exists(later))
 
 
-def of(visitor_ids: Sequence[int]) -> dict[int, dict[int, bool]]:
-    """What was said of these visitors: segment id → visitor id → is a member (one statement)."""
-    found: dict[int, dict[int, bool]] = {}
+def of(visitor_ids: Sequence[int]) -> dict[int, dict[int, str]]:
+    """What was said of these visitors: segment id → visitor id → the source of their membership, empty
+    where they are not to be members (one statement)."""
+    found: dict[int, dict[int, str]] = {}
     rows = SegmentDecision.objects.filter(visitor_id__in=visitor_ids).order_by("decided_at", "pk")
-    for segment_id, visitor_id, said in rows.values_list("segment_id", "visitor_id", "is_member"):
-        found.setdefault(segment_id, {})[visitor_id] = said
+    for segment_id, visitor_id, is_member, source in rows.values_list(
+        "segment_id", "visitor_id", "is_member", "source"
+    ):
+        found.setdefault(segment_id, {})[visitor_id] = source if is_member else ""
     return found
+
+
+def members(segment: Segment) -> dict[int, str]:
+    """Who was put into the segment, and by what (one statement)."""
+    return dict(in_force().filter(segment=segment, is_member=True).values_list("visitor_id", "source"))

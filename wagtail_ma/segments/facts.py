@@ -18,7 +18,8 @@ from wagtail_ma.core.conditions import (
     reference_kinds,
     register,
 )
-from wagtail_ma.core.parameters import Choice, Number, Reference
+from wagtail_ma.core.parameters import Reference
+from wagtail_ma.core.usual_parameters import days_back, either
 from wagtail_ma.people.causes import Cause
 from wagtail_ma.segments.blocks import StoredSegmentChooserBlock
 from wagtail_ma.segments.models import Membership, PastMembership, Segment
@@ -45,12 +46,7 @@ class InSegment(Condition):
     changes_alone = True
     icon = "group"
     parameters = (
-        Choice(
-            name="is",
-            label=gettext_lazy("Which"),
-            choices=(("in", gettext_lazy("is in")), ("out", gettext_lazy("is not in"))),
-            default="in",
-        ),
+        either(("in", gettext_lazy("is in")), ("out", gettext_lazy("is not in"))),
         Reference(name="segment", kind="segment", label=gettext_lazy("Segment")),
     )
 
@@ -79,7 +75,7 @@ class LeftSegment(Condition):
     icon = "group"
     parameters = (
         Reference(name="segment", kind="segment", label=gettext_lazy("Segment")),
-        Number(name="days", label=gettext_lazy("In the last … days"), default=30, minimum=1, maximum=3650),
+        days_back(30),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:

@@ -57,6 +57,8 @@ class Segment(models.Model):
     # Whether somebody of whom we have no row fulfils the rule ("has not viewed the prices").
     includes_strangers = models.BooleanField(default=False, editable=False)
     member_count = models.PositiveIntegerField(default=0, editable=False)
+    # The conditions of a scenario's own: not among those that editors see.
+    is_internal = models.BooleanField(default=False, editable=False)
     # A scenario shows something to its members: pages mark it, so that browsers can prove it was seen.
     is_offer = models.BooleanField(default=False, editable=False)
 
@@ -79,12 +81,22 @@ class Segment(models.Model):
         super().save(**kwargs)
 
 
+class Source(models.TextChoices):
+    """What keeps somebody in a segment."""
+
+    RULE = "rule", _("its conditions")
+    HAND = "hand", _("added by hand")
+    KEPT = "kept", _("kept from another segment")
+    SCENARIO = "scenario", _("put in by a scenario")
+
+
 class Membership(models.Model):
     """Derived: this visitor fulfils the segment's rule or was put in by hand, since when."""
 
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="memberships")
     entered_at = models.DateTimeField()
+    source = models.CharField(_("source"), max_length=8, choices=Source.choices, default=Source.RULE)
     # What brought them in, where it was no act of their own.
     cause = models.CharField(max_length=8, choices=Cause.choices, blank=True)
 
@@ -108,6 +120,7 @@ class PastMembership(models.Model):
     born_visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
     entered_at = models.DateTimeField()
     left_at = models.DateTimeField()
+    source = models.CharField(_("source"), max_length=8, choices=Source.choices, default=Source.RULE)
     # What took them out, where it was no act of their own.
     cause = models.CharField(max_length=8, choices=Cause.choices, blank=True)
 
@@ -134,6 +147,8 @@ class SegmentDecision(models.Model):
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="segment_decisions")
     born_visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
     is_member = models.BooleanField()
+    # Where it comes from: any but the rule.
+    source = models.CharField(_("source"), max_length=8, choices=Source.choices, default=Source.HAND)
     decided_at = models.DateTimeField()
     decided_by = models.ForeignKey(conf.user_model(), null=True, on_delete=models.SET_NULL, related_name="+")
 

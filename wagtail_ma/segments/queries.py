@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import router
-from django.db.models import Case, CharField, F, IntegerField, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, F, IntegerField, QuerySet, Value, When
 
 from wagtail_ma.core.placeholders import GivenText, Moment, Statement, compile_statement
 from wagtail_ma.people.models import Identity, Visitor
@@ -37,6 +37,13 @@ def is_member(segment_id: int, visitor_id: int) -> bool:
 def members(segment_id: int) -> QuerySet[Visitor]:
     """The visitors in the segment."""
     return population().filter(memberships__segment_id=segment_id)
+
+
+def by_source(segment_id: int) -> list[tuple[str, int]]:
+    """How many members each source keeps in the segment, the most first (one statement, by the index of
+    the segment's members)."""
+    rows = Membership.objects.filter(segment_id=segment_id).values_list("source").order_by()
+    return list(rows.annotate(n=Count("pk")).order_by("-n", "source"))
 
 
 def names_of(segment_ids: Iterable[int]) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ from wagtail_ma.segments import compiled, decisions, sizes
 from wagtail_ma.segments.cadence import SHORTEST, cadence
 from wagtail_ma.segments.causes import Causes, Change, NewsCauses
 from wagtail_ma.segments.compiled import Rule
-from wagtail_ma.segments.models import Membership, PastMembership, Segment
+from wagtail_ma.segments.models import Membership, PastMembership, Segment, Source
 from wagtail_ma.segments.queries import buried, population
 from wagtail_ma.tracking.retention import cutoff
 
@@ -38,6 +39,10 @@ logger = logging.getLogger(__name__)
 SEGMENTS_PER_CALL = 3
 NEWS_PER_CALL = 5_000
 ROWS_PER_STATEMENT = 2_000
+
+# Segment id → visitor id → what keeps them in it; ``Said``: as somebody decided (``decisions.of``).
+Present = dict[int, dict[int, str]]
+Said = dict[int, dict[int, str]]
 
 
 def refresh_visitors(
@@ -60,10 +65,10 @@ def refresh_visitors(
         _note_broken(rule.segment, reason)
     for rule in live:
         _note_live(rule)
-    present: dict[int, set[int]] = {}
-    rows = Membership.objects.filter(visitor_id__in=visitor_ids).values_list("segment_id", "visitor_id")
-    for segment_id, visitor_id in rows:
-        present.setdefault(segment_id, set()).add(visitor_id)
+    present: Present = {}
+    rows = Membership.objects.filter(visitor_id__in=visitor_ids)
+    for segment_id, visitor_id, source in rows.values_list("segment_id", "visitor_id", "source"):
+        present.setdefault(segment_id, {})[visitor_id] = source
     said, why = decisions.of(visitor_ids), Causes.read(causes or {}, segments)
     # Fixed members first: rules may ask for them.
     static = {segment.pk: set[int]() for segment in segments if segment.is_static}
@@ -75,14 +80,29 @@ def refresh_visitors(
         _store(found, now=now)
         changes += found
     why.forget(changes)
+    _correct_sources(present, said)
     return changes
+
+
+def _correct_sources(present: Present, said: Said) -> None:
+    """Who was in it before may be kept in it by something else now."""
+    wrong: dict[tuple[int, str], list[int]] = {}
+    for segment_id, members in present.items():
+        by_hand = said.get(segment_id, {})
+        for visitor_id, source in members.items():
+            now_by = by_hand.get(visitor_id) or Source.RULE
+            if source != now_by:
+                wrong.setdefault((segment_id, now_by), []).append(visitor_id)
+    for (segment_id, source), visitor_ids in wrong.items():
+        rows = Membership.objects.filter(segment_id=segment_id, visitor_id__in=visitor_ids)
+        rows.update(source=source)
 
 
 def _compare(
     rules: Sequence[Rule],
     visitor_ids: Sequence[int],
-    present: dict[int, set[int]],
-    said: dict[int, dict[int, bool]],
+    present: Present,
+    said: Said,
     now: datetime,
 ) -> list[Change]:
     changes: list[Change] = []
@@ -96,19 +116,17 @@ def _compare(
     return changes
 
 
-def _differences(
-    fulfilled: dict[int, set[int]], present: dict[int, set[int]], said: dict[int, dict[int, bool]]
-) -> list[Change]:
+def _differences(fulfilled: dict[int, set[int]], present: Present, said: Said) -> list[Change]:
     """From who fulfils the rules, who is a member now, and what was said by hand."""
     changes: list[Change] = []
     for segment_id, visitors in fulfilled.items():
         by_hand = said.get(segment_id, {})
-        wanted = {pk for pk in visitors if by_hand.get(pk, True)} | {
-            pk for pk, said in by_hand.items() if said
+        wanted = {pk: Source.RULE.value for pk in visitors if by_hand.get(pk, True)} | {
+            pk: source for pk, source in by_hand.items() if source
         }
-        before = present.get(segment_id, set())
-        changes += [Change(segment_id, pk, True) for pk in sorted(wanted - before)]
-        changes += [Change(segment_id, pk, False) for pk in sorted(before - wanted)]
+        before = present.get(segment_id, {}).keys()
+        changes += [Change(segment_id, pk, True, source=wanted[pk]) for pk in sorted(wanted.keys() - before)]
+        changes += [Change(segment_id, pk, False) for pk in sorted(before - wanted.keys())]
     return changes
 
 
@@ -124,6 +142,8 @@ def refresh_segment(segment: Segment, *, now: datetime) -> list[Change]:
     changes = differences(segment, now=now)
     if changes is None:
         return []
+    by_hand = decisions.members(segment)
+    changes = [replace(each, source=by_hand.get(each.visitor_id, Source.RULE)) for each in changes]
     # Many short transactions: on SQLite every hit waits for a long one.
     for start in range(0, len(changes), ROWS_PER_STATEMENT):
         _store(changes[start : start + ROWS_PER_STATEMENT], now=now)
@@ -252,6 +272,7 @@ def _store(changes: Sequence[Change], *, now: datetime) -> None:
                     segment_id=change.segment_id,
                     visitor_id=change.visitor_id,
                     entered_at=change.since or now,
+                    source=change.source,
                     cause=change.cause,
                 )
             )
@@ -281,8 +302,10 @@ def _end(segment_id: int, visitor_ids: Sequence[int], *, cause: str, now: dateti
                 born_visitor_id=visitor_id,
                 entered_at=entered_at,
                 left_at=now,
+                source=source,
+                cause=cause,
             )
-            for visitor_id, entered_at in ending.values_list("visitor_id", "entered_at")
+            for visitor_id, entered_at, source in ending.values_list("visitor_id", "entered_at", "source")
         ),
         batch_size=ROWS_PER_STATEMENT,
     )

@@ -87,6 +87,7 @@ def _about_recording(context: template.Context, name: str, **values: Any) -> Saf
         if request is None or getattr(request, "is_preview", False):
             return SafeString("")
         values |= {"is_opt_in": conf.CONSENT == "opt_in", "is_server_side": conf.TRACKING == "server"}
+        values |= {"is_self_service": conf.SELF_SERVICE}
         values |= {"page_token": page_token.make(_page_ref(context, request))}
         return SafeString(render_to_string(name, values))
     except Exception:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from wagtail_ma.core.prepared import Insert
 from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity
@@ -18,6 +20,14 @@ from wagtail_ma.tracking.writing import Repeated
 FORM_KEY = "form"
 
 _insert_once = Insert(Activity, unique=("identity", "source_key"), tell=("at",))
+
+
+def by_people(acts: QuerySet[Activity]) -> QuerySet[Activity]:
+    """Those acts that neither bots nor scanners of mail have done."""
+    # (Most say nothing of machines: that is not "no" in every database.)
+    is_own = Q(data__is_machine__isnull=True) | Q(data__is_machine=False)
+    is_visitor = Q(visit__isnull=True) | Q(visit__is_bot=False)
+    return acts.filter(is_own, is_visitor)
 
 
 def record(

@@ -35,5 +35,6 @@ class RecordedBlock(blocks.StaticBlock):
             "sections": disclosure.sections(),
             "is_opt_in": conf.CONSENT == "opt_in",
             "is_server_side": conf.TRACKING == "server",
+            "is_self_service": conf.SELF_SERVICE,
             "page_token": page_token.make(PageRef(None, None, path)),
         }

@@ -296,6 +296,10 @@ ACTIVITY_KINDS = (
     ("form_submit", gettext_lazy("sent a form")),
     ("form_confirm", gettext_lazy("confirmed an address by mail")),
     ("mail_click", gettext_lazy("followed a link in a mail")),
+    ("seminar_booked", gettext_lazy("booked a seminar")),
+    ("seminar_attended", gettext_lazy("attended a seminar")),
+    ("card_exchanged", gettext_lazy("exchanged business cards")),
+    ("phone_talk", gettext_lazy("talked on the phone")),
     (OWN_KIND, gettext_lazy("an activity of your own")),
 )
 

@@ -251,6 +251,7 @@ class PageClass(models.Model):
         CAREERS = "careers", _("Careers")
         CONTACT = "contact", _("Contact")
         DOWNLOAD = "download", _("Download")
+        CANCELLATION = "cancellation", _("Cancellation")
         OTHER = "other", _("Other")
 
     # Stored in code and settings of host projects; the name may change, the key should not.

@@ -1,24 +1,27 @@
 """The most frequent messages as one or two statements without a transaction around them (PostgreSQL).
 
 A hit that takes seven statements spends most of its time on the way to the database and back. What is
-as usual (a known browser, an open visit, a new view; or totals of a known view) can be said in one.
-Everything else, and whatever turns out not to be as usual, goes the long way (``flow.record_hit``).
+as usual (a new view in an open visit, the first view of a new browser, totals of a known view) can be said
+in one. Everything else, and whatever turns out not to be as usual, goes the long way (``flow.record_hit``).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
+from django.db.models import Model
 
 from wagtail_ma.core.prepared import Select, Slot
-from wagtail_ma.people.models import Identity, News
+from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import views, visits
-from wagtail_ma.tracking.hits import VIEW, Hit
+from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
+from wagtail_ma.tracking.usual import LATER, First, columns, first, is_usual, table, values
 from wagtail_ma.tracking.writing import busy_when_away
 
 _TOTALS = ("engaged_seconds", "visible_seconds", "scroll_percent", "is_doubtful")
@@ -36,40 +39,64 @@ class Outcome(Enum):
     # Nothing has been written.
     UNUSUAL = "unusual"
     UNKNOWN_VIEW = "unknown view"
+    UNKNOWN_BROWSER = "unknown browser"
 
 
-def record(hit: Hit, page: TrackedPage, *, now: datetime) -> Outcome:
+@dataclass(frozen=True)
+class Told:
+    """``browser_key``: for the browser to keep, None for nothing."""
+
+    outcome: Outcome
+    browser_key: str | None = None
+
+
+def record(hit: Hit, page: TrackedPage, *, now: datetime) -> Told:
     """Record a message if it is as usual, and if this database can do so.
 
     :raises wagtail_ma.tracking.writing.Busy: the database cannot write now.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor != "postgresql" or connection.in_atomic_block:
-        return Outcome.UNUSUAL
+        return Told(Outcome.UNUSUAL)
     with busy_when_away():
-        return _grow(hit, now=now) if hit.is_engagement else _record_view(hit, page, now=now)
+        if hit.is_engagement:
+            return Told(_grow(hit, now=now))
+        if not is_usual(hit):
+            return Told(Outcome.UNUSUAL)
+        view = values(PageView, views.fields_of_seen(hit, page, at=now))
+        news = values(News, {"at": now})
+        outcome = _record_next(hit, view, news, now=now) if hit.browser_key else Outcome.UNKNOWN_BROWSER
+        if outcome is not Outcome.UNKNOWN_BROWSER:
+            return Told(outcome, hit.browser_key)
+        return _record_first(hit, view, news, first(hit, page, now=now))
 
 
-def _record_view(hit: Hit, page: TrackedPage, *, now: datetime) -> Outcome:
+def _record_next(hit: Hit, view: list[Any], news: list[Any], *, now: datetime) -> Outcome:
     """The new view of a known browser whose visit is going on.
 
     The browser is locked as everywhere: a second message of it waits, and then finds its view.
     """
-    if hit.kind != VIEW or not hit.browser_key or hit.source != PageView.Source.SCRIPT:
-        return Outcome.UNUSUAL
-    if visits.comes_from_elsewhere(hit):
-        return Outcome.UNUSUAL
-    connection = connections[DEFAULT_DB_ALIAS]
-    view = views.seen(Identity(), hit, page, at=now)
-    values = [
-        field.get_db_prep_save(getattr(view, field.attname), connection)
-        for field in _fields()
-        if field.name not in _FOUND
-    ]
     since = now - visits.timeout()
-    with connection.cursor() as cursor:
-        cursor.execute(_view_sql(), [hit.browser_key, now, hit.view_id, since, now, *values, now])
-        return Outcome.DONE if cursor.rowcount == 1 else Outcome.UNUSUAL
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_next_sql(), [hit.browser_key, now, hit.view_id, since, now, *view, *news])
+        is_known, is_done = cursor.fetchone()
+    if not is_known:
+        return Outcome.UNKNOWN_BROWSER
+    return Outcome.DONE if is_done else Outcome.UNUSUAL
+
+
+def _record_first(hit: Hit, view: list[Any], news: list[Any], rows: First) -> Told:
+    """The first view of a new browser, unless it is known: then its message came twice."""
+    given = [*rows.visitor, hit.view_id, *rows.identity, *rows.visit, *view, *news]
+    try:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(_first_sql(), given)
+            is_done = cursor.rowcount == 1
+    except IntegrityError:
+        # Its message came twice at once; or a page or a network that we remembered has been deleted:
+        # the long way tells which.
+        is_done = False
+    return Told(Outcome.DONE, rows.key) if is_done else Told(Outcome.UNUSUAL)
 
 
 def _grow(hit: Hit, *, now: datetime) -> Outcome:
@@ -85,34 +112,19 @@ def _grow(hit: Hit, *, now: datetime) -> Outcome:
     if totals.is_beyond(known):
         raised = [totals.engaged, totals.visible, totals.scroll, is_doubtful]
         is_news = totals.is_noticeably_beyond(known)
-        since = now - visits.timeout()
+        since, news = now - visits.timeout(), values(News, {"at": now})
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(_grow_sql(), [visit_id, *raised, pk, now, now, since, now, is_news])
+            cursor.execute(_grow_sql(), [visit_id, *raised, pk, now, now, since, *news, is_news])
     return Outcome.DONE
 
 
-# Fields of a view that the statement finds by itself.
-_FOUND = {"identity": "me.id", "visitor": "me.visitor_id", "visit": "going_on.id"}
-
-
-def _fields() -> list[Any]:
-    return [field for field in PageView._meta.concrete_fields if not field.primary_key]
-
-
 @cache
-def _view_sql() -> str:
-    connection = connections[DEFAULT_DB_ALIAS]
-    view, visit = _table(PageView), _table(Visit)
-    columns = ", ".join(f'"{field.column}"' for field in _fields())
-    # Without a length: a cast to varchar(n) would cut silently, the column complains.
-    given = ", ".join(
-        _FOUND.get(field.name, f"%s::{(field.db_type(connection) or '').split('(')[0]}")
-        for field in _fields()
-    )
+def _next_sql() -> str:
+    view, visit = table(PageView), table(Visit)
     # A view that is known prolongs nothing: the message came twice.
     return f"""
         WITH me AS (
-            SELECT id, visitor_id FROM {_table(Identity)}
+            SELECT id, visitor_id FROM {table(Identity)}
             WHERE kind = '{Identity.Kind.BROWSER.value}' AND key = %s FOR NO KEY UPDATE
         ), going_on AS (
             UPDATE {visit} SET last_at = GREATEST(last_at, %s)
@@ -122,12 +134,46 @@ def _view_sql() -> str:
             )
             RETURNING id
         ), seen AS (
-            INSERT INTO {view} ({columns}) SELECT {given} FROM me, going_on
+            {_insert_sql(PageView, "going_on.id, me.id, me.visitor_id", "FROM me, going_on")}
             ON CONFLICT (view_id) DO NOTHING RETURNING visitor_id
+        ), told AS (
+            {_insert_sql(News, "visitor_id", "FROM seen")} RETURNING 1
         )
-        INSERT INTO {_table(News)} (visitor_id, at, attempts, error, cause)
-        SELECT visitor_id, %s, 0, '', '' FROM seen
+        SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM told)
     """  # noqa: S608
+
+
+@cache
+def _first_sql() -> str:
+    unknown = f"WHERE NOT EXISTS (SELECT 1 FROM {table(PageView)} WHERE view_id = %s)"  # noqa: S608
+    return f"""
+        WITH somebody AS (
+            {_insert_sql(Visitor, "", unknown)} RETURNING id
+        ), me AS (
+            {_insert_sql(Identity, "somebody.id", "FROM somebody")} RETURNING id, visitor_id
+        ), begun AS (
+            {_insert_sql(Visit, "me.id, me.visitor_id", "FROM me")} RETURNING id
+        ), seen AS (
+            {_insert_sql(PageView, "begun.id, me.id, me.visitor_id", "FROM me, begun")}
+            RETURNING visitor_id
+        )
+        {_insert_sql(News, "visitor_id", "FROM seen")}
+    """
+
+
+def _insert_sql(model: type[Model], found: str, source: str) -> str:
+    """``INSERT … SELECT``.
+
+    :param found: where the columns that ``usual.LATER`` names are found.
+    :param source: what they are selected from.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    names = [*LATER[model], *(field.column for field in columns(model))]
+    # Without a length: a cast to varchar(n) would cut silently, the column complains.
+    types = [(field.db_type(connection) or "").split("(")[0] for field in columns(model)]
+    given = ", ".join([*([found] if found else []), *(f"%s::{type_}" for type_ in types)])
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f"INSERT INTO {table(model)} ({quoted}) SELECT {given} {source}"
 
 
 @cache
@@ -136,17 +182,12 @@ def _grow_sql() -> str:
     # Its visitor is read from the locked visit: right even when a merge is under way.
     return f"""
         WITH going_on AS (
-            SELECT id, visitor_id FROM {_table(Visit)} WHERE id = %s FOR NO KEY UPDATE
+            SELECT id, visitor_id FROM {table(Visit)} WHERE id = %s FOR NO KEY UPDATE
         ), raised AS (
-            UPDATE {_table(PageView)} SET {raised} WHERE id = %s
+            UPDATE {table(PageView)} SET {raised} WHERE id = %s
         ), prolonged AS (
-            UPDATE {_table(Visit)} SET last_at = %s FROM going_on
-            WHERE {_table(Visit)}.id = going_on.id AND last_at < %s AND last_at > %s
+            UPDATE {table(Visit)} SET last_at = %s FROM going_on
+            WHERE {table(Visit)}.id = going_on.id AND last_at < %s AND last_at > %s
         )
-        INSERT INTO {_table(News)} (visitor_id, at, attempts, error, cause)
-        SELECT visitor_id, %s, 0, '', '' FROM going_on WHERE %s
+        {_insert_sql(News, "visitor_id", "FROM going_on WHERE %s")}
     """  # noqa: S608
-
-
-def _table(model: Any) -> str:
-    return f'"{model._meta.db_table}"'

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import urlsplit
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from wagtail.models import Site
+
+from wagtail_ma.core.remembered import Remembered
 
 # Wagtail keeps the sites in Django's cache, but that may be a server or a table, and this is asked
 # with every hit (seconds of this process's clock).
 REMEMBER_SECONDS = 60
-
-_remembered: tuple[float, dict[str, frozenset[int]]] | None = None
 
 
 def hosts() -> frozenset[str]:
@@ -28,13 +26,12 @@ def is_of_another(site_id: int | None, url: str) -> bool:
 
 
 def _ids_by_host() -> dict[str, frozenset[int]]:
-    global _remembered
-    if connections[DEFAULT_DB_ALIAS].in_atomic_block:
-        # What is read in a transaction may be rolled back: not remembered.
-        return _read()
-    if _remembered is None or time.monotonic() - _remembered[0] > REMEMBER_SECONDS:
-        _remembered = (time.monotonic(), _read())
-    return _remembered[1]
+    return _remembered.get()
+
+
+def forget() -> None:
+    """Read the sites again. Other processes follow within a minute."""
+    _remembered.forget()
 
 
 def _read() -> dict[str, frozenset[int]]:
@@ -43,3 +40,6 @@ def _read() -> dict[str, frozenset[int]]:
         if host := (urlsplit(root.root_url).hostname or "").lower():
             found.setdefault(host, set()).add(root.site_id)
     return {host: frozenset(ids) for host, ids in found.items()}
+
+
+_remembered = Remembered(_read, seconds=REMEMBER_SECONDS)

@@ -107,19 +107,24 @@ def record(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now
 
 def seen(identity: Identity, hit: Hit, page: TrackedPage, *, at: datetime) -> PageView:
     """The view of a hit without its visit, not saved."""
-    totals = _bounded(hit, hit.visible_seconds)
     return PageView(
-        identity_id=identity.pk,
-        visitor_id=identity.visitor_id,
-        tracked_page=page,
-        view_id=hit.view_id,
-        query=urlsplit(hit.url).query[:2000],
-        at=at,
-        source=hit.source,
-        engaged_seconds=totals.engaged,
-        visible_seconds=totals.visible,
-        scroll_percent=totals.scroll,
+        identity_id=identity.pk, visitor_id=identity.visitor_id, **fields_of_seen(hit, page, at=at)
     )
+
+
+def fields_of_seen(hit: Hit, page: TrackedPage, *, at: datetime) -> dict[str, Any]:
+    """The same without its owner, by column of PageView."""
+    totals = _bounded(hit, hit.visible_seconds)
+    return {
+        "tracked_page_id": page.pk,
+        "view_id": hit.view_id,
+        "query": urlsplit(hit.url).query[:2000],
+        "at": at,
+        "source": hit.source,
+        "engaged_seconds": totals.engaged,
+        "visible_seconds": totals.visible,
+        "scroll_percent": totals.scroll,
+    }
 
 
 def grow(hit: Hit, *, now: datetime) -> bool:

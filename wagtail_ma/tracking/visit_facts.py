@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, counted, register
 from wagtail_ma.core.folding import AsciiLower, ascii_lower
 from wagtail_ma.core.parameters import Choice, Number, Text
+from wagtail_ma.core.usual_parameters import days_back, either, some_days
 from wagtail_ma.rules.phrases import comparison, days, visits, within
 from wagtail_ma.tracking.channels import MEDIUMS
 from wagtail_ma.tracking.models import Visit
@@ -57,7 +58,7 @@ class Surge(Condition):
     icon = "resubmit"
     parameters = (
         Number(name="number", label=gettext_lazy("Visits at least"), default=2, minimum=1, maximum=1_000),
-        Number(name="days", label=gettext_lazy("In the last … days"), default=7, minimum=1, maximum=3650),
+        days_back(7),
         Number(
             name="silence",
             label=gettext_lazy("After … days without a visit"),
@@ -93,16 +94,12 @@ class LastVisit(Condition):
     group = VISITS
     icon = "history"
     parameters = (
-        Choice(
+        either(
+            ("at_least", gettext_lazy("has not come for at least")),
+            ("within", gettext_lazy("was here within")),
             name="comparison",
-            label=gettext_lazy("Which"),
-            choices=(
-                ("at_least", gettext_lazy("has not come for at least")),
-                ("within", gettext_lazy("was here within")),
-            ),
-            default="at_least",
         ),
-        Number(name="days", label=gettext_lazy("Days"), default=30, minimum=1, maximum=3650),
+        some_days(30),
     )
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:

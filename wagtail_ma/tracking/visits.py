@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import DEFAULT_DB_ALIAS
@@ -104,19 +105,24 @@ def _begin(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) ->
 def begun(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> Visit:
     """A visit that begins with this hit, not saved."""
     return Visit(
-        identity_id=identity.pk,
-        visitor_id=identity.visitor_id,
-        started_at=hit.began_at(now),
-        last_at=now,
-        landing=page,
-        device=device(hit.user_agent),
-        language=hit.language[:12],
-        country=hit.country,
-        region=hit.region,
-        network_id=networks.existing(hit.network_id),
-        is_bot=hit.is_bot,
-        **origin(hit),
+        identity_id=identity.pk, visitor_id=identity.visitor_id, **fields_of_begun(hit, page, now=now)
     )
+
+
+def fields_of_begun(hit: Hit, page: TrackedPage, *, now: datetime) -> dict[str, Any]:
+    """The same without its owner, by column of Visit."""
+    return {
+        "started_at": hit.began_at(now),
+        "last_at": now,
+        "landing_id": page.pk,
+        "device": device(hit.user_agent),
+        "language": hit.language[:12],
+        "country": hit.country,
+        "region": hit.region,
+        "network_id": networks.existing(hit.network_id),
+        "is_bot": hit.is_bot,
+        **origin(hit),
+    }
 
 
 def origin(hit: Hit) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
+from django.core.files.storage import FileSystemStorage
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -77,4 +77,4 @@ def _behind_old_link(request: HttpRequest) -> HttpResponseBase | None:
 
 
 def _is_media(root: Any) -> bool:
-    return bool(root) and Path(root).resolve() == Path(settings.MEDIA_ROOT).resolve()
+    return bool(root) and Path(root).resolve() == Path(FileSystemStorage().location).resolve()

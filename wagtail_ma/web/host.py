@@ -10,10 +10,14 @@ None of them ever raises or breaks a page: what goes wrong is logged.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.core import checks
 from django.db import DatabaseError
 from django.dispatch import Signal
 from django.http import HttpRequest
@@ -22,7 +26,7 @@ from django.utils import timezone
 
 from wagtail_ma.conf import conf
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import browsers, cookies
+from wagtail_ma.people import browsers, cookies, lead_values
 from wagtail_ma.people.identify import identify_browser
 from wagtail_ma.people.models import Lead
 from wagtail_ma.tracking import activities, visits
@@ -94,7 +98,7 @@ def _identify(
                 who.identity,
                 kind=activity,
                 now=now,
-                source_key=f"{method}:{now.timestamp()}",
+                source_key=_occurrence(method, evidence, now=now),
                 visit=visits.open_visit(who.identity, now=now),
                 object_kind="page" if "page" in evidence else "",
                 object_key=str(evidence.get("page", "")),
@@ -107,6 +111,13 @@ def _identify(
             set_pending(request, response)
     queue.wake()
     return who.lead
+
+
+def _occurrence(method: str, evidence: Mapping[str, Any], *, now: datetime) -> str:
+    """The same for a double click: two acts of one person at one place within a minute are one."""
+    place = json.dumps(evidence, sort_keys=True, default=str)
+    digest = hashlib.sha256(place.encode()).hexdigest()[:16]
+    return f"{method}:{digest}:{now:%Y%m%d%H%M}"
 
 
 def set_pending(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -169,6 +180,18 @@ class IdentifyingFormMixin:
     """
 
     ma_fields: Mapping[str, str] = {}
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        """Also that ``ma_fields`` names values that a lead has."""
+        found: list[checks.CheckMessage] = super().check(**kwargs)  # type: ignore[misc]
+        known = {"email", *lead_values.FIELDS}
+        for name in cls.ma_fields:
+            if name not in known and not name.startswith(lead_values.ATTRIBUTE):
+                hint = f"Known are {', '.join(sorted(known))}, and {lead_values.ATTRIBUTE}… for lead fields."
+                text = f"ma_fields names {name!r}, which is no value of a lead: nobody is identified."
+                found.append(checks.Error(text, hint=hint, obj=cls, id="wagtail_ma.E016"))
+        return found
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         self._ma_cleaned: dict[str, Any] | None = None

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -20,6 +21,7 @@ from wagtail_ma.conf import conf
 from wagtail_ma.core.tokens import BadToken
 from wagtail_ma.jobs import queue
 from wagtail_ma.messaging import clicks, opens, tagging, unsubscribing
+from wagtail_ma.messaging.models_of_sending import MailPace
 from wagtail_ma.people.cookies import browser_key, refuses_identifier, set_browser_key
 from wagtail_ma.tracking import sites
 from wagtail_ma.tracking.bots import is_bot
@@ -99,16 +101,9 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """GET shows buttons and changes nothing; POST (a click on it, or a mail program's one-click
-    POST of RFC 8058: no cookie, no page, no redirect) unsubscribes."""
-    done = ""
+    POST of RFC 8058: no cookie, no page, no redirect) unsubscribes, unless it names something else."""
     try:
-        if request.method == "POST" and "choose" in request.POST:
-            wanted = [int(value) for value in request.POST.getlist("topic") if value.isdecimal()][:1000]
-            subscription, done = unsubscribing.choose(token, wanted, now=timezone.now()), "chosen"
-        elif request.method == "POST":
-            subscription, done = unsubscribing.unsubscribe(token, now=timezone.now()), "unsubscribed"
-        else:
-            subscription = unsubscribing.look_up(token)
+        subscription, done = _act(request, token)
     except BadToken:
         return _private(render(request, "wagtail_ma/mail/bad_link.html", status=403))
     known = translation.check_for_language(subscription.language) and subscription.language
@@ -116,8 +111,30 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return _private(_page(request, subscription, done=done))
 
 
+def _act(request: HttpRequest, token: str) -> tuple[unsubscribing.Subscribed, str]:
+    now, posted = timezone.now(), request.POST
+    if request.method != "POST":
+        return unsubscribing.look_up(token, now=now), ""
+    if "choose" in posted:
+        wanted = [int(value) for value in posted.getlist("topic") if value.isdecimal()][:1000]
+        pace = posted.get("pace", "")[:4]
+        days = int(pace) if pace.isdecimal() else None
+        return unsubscribing.choose(token, wanted, pace_days=days, now=now), "chosen"
+    if "again" in posted:
+        return unsubscribing.subscribe_again(token, now=now), "again"
+    if "tell" in posted:
+        return unsubscribing.say_why(token, posted.get("why", ""), now=now), "told"
+    return unsubscribing.unsubscribe(token, now=now), "unsubscribed"
+
+
 def _page(request: HttpRequest, subscription: unsubscribing.Subscribed, *, done: str) -> HttpResponse:
-    context = {"subscription": subscription, "done": done}
+    paces = [(0, _("As often as there is something")), *MailPace.Days.choices]
+    context = {
+        "subscription": subscription,
+        "done": done,
+        "paces": paces,
+        "reasons": unsubscribing.Why.choices,
+    }
     return render(request, "wagtail_ma/mail/unsubscribe.html", context)
 
 

@@ -40,6 +40,15 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "contact": ("contact", ()),
 }
 
+# Firm and mail domain.
+CUSTOMERS = {"模擬食品株式会社": "mogi.example"}
+
+# Kind: name and addresses (of those that are set aside for examples).
+NETWORKS = {
+    "competitor": ("架空ソフトウェア株式会社（競合）", "198.51.100.0/24"),
+    "own": ("自社オフィス", "203.0.113.0/24"),
+}
+
 QUESTIONS = ("email", "company_name", "family_name", "given_name", "title")
 
 FORMS: dict[tuple[str, str], dict[str, str]] = {
@@ -103,9 +112,18 @@ MAILS: dict[tuple[str, str], dict[str, Any]] = {
 
 SCENARIO_NAME = "資料ダウンロード後のフォロー"
 
+# Readers of the prices are offered an estimate: on the site, then by mail.
+OFFER_NAME = "料金ページの読者への見積もり案内"
+OFFER_SEGMENT = "案内：見積もり"
+OFFER_TASK = "見積もりの件でお電話する"
+OFFERS: dict[str, tuple[str, str]] = {
+    "ja": ("ご利用人数に合わせた概算を、その場でお出しします。", "概算を聞く"),
+    "en": ("Tell us how many you are and get an estimate at once.", "Get an estimate"),
+}
+
 SEGMENTS = {
     "pricing": ("料金ページの読者", "料金ページを14日以内に3回以上見た人。"),
-    "english": ("English readers", "Pages in English viewed in the last 60 days."),
+    "english": ("English readers", "Whose browser asks for English."),
     "case": ("導入事例を読んだ人", "導入事例を60日以内に見た人。"),
     "candidate": ("採用ページの読者", "採用ページを60日以内に見た人。"),
     "dormant": ("しばらく来ていない人", "最後の訪問から21日以上たった人。"),

@@ -8,8 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from wagtail_ma import flow
+from wagtail_ma.personalisation.offers import variants_for
+from wagtail_ma.personalisation.places import places
+from wagtail_ma.segments.models import Membership
+from wagtail_ma.tracking import offer_token
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.models import Network
 from wagtail_ma.tracking.page_token import PageRef
 
 from .characters import Look, Outing, Person
@@ -25,6 +30,8 @@ class Browser:
         self.key: str | None = None
         self._pages = pages
         self._view_id = uuid.UUID(int=0)
+        known = Network.objects.filter(kind=person.network) if person.network else Network.objects.none()
+        self._network_id = known.values_list("pk", flat=True).first()
 
     def opens(self, look: Look, outing: Outing | None) -> Act:
         """A page view; ``outing`` is given for the first one of a visit (it has a referrer)."""
@@ -49,8 +56,20 @@ class Browser:
             if look.seconds:
                 milliseconds = look.seconds * 1000
                 self._send("e", look, now, engaged_ms=milliseconds, visible_ms=milliseconds)
+                self._sees_offers(look, now)
 
         return act
+
+    def _sees_offers(self, look: Look, now: datetime) -> None:
+        """What the script in the page tells of the offers in it that this person is shown."""
+        found = places(self._pages[self.person.language, look.path])
+        if not found:
+            return
+        offered = Membership.objects.filter(segment__is_offer=True, visitor__identities__key=self.key)
+        for segment_id in offered.values_list("segment_id", flat=True):
+            for variant in sorted(variants_for(found, segment_id)):
+                data = {offer_token.VARIANT: variant}
+                self._send("c", look, now, event_id=uuid.uuid4(), name=offer_token.SHOWN, data=data)
 
     def comes_back(self, address: str) -> Act:
         """A page view at a given address, e.g. after a click in a mail."""
@@ -96,6 +115,7 @@ class Browser:
                 is_bot=is_bot(person.user_agent),
                 width=1280,
                 title=page.title,
+                network_id=self._network_id,
                 **more,
             ),
             now=now,

@@ -99,6 +99,8 @@ class Person:
     title: str = ""
     agrees: bool = False
     clicks: float = 0.0
+    # The name of the network that the address lies in, if it is one that editors know.
+    network: str = ""
 
 
 @dataclass
@@ -168,8 +170,17 @@ def evaluator(draft: Draft) -> None:
 
 def job_seeker(draft: Draft) -> None:
     start = draft.some_day()
-    for step in range(draft.random.randint(1, 3)):
-        draft.visit(start + step, draft.look("careers", 120), draft.look("", 15))
+    for step in range(draft.random.randint(2, 4)):
+        looks = [draft.look("careers", 120), draft.look("careers", 60)]
+        draft.visit(start + step, *looks, *([draft.look("", 15)] if step == 0 else []))
+
+
+def colleague(draft: Draft) -> None:
+    """One of ourselves, from the office: looks at everything, buys nothing."""
+    for step in range(4):
+        pages = ["", *PRODUCTS, "pricing", *ARTICLES]
+        draft.random.shuffle(pages)
+        draft.visit(draft.some_day(step * 8, step * 8 + 12), *(draft.look(page, 40) for page in pages[:4]))
 
 
 def competitor(draft: Draft) -> None:
@@ -211,21 +222,23 @@ def crawler(draft: Draft) -> None:
 
 @dataclass(frozen=True)
 class Character:
-    """A kind of visitor: how many in a thousand, and their plan."""
+    """A kind of visitor: how many in a thousand, their plan, and the network that they come from."""
 
     name: str
     share: int
     plan: Callable[[Draft], None]
     click_rate: float = 0.0
+    network: str = ""
 
 
 CHARACTERS = (
-    Character("casual", 520, casual),
+    Character("casual", 500, casual),
     Character("article reader", 170, article_reader),
     Character("pricing reader", 70, pricing_reader, 0.4),
     Character("evaluator", 90, evaluator, 0.55),
     Character("job seeker", 50, job_seeker),
-    Character("competitor", 10, competitor),
+    Character("competitor", 20, competitor, network="competitor"),
+    Character("colleague", 10, colleague, network="own"),
     Character("dormant one who comes back", 30, dormant),
     Character("staff member", 20, staff, 0.5),
     Character("manager who follows", 20, manager, 0.3),
@@ -272,4 +285,5 @@ def _person(character: Character, outings: tuple[Outing, ...], number: int, rand
         title=titles.get(character.name, ""),
         agrees=random.random() < 0.7,
         clicks=character.click_rate,
+        network=character.network,
     )

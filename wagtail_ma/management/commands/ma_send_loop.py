@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from wagtail_ma.messaging import dispatches, sending
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -31,10 +34,14 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         total = 0
         while not stop.is_set():
-            close_old_connections()
-            now = timezone.now()
-            dispatches.advance(now=now)
-            done = sending.drain(now=now, limit=10_000, should_stop=stop.is_set)
+            try:
+                done = self._send(stop)
+            except (DatabaseError, InterfaceError):
+                if options["once"]:
+                    raise
+                # It restarts, or is busy for long. What was in the middle of being sent is unknown.
+                logger.exception("the database could not be reached; trying again")
+                done = 0
             total += done
             if done and options["verbosity"]:
                 self.stdout.write(f"{timezone.localtime():%H:%M:%S} {done} settled, {total} in all")
@@ -44,3 +51,9 @@ class Command(BaseCommand):
                 break
             stop.wait(options["pause"])
         self.stdout.write(f"{total} settled")
+
+    def _send(self, stop: threading.Event) -> int:
+        close_old_connections()
+        now = timezone.now()
+        dispatches.advance(now=now)
+        return sending.drain(now=now, limit=10_000, should_stop=stop.is_set)

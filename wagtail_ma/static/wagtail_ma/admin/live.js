@@ -1,6 +1,6 @@
 /* Keeps a part of a screen current while it is open: asks every five seconds whether anything has
-   happened (204: nothing), and puts what is new in place of what was there. What is folded open stays open, and
-   nothing is replaced under the reader's fingers. */
+   happened (204: nothing), and puts what is new in place of what was there. What is folded open or
+   pushed aside stays so, and nothing is replaced under the reader's fingers. */
 (() => {
     const PAUSE = 5000;
 
@@ -40,10 +40,23 @@
         }
 
         replace(html) {
-            const opened = [...this.element.querySelectorAll("details")].map((box) => box.open);
+            const opened = new Map(this.boxes().map(([key, box]) => [key, box.open]));
+            const regions = () => [...this.element.querySelectorAll("[role=region]")];
+            const pushed = regions().map((box) => [box.scrollLeft, box.scrollTop]);
             this.element.innerHTML = html;
-            this.element.querySelectorAll("details").forEach((box, index) => {
-                box.open = opened[index] ?? box.open;
+            regions().forEach((box, index) => box.scrollTo(...(pushed[index] ?? [0, 0])));
+            this.boxes().forEach(([key, box]) => {
+                box.open = opened.get(key) ?? box.open;
+            });
+        }
+
+        /* What can be folded, each with what it is known by: new ones may come before it. */
+        boxes() {
+            const seen = {};
+            return [...this.element.querySelectorAll("details")].map((box) => {
+                const kind = box.dataset.maKey || box.className;
+                seen[kind] = (seen[kind] || 0) + 1;
+                return [`${kind} ${seen[kind]}`, box];
             });
         }
     }

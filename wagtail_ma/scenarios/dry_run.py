@@ -1,0 +1,104 @@
+"""Whom a scenario would have let in during a past time, by what is stored of it. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Min, QuerySet
+
+from wagtail_ma.people.models import Visitor
+from wagtail_ma.scenarios.models import Scenario
+from wagtail_ma.segments.models import Membership, PastMembership
+from wagtail_ma.tracking import activities
+from wagtail_ma.tracking.models import Activity
+
+# People who are named; beyond them only the number counts.
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Would:
+    """Somebody who would have entered, first at this time."""
+
+    visitor: Visitor
+    at: datetime
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a past time says of a scenario.
+
+    :param people: how many different people would have entered; None where the past does not tell.
+    :param occasions: how often something would have let somebody in, if everybody may enter each time.
+    :param first: the latest of them, at most :data:`SHOWN`.
+    :param inside_now: how many are in the entry segment today (they do not enter by themselves).
+    """
+
+    people: int | None
+    occasions: int = 0
+    first: list[Would] = field(default_factory=list)
+    inside_now: int | None = None
+
+
+def dry_run(scenario: Scenario, *, since: datetime, until: datetime) -> DryRun:
+    """Whom this scenario would have let in between two moments (a few statements).
+
+    As if nobody had been in it before, and as the facts are now: of segments, who entered or left them
+    then. Those merged away, excluded, and machines are not counted, as at a real entry.
+    """
+    if scenario.entry == Scenario.Entry.ACTIVITY:
+        return _of_activities(scenario.activity_kind, since, until)
+    if scenario.entry == Scenario.Entry.SEGMENT:
+        memberships = Membership.objects.filter(segment=scenario.segment_id or 0)
+        told = [
+            (memberships, "entered_at"),
+            (PastMembership.objects.filter(segment=scenario.segment_id or 0), "entered_at"),
+        ]
+        return _of_segments(told, since, until, inside_now=_welcome(memberships).count())
+    if scenario.entry == Scenario.Entry.SEGMENT_LEFT:
+        past = PastMembership.objects.filter(segment=scenario.segment_id or 0)
+        return _of_segments([(past, "left_at")], since, until, inside_now=None)
+    return DryRun(people=None)
+
+
+def _welcome(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Rows of people who may enter scenarios at all."""
+    return rows.filter(visitor__merged_into__isnull=True, visitor__excluded_reason="")
+
+
+def _of_activities(kind: str, since: datetime, until: datetime) -> DryRun:
+    acts = Activity.objects.filter(kind=kind, at__gte=since, at__lt=until)
+    human = _welcome(activities.by_people(acts))
+    by_person = human.values("visitor_id").annotate(first_at=Min("at"))
+    found = human.aggregate(people=Count("visitor", distinct=True), occasions=Count("pk"))
+    rows = by_person.order_by("-first_at", "visitor_id").values_list("visitor_id", "first_at")[:SHOWN]
+    return DryRun(found["people"], found["occasions"], _named(list(rows)))
+
+
+def _of_segments(
+    told: list[tuple[QuerySet[Any], str]], since: datetime, until: datetime, *, inside_now: int | None
+) -> DryRun:
+    """From memberships of now and of the past, each with the name of the moment that counts."""
+    within = [
+        (_welcome(rows).filter(**{f"{moment}__gte": since, f"{moment}__lt": until}), moment)
+        for rows, moment in told
+    ]
+    people = within[0][0].values("visitor_id")
+    for rows, _moment in within[1:]:
+        people = people.union(rows.values("visitor_id"))
+    count = people.count() if len(within) > 1 else people.distinct().count()
+    firsts: dict[int, datetime] = {}
+    for rows, moment in within:
+        latest = rows.values("visitor_id").annotate(first_at=Min(moment)).order_by("-first_at", "visitor_id")
+        for visitor_id, at in latest.values_list("visitor_id", "first_at")[:SHOWN]:
+            firsts[visitor_id] = min(at, firsts.get(visitor_id, at))
+    newest = sorted(firsts.items(), key=lambda item: (item[1], item[0]), reverse=True)[:SHOWN]
+    occasions = sum(rows.count() for rows, _moment in within)
+    return DryRun(count, occasions, _named(newest), inside_now)
+
+
+def _named(rows: list[tuple[int, datetime]]) -> list[Would]:
+    visitors = Visitor.objects.select_related("lead").in_bulk([visitor_id for visitor_id, _at in rows])
+    return [Would(visitors[visitor_id], at) for visitor_id, at in rows if visitor_id in visitors]
