@@ -195,7 +195,6 @@ def test_expect__next_round__decides_everybody_anew(home, now):
     assert segment.pending_cause == ""
 
 
-<<<<<<< HEAD
 def test_screen__member_by_a_merge__says_so_and_no_stay_before_it(admin_client, joined, now):
     readers, lead, _reader_id, _link = joined
     flow.react(now=now + 11 * MINUTE)
@@ -203,7 +202,8 @@ def test_screen__member_by_a_merge__says_so_and_no_stay_before_it(admin_client, 
     html = admin_client.get(url).content.decode()
     assert "Two turned out to be one person" in html
     assert "Was in it from" not in html
-=======
+
+
 def test_left_segment__under_another_scoring__the_past_says_by_what(home, now):
     readers = make_segment("Readers", viewed(home, 1))
     browser = factories.browser(now)
@@ -214,4 +214,3 @@ def test_left_segment__under_another_scoring__the_past_says_by_what(home, now):
     told = {browser.visitor_id: frozenset({Cause.RESCORE})}
     refresh.refresh_visitors([browser.visitor_id], now=now + MINUTE, causes=told)
     assert list(PastMembership.objects.values_list("segment", "cause")) == [(readers.pk, Cause.RESCORE)]
->>>>>>> all
