@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -17,16 +18,18 @@ from wagtail_ma import flow
 from wagtail_ma.core.belongings import belongings
 from wagtail_ma.forms.submit import submit
 from wagtail_ma.messaging import consents
-from wagtail_ma.people import browsers, merge
-from wagtail_ma.people.identify import identify
-from wagtail_ma.people.models import Identity, IdentityLink, Lead, Visitor
+from wagtail_ma.people import browsers, merge, persons, proposals
+from wagtail_ma.people.identify import identify, identify_browser
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal, Visitor
 from wagtail_ma.tracking import pages
 from wagtail_ma.tracking.models import Activity, PageView
 
-ADDRESSES = ["ann@example.com", "bob@example.com", "info@example.com"]
+PEOPLE = ["ann@example.com", "bob@example.com", "cat@example.com"]
+ADDRESSES = [*PEOPLE, "info@example.com"]
 
 machine = st.integers(0, 1)
 address = st.sampled_from(ADDRESSES)
+person = st.sampled_from(PEOPLE)
 step = st.one_of(
     st.tuples(st.just("hit"), machine),
     st.tuples(st.just("form"), machine, address),
@@ -34,22 +37,54 @@ step = st.one_of(
     st.tuples(st.just("import"), address),
     st.tuples(st.just("consent"), machine),
     st.tuples(st.just("clear_cookie"), machine),
+    st.tuples(st.just("login"), machine, address),
     st.tuples(st.just("undo"), st.integers(0, 5)),
+    # Two persons, made one by a decision; and two again.
+    st.tuples(st.just("accept"), person, person),
+    st.tuples(st.just("take_apart"), st.integers(0, 5)),
+    st.tuples(st.just("react")),
 )
 
 
 class World:
     """Two computers with their cookies, a form, and a clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, page=None) -> None:
+        self.page = page
         self.now = START
         self.keys: dict[int, str | None] = {}
         self.form = factories.lead_form()
         self.count = 0
 
     def hit(self, computer):
-        hit = factories.page_hit(browser_key=self.keys.get(computer))
+        hit = factories.page_hit(self.page, browser_key=self.keys.get(computer))
         self.keys[computer] = flow.record_hit(hit, now=self.now).browser_key
+
+    def login(self, computer, email):
+        done = identify_browser(self.browser(computer), email=email, now=self.now, method="login")
+        if done.is_new_browser:
+            self.keys[computer] = done.identity.key
+
+    def accept(self, one, other):
+        leads = [owner_of(email) for email in (one, other)]
+        if None in leads or leads[0] == leads[1]:
+            return
+        proposal = proposals.propose(*leads, reason="manual", now=self.now)
+        try:
+            proposals.accept(proposal, user_id=None, now=self.now)
+        except proposals.CannotMerge:
+            return
+
+    def take_apart(self, number):
+        merged = list(MergeProposal.objects.order_by("pk"))
+        if merged:
+            try:
+                proposals.undo(merged[number % len(merged)], user_id=None, now=self.now)
+            except merge.CannotUndo:
+                return
+
+    def react(self):
+        flow.react(now=self.now)
 
     def clear_cookie(self, computer):
         self.keys[computer] = None
@@ -58,6 +93,10 @@ class World:
         browser = browsers.recognise(self.keys.get(computer), now=self.now)
         self.keys[computer] = browser.key
         return browser
+
+
+def owner_of(email) -> Lead | None:
+    return Lead.objects.filter(visitor__identities__kind="email", visitor__identities__key=email).first()
 
 
 def _do(world: World, name, *arguments) -> None:
@@ -99,8 +138,13 @@ def _do(world: World, name, *arguments) -> None:
 def _undo(number, now) -> None:
     links = list(IdentityLink.objects.filter(from_visitor__isnull=False).order_by("pk"))
     if links:
+        link = links[number % len(links)]
         try:
-            merge.undo(links[number % len(links)], now=now)
+            if proposal_id := link.evidence.get("proposal"):
+                # As the screen does it: two persons are taken apart as a whole.
+                proposals.undo(MergeProposal.objects.get(pk=proposal_id), user_id=None, now=now)
+            else:
+                merge.undo(link, now=now)
         except merge.CannotUndo:
             return
 
@@ -122,10 +166,17 @@ def _check(before: set[tuple]) -> None:
     empty = Visitor.objects.filter(identities__isnull=True)
     assert not empty.filter(merged_into__isnull=True).exists(), "a visitor without identity is no tombstone"
     assert not Visitor.objects.filter(merged_into__isnull=False, identities__isnull=False).exists()
-    for person in Identity.objects.filter(kind="email"):
-        assert Lead.objects.get(visitor_id=person.visitor_id)
-    emails = Identity.objects.filter(kind="email").values_list("visitor_id", flat=True)
-    assert len(emails) == len(set(emails)), "two persons have been merged by machine"
+    people = Counter(Identity.objects.filter(kind="email").values_list("visitor_id", flat=True))
+    for visitor_id in people:
+        assert Lead.objects.get(visitor_id=visitor_id)
+    decided = MergeProposal.objects.filter(state="merged").values_list("kept_id", flat=True)
+    by_hand = Counter(persons.living(kept_id) for kept_id in decided)
+    assert {pk: count - 1 for pk, count in people.items() if count > 1} == by_hand, "merged by machine"
+    for belonging in belongings:
+        if belonging.role == "decision":
+            rows = apps.get_model(belonging.model).objects.values_list("visitor_id", "born_visitor_id")
+            for visitor_id, born_id in rows:
+                assert visitor_id == persons.living(born_id), f"{belonging.model}: not where its maker is"
     desks = Identity.objects.filter(kind="email", key="info@example.com").values("visitor_id")
     assert not Identity.objects.filter(visitor_id__in=desks, kind="browser").exists()
 

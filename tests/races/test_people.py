@@ -15,6 +15,7 @@ from wagtail_ma.people import erase, merge, persons, proposals
 from wagtail_ma.people.identify import identify
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal, Visitor
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
+from wagtail_ma.scoring.models import Standing
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,6 +51,35 @@ def test_accept__hits_in_flight_and_two_clicks__one_merge_and_no_fact_left_behin
     assert PageView.objects.filter(visitor_id=proposal.kept_id).count() == 16
     # One for each identity of the other: the browser and the address.
     assert IdentityLink.objects.filter(method="merge").count() == 2
+    check()
+
+
+def test_undo__hits_in_flight_and_react__each_has_their_own_facts(home, now):
+    lead = identify(None, email="ann@example.com", now=now, method="import")
+    key = flow.record_hit(factories.page_hit(home), now=now).browser_key
+    browser = Identity.objects.get(key=key)
+    origin_id = browser.visitor_id
+    identify(browser, email="ann@example.com", now=now, method="form")
+    link = IdentityLink.objects.get(identity=browser)
+    hits = [factories.page_hit(home, browser_key=key) for _ in range(16)]
+    later = now + timedelta(seconds=10)
+
+    def click():
+        try:
+            merge.undo(IdentityLink.objects.get(pk=link.pk), now=now)
+        except merge.CannotUndo:
+            return
+
+    together(
+        lambda: [record(hit, now) for hit in hits],
+        click,
+        click,
+        lambda: [flow.react(now=later) for _ in range(4)],
+    )
+    flow.react(now=later)
+    assert PageView.objects.filter(visitor_id=origin_id).count() == 17
+    assert Standing.objects.get(visitor_id=origin_id).view_count == 17
+    assert not Standing.objects.filter(visitor_id=lead.visitor_id, view_count__gt=0).exists()
     check()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.urls import reverse
 
 from tests import factories
 from tests.factories import condition, make_segment, make_view
@@ -192,6 +193,15 @@ def test_expect__next_round__decides_everybody_anew(home, now):
     refresh.refresh_due(now=now)
     segment.refresh_from_db()
     assert segment.pending_cause == ""
+
+
+def test_screen__member_by_a_merge__says_so_and_no_stay_before_it(admin_client, joined, now):
+    readers, lead, _reader_id, _link = joined
+    flow.react(now=now + 11 * MINUTE)
+    url = reverse("wagtail_ma_segments:person", args=[readers.pk, lead.visitor_id])
+    html = admin_client.get(url).content.decode()
+    assert "Two turned out to be one person" in html
+    assert "Was in it from" not in html
 
 
 def test_left_segment__under_another_scoring__the_past_says_by_what(home, now):

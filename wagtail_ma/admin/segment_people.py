@@ -23,6 +23,7 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.jobs import queue
+from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Identity, Lead, Visitor
 from wagtail_ma.personalisation.places import places, segments_in
 from wagtail_ma.personalisation.preview import PREFIX
@@ -187,7 +188,10 @@ class PersonView(_SegmentMixin, TemplateView):
             "why": why(self.segment, self.visitor.pk, now=timezone.now()),
             "matches": dict(MATCH_CHOICES),
             "membership": self.segment.memberships.filter(visitor=self.visitor).first(),
-            "past": self.segment.past.filter(visitor=self.visitor).order_by("-left_at")[:PAST_SHOWN],
+            # Whoever was merged has not left; the note serves the undoing.
+            "past": self.segment.past.filter(visitor=self.visitor)
+            .exclude(cause=Cause.MERGE)
+            .order_by("-left_at")[:PAST_SHOWN],
         }
 
 

@@ -57,6 +57,8 @@ class Belonging:
     :param before_merge: called as ``before_merge(loser_id, winner_id, now)`` before derived rows are
         thrown away, and before decisions move: to give way where a unique constraint allows one row
         per visitor, or to note what was there.
+    :param after_undo: called as ``after_undo(visitor_id, since, now)`` when somebody who was merged away
+        at ``since`` stands for themselves again: to open again what gave way.
     :param fields: the foreign keys that this entry answers for.
     :param owners: those of the foreign keys that say whose a row is, where not all do: what somebody else
         typed in this person's browser is not theirs to take along. Empty: all of ``fields``.
@@ -75,6 +77,7 @@ class Belonging:
     role: Role
     fields: tuple[str, ...] = ("visitor",)
     before_merge: Callable[[int, int, datetime], Any] | None = None
+    after_undo: Callable[[int, datetime, datetime], Any] | None = None
     erase: Callable[[Person], Any] | None = None
     is_told: bool | None = None
     outward: FindOutward | None = None

@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 
 from wagtail_ma.core.belongings import Belonging, Role, belongings
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.people import lead_values, news
+from wagtail_ma.people import lead_values, news, persons
 from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 
@@ -63,6 +63,7 @@ def repoint(
     is_settled = carry_facts(identity)
     if not Identity.objects.filter(visitor_id=origin_id).exists():
         _empty(origin_id, visitor_id, now=now)
+    _date_first_seen(origin_id)
     _date_first_seen(visitor_id)
     link = IdentityLink.objects.create(
         identity=identity,
@@ -130,20 +131,26 @@ def undo(link: IdentityLink, *, now: datetime) -> None:
             or origin_id == visitor_id
         ):
             raise CannotUndo("this step cannot be undone")
-        Visitor.objects.filter(pk=origin_id).update(merged_into=None)
+        was_emptied = Visitor.objects.filter(pk=origin_id, merged_into__isnull=False).update(merged_into=None)
         Identity.objects.filter(pk=identity.pk).update(visitor_id=origin_id)
         identity.visitor_id = origin_id
         link.is_settled = carry_facts(identity)
-        for model in _models("decision"):
-            model._default_manager.filter(visitor_id=visitor_id, born_visitor_id=origin_id).update(
+        # Whoever had been merged into them before comes along.
+        born = persons.gather(origin_id, now=now).visitor_ids
+        for belonging in _belongings("decision"):
+            model = apps.get_model(belonging.model)
+            model._default_manager.filter(visitor_id=visitor_id, born_visitor_id__in=born).update(
                 visitor_id=origin_id
             )
+            if was_emptied and belonging.after_undo:
+                belonging.after_undo(origin_id, link.at, now)
         if lead := Lead.objects.filter(visitor_id=visitor_id).first():
             lead_values.revert(lead, link, now=now)
         if "excluded_reason" in link.evidence:
             Visitor.objects.filter(pk=visitor_id, excluded_reason=link.evidence["excluded_reason"]).update(
                 excluded_reason=""
             )
+        _date_first_seen(origin_id)
         _date_first_seen(visitor_id)
         link.undone_at = now
         link.save(update_fields=["undone_at", "is_settled"])

@@ -21,6 +21,14 @@ def give_way(loser_id: int, winner_id: int, now: datetime) -> None:
     ).update(closed_at=now, ended=HotEntry.Ended.MERGED)
 
 
+def open_again(visitor_id: int, since: datetime, now: datetime) -> None:
+    """An entry that gave way to that of another is open again."""
+    is_open = HotEntry.objects.filter(visitor_id=visitor_id, closed_at__isnull=True)
+    HotEntry.objects.filter(visitor_id=visitor_id, ended=HotEntry.Ended.MERGED, closed_at__gte=since).exclude(
+        definition_id__in=is_open.values("definition_id")
+    ).update(closed_at=None, ended="")
+
+
 def given_to_people(visitor_ids: Collection[int], since: datetime, until: datetime) -> list[Outward]:
     """The tasks that were made for somebody here, done or not."""
     made = Task.objects.filter(
@@ -40,7 +48,13 @@ def given_to_people(visitor_ids: Collection[int], since: datetime, until: dateti
 
 
 declare(
-    Belonging("wagtail_ma.HotEntry", "decision", fields=("visitor", "born_visitor"), before_merge=give_way)
+    Belonging(
+        "wagtail_ma.HotEntry",
+        "decision",
+        fields=("visitor", "born_visitor"),
+        before_merge=give_way,
+        after_undo=open_again,
+    )
 )
 declare(Belonging("wagtail_ma.Marking", "decision", fields=("visitor", "born_visitor")))
 declare(
