@@ -93,7 +93,7 @@ def test_story__segment_built_previewed_published__two_profiles_see_their_varian
         assert "data-ma-slot" not in html and "Cookie" in headers["Vary"]
         assert "private" in headers["Cache-Control"]
         # The cache is there: other pages are kept for everybody.
-        _html, others = answer(f"{site.url}/ja/faq/")
+        _html, others = answer(f"{site.url}/ja/careers/")
         assert "max-age" in others["Cache-Control"] and "private" not in others["Cache-Control"]
     colleague.shot(f"variants-editor-{site.mode}", full=False)
     assert colleague.faults() == reader.faults() == stranger.faults() == []
