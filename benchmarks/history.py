@@ -10,9 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -43,17 +41,7 @@ def main() -> None:
     if options.measure:
         print("\n".join(measure(options.views)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        env = run.environment(run.Path(folder), run.with_name(run.POSTGRES, NAME))
-        run.databases(run.POSTGRES, "CREATE", (NAME,))
-        try:
-            run.manage("benchmarks.site_settings", env, "migrate")
-            run.manage("benchmarks.site_settings", env, "load_example_site")
-            call = [sys.executable, "-m", "benchmarks.history", "--measure", "--views", str(options.views)]
-            output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
-        finally:
-            run.databases(run.POSTGRES, "DROP", (NAME,))
-    lines = ["", run.machine(), "", *output.splitlines(), ""]
+    lines = run.in_own_database(NAME, "benchmarks.history", "--views", str(options.views), content=True)
     print("\n".join(lines))
     if options.write:
         run.write(lines, "history")
@@ -112,22 +100,22 @@ def _fill(views: int) -> None:
     with connection.cursor() as cursor:
         # Foreign keys hold by construction; checking each one would take the better part of the time.
         cursor.execute("SET session_replication_role = replica")
-        _insert(cursor, TrackedPage, PAGES, id="n", key="'bench:' || n", url="'http://localhost/' || n",
+        insert(cursor, TrackedPage, PAGES, id="n", key="'bench:' || n", url="'http://localhost/' || n",
                 title="'Page ' || n", first_seen_at="now()", labelled_at="now()",
                 page_id=f"CASE WHEN n = 1 THEN {page.pk} END")  # fmt: skip
         seen = f"now() - interval '{MONTHS} months'"
-        _insert(cursor, Visitor, people, id="n", first_seen_at=seen, bucket="n % 10000")
-        _insert(cursor, Identity, people, id="n", kind="'browser'", key="md5(n::text)", visitor_id="n",
+        insert(cursor, Visitor, people, id="n", first_seen_at=seen, bucket="n % 10000")
+        insert(cursor, Identity, people, id="n", kind="'browser'", key="md5(n::text)", visitor_id="n",
                 created_at=seen)  # fmt: skip
         who = f"(n::bigint * 7919) % {people} + 1"
         start = at.replace("n *", f"n * {VIEWS_PER_VISIT} *")
-        _insert(cursor, Visit, visits, id="n", identity_id=who, visitor_id=who, started_at=start,
+        insert(cursor, Visit, visits, id="n", identity_id=who, visitor_id=who, started_at=start,
                 last_at=f"{start} + {VIEWS_PER_VISIT - 1} * {step}", medium="'organic'",
                 landing_id=f"n % {PAGES} + 1")  # fmt: skip
         visit = f"(n - 1) / {VIEWS_PER_VISIT} + 1"
         whose = who.replace("n::bigint", f"({visit})::bigint")
         other = f"(n::bigint * 104729) % {PAGES - 1} + 2"
-        _insert(cursor, PageView, visits * VIEWS_PER_VISIT, visit_id=visit, identity_id=whose,
+        insert(cursor, PageView, visits * VIEWS_PER_VISIT, visit_id=visit, identity_id=whose,
                 visitor_id=whose, at=at, source="'script'",
                 tracked_page_id=f"CASE WHEN n % {TOP_SHARE} = 0 THEN 1 ELSE {other} END",
                 view_id="(lpad(to_hex(n), 12, '0') || substr(md5(n::text), 1, 20))::uuid",
@@ -140,7 +128,7 @@ def _fill(views: int) -> None:
             cursor.execute(f"VACUUM ANALYZE {table}")
 
 
-def _insert(cursor: Any, model: Any, count: int, **given: str) -> None:
+def insert(cursor: Any, model: Any, count: int, **given: str) -> None:
     """``count`` rows (n = 1 …), with what is given as SQL and else nothing in it."""
     usual = {"CharField": "''", "BooleanField": "false", "JSONField": "'{}'"}
     values = {}

@@ -13,15 +13,13 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks import run
-from benchmarks.history import _insert
+from benchmarks.history import insert
 
 NAME = "wagtail_ma_bench_ranked"
 USUAL, LARGE = 50_000, 1_000_000
@@ -48,16 +46,7 @@ def main() -> None:
     if options.measure:
         print("\n".join(measure(visitors)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        env = run.environment(run.Path(folder), run.with_name(run.POSTGRES, NAME))
-        run.databases(run.POSTGRES, "CREATE", (NAME,))
-        try:
-            run.manage("benchmarks.site_settings", env, "migrate")
-            call = [sys.executable, "-m", "benchmarks.ranked", "--measure", "--visitors", str(visitors)]
-            output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
-        finally:
-            run.databases(run.POSTGRES, "DROP", (NAME,))
-    lines = ["", run.machine(), "", *output.splitlines(), ""]
+    lines = run.in_own_database(NAME, "benchmarks.ranked", "--visitors", str(visitors))
     print("\n".join(lines))
     if options.write:
         run.write(lines, "ranked")
@@ -193,13 +182,13 @@ def fill(visitors: int) -> int:
     seen = "now() - (1 - power(random(), 3)) * interval '300 days'"
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
-        _insert(cursor, Visitor, visitors, id="n", first_seen_at="now()", bucket="n % 10000",
+        insert(cursor, Visitor, visitors, id="n", first_seen_at="now()", bucket="n % 10000",
                 excluded_reason=f"CASE WHEN n % {EXCLUDED} = 0 THEN 'bot' ELSE '' END",
                 is_customer=f"n % {CUSTOMER} = 1")  # fmt: skip
-        _insert(cursor, Lead, visitors // NAMED, visitor_id=f"n * {NAMED} - 5", created_at="now()",
+        insert(cursor, Lead, visitors // NAMED, visitor_id=f"n * {NAMED} - 5", created_at="now()",
                 email="'p' || n || '@example.com'", family_name="'Name ' || n", attributes="'{}'",
                 company_name="'Company ' || n % 5000")  # fmt: skip
-        _insert(cursor, Standing, visitors, model_id=str(model.pk), visitor_id="n", engagement_sum=score,
+        insert(cursor, Standing, visitors, model_id=str(model.pk), visitor_id="n", engagement_sum=score,
                 lifetime=score, fit="30", fit_grade=grade, rank=f"{score} * {weight}", view_count="n % 40",
                 visit_count="n % 9", engaged_seconds="n % 4000", last_seen_at=seen,
                 active_at=f"CASE WHEN (n::bigint * 104729) % {ACTIVE} = 0 THEN now() - interval '3 days' "
@@ -207,7 +196,7 @@ def fill(visitors: int) -> int:
                 is_excluded=f"n % {EXCLUDED} = 0", is_customer=f"n % {CUSTOMER} = 1",
                 is_named=f"n % {NAMED} = {NAMED - 5}")  # fmt: skip
         entry = {"model_id": str(model.pk), "fact_kind": "'view'", "points": "n % 10 + 1"}
-        _insert(cursor, ScoreEntry, visitors, rule_id=rule, visitor_id="n", fact_id="n",
+        insert(cursor, ScoreEntry, visitors, rule_id=rule, visitor_id="n", fact_id="n",
                 at="now() - random() * interval '300 days'", **entry)  # fmt: skip
         cursor.execute(
             f"INSERT INTO {ScoreEntry._meta.db_table} "
@@ -217,7 +206,7 @@ def fill(visitors: int) -> int:
             f"FROM (SELECT visitor_id FROM {Standing._meta.db_table} ORDER BY rank DESC "
             f"LIMIT {visitors // BUSY_SHARE}) q, generate_series(1, {BUSY_ENTRIES}) n"
         )
-        _insert(cursor, Interest, visitors, model_id=str(model.pk), visitor_id="n",
+        insert(cursor, Interest, visitors, model_id=str(model.pk), visitor_id="n",
                 topic_id=f"(ARRAY{topics})[1 + n % {len(topics)}]", evidence_sum="n % 60", view_count="3",
                 last_at="now()")  # fmt: skip
         _hot(cursor, visitors)
@@ -234,7 +223,7 @@ def _hot(cursor: Any, visitors: int) -> None:
     definitions = list(HotDefinition.objects.order_by("pk").values_list("pk", flat=True))
     for every, closed, ended in ((500, "NULL", "''"), (100, "now() - interval '20 days'", "'expired'")):
         whose = {"visitor_id": f"n * {every} - 5", "born_visitor_id": f"n * {every} - 5"}
-        _insert(cursor, HotEntry, visitors // every, **whose,
+        insert(cursor, HotEntry, visitors // every, **whose,
                 definition_id=f"{definitions[0]} + n % {len(definitions)}",
                 opened_at="now() - interval '2 days'", evidence_at="now()", data="'{}'",
                 expires_at="now() + interval '9 days'", closed_at=closed, ended=ended)  # fmt: skip
@@ -264,9 +253,9 @@ def _long_history(cursor: Any, visitors: int, rules: list[int]) -> int:
     at = f"now() - interval '{YEARS} years' + n * (interval '{YEARS} years' / {views})"
     page = TrackedPage.objects.order_by("pk").values_list("pk", flat=True)[0]
     begin = at.replace("n *", "n * 4 *")
-    _insert(cursor, Visit, views // 4, id="n", started_at=begin, last_at=begin, medium="'organic'",
+    insert(cursor, Visit, views // 4, id="n", started_at=begin, last_at=begin, medium="'organic'",
             landing_id=str(page), **whose)  # fmt: skip
-    _insert(cursor, PageView, views, visit_id=f"1 + (n - 1) / 4 % {views // 4}", at=at, source="'script'",
+    insert(cursor, PageView, views, visit_id=f"1 + (n - 1) / 4 % {views // 4}", at=at, source="'script'",
             tracked_page_id=f"{page} + n % 200", engaged_seconds="n % 200", visible_seconds="n % 200",
             view_id="(lpad(to_hex(n), 12, '0') || substr(md5(n::text), 1, 20))::uuid", **whose)  # fmt: skip
     for table in (Visit, PageView):

@@ -410,6 +410,25 @@ def write(lines: list[str], name: str = "bench") -> None:
     DOCUMENT.write_text("\n".join([before + begin, *lines, end]) + after, encoding="utf-8")
 
 
+def in_own_database(name: str, module: str, *arguments: str, content: bool = False) -> list[str]:
+    """Run ``python -m module --measure …`` on a PostgreSQL database made for it: the lines it printed.
+
+    :param content: whether the pages of the example site are in it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        env = environment(Path(folder), with_name(POSTGRES, name))
+        databases(POSTGRES, "CREATE", (name,))
+        try:
+            manage("benchmarks.site_settings", env, "migrate")
+            if content:
+                manage("benchmarks.site_settings", env, "load_example_site")
+            call = [sys.executable, "-m", module, "--measure", *arguments]
+            output = subprocess.run(call, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+        finally:
+            databases(POSTGRES, "DROP", (name,))
+    return ["", machine(), "", *output.splitlines(), ""]
+
+
 def reachable(url: str) -> bool:
     """Whether PostgreSQL answers there."""
     try:

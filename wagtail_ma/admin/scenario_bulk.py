@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from wagtail_ma.admin.visitor_bulk import VisitorBulkAction
+from wagtail_ma.admin.visitor_bulk import VisitorBulkAction, in_or_out
 from wagtail_ma.scenarios import entry, switch
 from wagtail_ma.scenarios.models import Scenario
 
@@ -22,12 +22,7 @@ class ScenarioChoiceForm(forms.Form):
         queryset=Scenario.objects.filter(live=True, is_paused=False).order_by("name"),
         help_text=gettext_lazy("Only those that run."),
     )
-    act = forms.ChoiceField(
-        label=gettext_lazy("What to do"),
-        choices=[("add", gettext_lazy("Put into it")), ("remove", gettext_lazy("Take out of it"))],
-        widget=forms.RadioSelect,
-        initial="add",
-    )
+    act = in_or_out()
 
 
 class ScenarioBulkAction(VisitorBulkAction):

@@ -120,18 +120,23 @@ class VisitorBulkAction(RankedListMixin, BulkAction):
         return text % {"count": num_parent_objects}
 
 
+def in_or_out() -> forms.ChoiceField:
+    """Whether people are put into something, or taken out of it."""
+    return forms.ChoiceField(
+        label=gettext_lazy("What to do"),
+        choices=[("add", gettext_lazy("Put into it")), ("remove", gettext_lazy("Take out of it"))],
+        widget=forms.RadioSelect,
+        initial="add",
+    )
+
+
 class SegmentForm(forms.Form):
     """Which segment, and in or out."""
 
     segment = forms.ModelChoiceField(
         label=gettext_lazy("Segment"), queryset=Segment.objects.filter(is_live=False, is_internal=False)
     )
-    act = forms.ChoiceField(
-        label=gettext_lazy("What to do"),
-        choices=[("add", gettext_lazy("Put into it")), ("remove", gettext_lazy("Take out of it"))],
-        widget=forms.RadioSelect,
-        initial="add",
-    )
+    act = in_or_out()
 
 
 class SegmentBulkAction(VisitorBulkAction):

@@ -86,9 +86,7 @@ def _about_recording(context: template.Context, name: str, **values: Any) -> Saf
         request = context.get("request") or current_request()
         if request is None or getattr(request, "is_preview", False):
             return SafeString("")
-        values |= {"is_opt_in": conf.CONSENT == "opt_in", "is_server_side": conf.TRACKING == "server"}
-        values |= {"is_self_service": conf.SELF_SERVICE}
-        values |= {"page_token": page_token.make(_page_ref(context, request))}
+        values |= {**disclosure.ways(), "page_token": page_token.make(_page_ref(context, request))}
         return SafeString(render_to_string(name, values))
     except Exception:
         logger.exception("what is recorded could not be rendered")

@@ -7,7 +7,6 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 
-from wagtail_ma.conf import conf
 from wagtail_ma.core.current_request import current_request
 from wagtail_ma.tracking import disclosure, page_token
 from wagtail_ma.tracking.page_token import PageRef
@@ -33,8 +32,6 @@ class RecordedBlock(blocks.StaticBlock):
         path = getattr(request, "path", "/")
         return context | {
             "sections": disclosure.sections(),
-            "is_opt_in": conf.CONSENT == "opt_in",
-            "is_server_side": conf.TRACKING == "server",
-            "is_self_service": conf.SELF_SERVICE,
+            **disclosure.ways(),
             "page_token": page_token.make(PageRef(None, None, path)),
         }

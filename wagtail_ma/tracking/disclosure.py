@@ -28,6 +28,15 @@ def sections() -> list[Section]:
     ]
 
 
+def ways() -> dict[str, bool]:
+    """How it is recorded here, and what a visitor may do about it: what the templates ask for."""
+    return {
+        "is_opt_in": conf.CONSENT == "opt_in",
+        "is_server_side": conf.TRACKING == "server",
+        "is_self_service": conf.SELF_SERVICE,
+    }
+
+
 def _recorded() -> list[str]:
     minutes = conf.ENGAGED_CAP_SECONDS // 60
     is_script = conf.TRACKING == "script"
