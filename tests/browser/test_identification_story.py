@@ -183,7 +183,7 @@ def test_identification__from_three_anonymous_visits_to_an_undo__each_ends_as_it
     a_forwarded_link(story, playing, lead, second)
     an_undo(story, lead, joined)
     for watched in (first, second, story.colleague):
-        assert watched.problems == []
+        assert watched.faults() == []
 
 
 def three_visits_and_a_download(story: Story, playing: Browser) -> tuple[Watched, dict[str, Any]]:
@@ -322,7 +322,7 @@ def a_forwarded_link(story: Story, playing: Browser, lead: dict[str, Any], secon
     row = page.locator("table.listing tbody tr").filter(has_text="見本 三郎")
     expect(row).to_contain_text("Forwarded")
     story.colleague.shot("identification-4-forwarded")
-    assert carol.problems == []
+    assert carol.faults() == []
     click(second.page, mail)
     assert token not in second.page.url
 

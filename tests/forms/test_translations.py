@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy
 
 from tests import factories
 from wagtail_ma.forms import mails, translations, versions
@@ -31,7 +32,8 @@ TEXTS = {
 
 @pytest.fixture
 def two_languages(settings):
-    settings.LANGUAGES = settings.WAGTAIL_CONTENT_LANGUAGES = [("en", "English"), ("ja", "Japanese")]
+    languages = [("en", gettext_lazy("English")), ("ja", gettext_lazy("Japanese"))]
+    settings.LANGUAGES = settings.WAGTAIL_CONTENT_LANGUAGES = languages
     settings.WAGTAIL_I18N_ENABLED = True
 
 

@@ -41,7 +41,7 @@ def languages_of(form: LeadForm) -> list[str]:
     """The names of the languages in which a form has texts, its own first."""
     names = get_content_languages()
     own = translations.own_language(form)
-    return [names.get(code, code) for code in (own, *(c for c in form.translations if c != own))]
+    return [str(names.get(code, code)) for code in (own, *(c for c in form.translations if c != own))]
 
 
 class TranslationForm(forms.Form):
@@ -132,7 +132,7 @@ class TranslationView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
         names = translations.other_languages(self.lead_form)
         if self.kwargs["language"] not in names:
             raise Http404
-        return names[self.kwargs["language"]]
+        return str(names[self.kwargs["language"]])
 
     def get_page_title(self) -> str:
         words = {"form": self.lead_form.name, "language": self.language_name}
