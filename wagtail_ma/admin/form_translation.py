@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, linebreaks
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
@@ -68,7 +69,7 @@ class TranslationForm(forms.Form):
         question, _colon, name = key.removeprefix("q:").rpartition(":")
         column = (LeadFormField if question else LeadForm)._meta.get_field(name)
         max_length = getattr(column, "max_length", None)
-        help_text = linebreaks(text, autoescape=True)
+        help_text = mark_safe(linebreaks(text, autoescape=True))
         if name == CHOICES:
             note = _("One per line, in the same order. The answer is kept as the form itself has it.")
             help_text = format_html("{}<p>{}</p>", help_text, note)
@@ -144,7 +145,7 @@ class TranslationView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
             *self.breadcrumbs_items,
             {"url": reverse("wagtail_ma_forms:index"), "label": _("Forms")},
             {"url": edit, "label": self.lead_form.name},
-            {"url": "", "label": self.language_name},
+            {"url": "", "label": self.get_page_title()},
         ]
 
     def _form(self, data: Any = None) -> TranslationForm:

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from wagtail_ma.conf import conf
 from wagtail_ma.people import company_names, corporate_number
@@ -42,7 +43,8 @@ class Company(models.Model):
     created_at = models.DateTimeField(_("first seen"))
 
     class Meta:
-        verbose_name = _("company")
+        # (Of a person, the word may be another: the name of their company.)
+        verbose_name = pgettext_lazy("organisation", "company")
         verbose_name_plural = _("companies")
         indexes = [
             # companies.find: the company of a name that somebody typed.
