@@ -333,6 +333,9 @@ def a_forwarded_link(story: Story, playing: Browser, lead: dict[str, Any], secon
         )
 
     assert eventually(is_proven), site.log()
+    # Until now it was shown nothing of what she typed elsewhere.
+    second.page.goto(story.form_url)
+    assert {"部長", "花子"} <= set(answers_shown(second.page).values())
 
 
 def an_undo(story: Story, lead: dict[str, Any], joined: dict[str, Any]) -> None:

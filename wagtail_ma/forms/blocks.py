@@ -122,5 +122,5 @@ def _adapted(
         return {}, None
     mark(request)
     browser = visitors.current(request)
-    answers = known.known_answers(lead_form, browser.identity_id if browser else None)
+    answers = known.known_answers(lead_form, browser)
     return answers, known.next_questions(lead_form, answers)

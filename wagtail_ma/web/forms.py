@@ -150,7 +150,7 @@ def _known(request: HttpRequest, form: LeadForm) -> dict[str, Any]:
     """What was typed in this browser before. A fault here only means that all is asked."""
     try:
         browser = visitors.current(request)
-        return known.known_answers(form, browser.identity_id if browser else None)
+        return known.known_answers(form, browser)
     except DatabaseError:
         logger.exception("the answers known of a browser could not be read")
         return {}
