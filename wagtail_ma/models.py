@@ -32,7 +32,13 @@ from wagtail_ma.people.models import (
     News,
     Visitor,
 )
-from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
+from wagtail_ma.people.models_of_companies import (
+    Affiliation,
+    Company,
+    CompanyAlias,
+    CompanyDomain,
+    CompanyMerge,
+)
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.sales.models_of_tasks import Task
@@ -74,6 +80,7 @@ __all__ = [
     "Company",
     "CompanyAlias",
     "CompanyDomain",
+    "CompanyMerge",
     "Consent",
     "Delivery",
     "Dispatch",

@@ -106,6 +106,9 @@ def register_log_actions(actions: Any) -> None:
     actions.register_action("wagtail_ma.merge", _("Merge"), _("Decided whether two people are one"))
     actions.register_action("wagtail_ma.merge_companies", _("Merge companies"), _("Merged two companies"))
     actions.register_action(
+        "wagtail_ma.unmerge_companies", _("Undo a merge of companies"), _("Made two companies of one again")
+    )
+    actions.register_action(
         "wagtail_ma.move_people", _("Move people"), _("Moved people to the present version")
     )
     actions.register_action("wagtail_ma.export", _("Export"), _("Exported personal data"))

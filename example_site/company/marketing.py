@@ -96,7 +96,9 @@ def load_acquaintances(*, now: datetime) -> None:
 def load_forms() -> None:
     """The whitepaper and the contact form in each language; the whitepaper is gated."""
     for (purpose, language), words in FORMS.items():
-        form = LeadForm.objects.create(name=form_name(purpose, language), purpose=purpose, **words)
+        form = LeadForm.objects.create(
+            name=form_name(purpose, language), purpose=purpose, language=language, **words
+        )
         names = [*QUESTIONS, "message"] if purpose == "contact" else QUESTIONS
         for order, maps_to in enumerate(names):
             is_required = maps_to in ("email", "company_name", "family_name")

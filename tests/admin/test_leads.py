@@ -262,7 +262,7 @@ def test_company__merged__only_after_a_warning_and_with_both_rights(admin_client
     url = reverse("wagtail_ma_companies:merge", args=[ann.company_id])
     assert "&lt;b&gt;Acme&lt;/b&gt; 2" in admin_client.get(f"{url}?q=acme").content.decode()
     page = admin_client.get(f"{url}?with={other.pk}").content.decode()
-    assert "cannot be undone" in page
+    assert "merge can be undone" in page
     assert Company.objects.count() == 2
     assert admin_client.post(url, {"with": other.pk}).status_code == 302
     assert Company.objects.get().aliases.get().name == "<b>Acme</b> 2"

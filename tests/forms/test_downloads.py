@@ -15,6 +15,7 @@ from wagtail_ma.core import tokens
 from wagtail_ma.forms import downloads
 from wagtail_ma.forms.models import GatedDocument, Submission
 from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.people.identify import identify
 from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking.models import Activity
 
@@ -141,6 +142,16 @@ def test_direct_address__another_browser_of_the_same_person__asked(client, clien
     send(client_two, other_form)
     assert Identity.objects.filter(kind="browser").values("visitor_id").distinct().count() == 1
     assert client_two.get(document.url).status_code == 302
+
+
+def test_direct_address__another_browser_where_the_address_is_proven__let_through(
+    client, client_two, document, form, now
+):
+    send(client, form)
+    send(client_two, factories.lead_form())
+    other = Identity.objects.filter(kind="browser").latest("pk")
+    identify(other, email="ann@example.com", now=now, method="mail_link")
+    assert client_two.get(document.url).status_code == 200
 
 
 def test_direct_address__the_form_was_sent_for_another_document__asked(client, document, form):

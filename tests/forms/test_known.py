@@ -9,8 +9,12 @@ from wagtail.blocks import StreamBlock
 from tests import factories
 from tests.forms.test_form_page import send, state_in, url_of
 from wagtail_ma.blocks import LeadFormBlock
+from wagtail_ma.forms.known import known_answers
 from wagtail_ma.forms.models import Submission
-from wagtail_ma.people.models import Lead
+from wagtail_ma.people import merge
+from wagtail_ma.people.identify import identify
+from wagtail_ma.people.models import Identity, IdentityLink, Lead
+from wagtail_ma.people.visitors import BrowserVisitor
 from wagtail_ma.personalisation.http import is_marked
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +58,52 @@ def test_page__other_browser_of_the_same_person__asked_everything_anew(client, f
     response = other.get(url_of(form))
     assert asked(response) == ["email", "family_name", "company_name"]
     assert "Suzuki" not in response.content.decode()
+
+
+def latest_browser() -> Identity:
+    return Identity.objects.filter(kind="browser").latest("pk")
+
+
+@pytest.mark.parametrize(
+    ("methods", "has_typed", "is_shown"),
+    [
+        ([], True, False),
+        # A link of a mail proves an address that was typed here before; else it may have been handed on.
+        (["mail_link"], True, True),
+        (["mail_link"], False, False),
+        (["login"], True, True),
+        (["login"], False, True),
+    ],
+)
+def test_page__other_browser_once_the_address_is_proven_there__filled_in(
+    client, form, now, methods, has_typed, is_shown
+):
+    send(client, form)
+    other = Client()
+    if has_typed:
+        send(other, factories.lead_form("email"))
+    else:
+        send(other, factories.lead_form("email"), {"email": "ann@example.com"})
+        Submission.objects.exclude(form=form).delete()
+        IdentityLink.objects.filter(identity=latest_browser()).update(strength="claimed")
+    for method in methods:
+        identify(latest_browser(), email="ann@example.com", now=now, method=method)
+    response = other.get(url_of(form))
+    expected = ["email", "title", "phone"] if is_shown else ["email", "family_name", "company_name"]
+    assert asked(response) == expected
+    assert ('value="ann@example.com"' in response.content.decode()) == (is_shown or has_typed)
+
+
+def test_page__proven_and_then_taken_apart__nothing_shown(client, form, now):
+    send(client, form)
+    browser = factories.browser(now)
+    identify(browser, email="ann@example.com", now=now, method="login")
+    shown = BrowserVisitor(browser.pk, browser.visitor_id)
+    assert known_answers(form, shown)["family_name"] == "Suzuki"
+    link = IdentityLink.objects.get(identity=browser, from_visitor__isnull=False)
+    merge.undo(link, now=now)
+    browser.refresh_from_db()
+    assert known_answers(form, BrowserVisitor(browser.pk, browser.visitor_id)) == {}
 
 
 def test_page__shared_computer__nothing_of_the_first_person(client, form):

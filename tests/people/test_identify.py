@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests import factories
-from wagtail_ma.people import merge
+from wagtail_ma.people import browsers, merge
 from wagtail_ma.people.identify import identify, identify_browser
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 from wagtail_ma.people.role_addresses import is_role_address
@@ -103,6 +103,18 @@ def test_identify__forwarded_mail_link__browser_stays_with_its_owner(now):
     assert who.identity.kind == Identity.Kind.EMAIL
     assert who.lead.visitor_id != ann.visitor_id
     assert Identity.objects.get(pk=browser.pk).visitor_id == ann.visitor_id
+
+
+def test_proofs__somebody_else_s_mail__proves_nothing_and_hides_no_later_proof(now):
+    browser = factories.browser(now)
+    ann = identify(browser, email="ann@example.com", now=now, method="form")
+    identify_browser(browser, email="bob@example.com", now=now, method="mail_link")
+    assert not browsers.proofs(browser.pk, ann.visitor_id).exists()
+    for _time in range(2):
+        for method in ("mail_link", "login"):
+            identify_browser(browser, email="ann@example.com", now=now, method=method)
+    methods = browsers.proofs(browser.pk, ann.visitor_id).values_list("method", flat=True)
+    assert sorted(methods) == ["login", "mail_link"]
 
 
 def test_identify__mail_link_in_an_anonymous_browser__is_verified(now):

@@ -27,11 +27,11 @@ from wagtail.admin.viewsets.chooser import ChooserViewSet
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.log_actions import log
 
-from wagtail_ma.admin.company_merge import CompanyMergeView, may_merge
+from wagtail_ma.admin.company_merge import CompanyMergeView, CompanyUndoView, may_merge
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import split_lines
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import companies, company_merge, company_names, mail_domains
+from wagtail_ma.people import companies, company_merge, company_names, company_undo, mail_domains
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
 from wagtail_ma.reports.channels import CHANNEL_LABELS
@@ -218,6 +218,7 @@ class CompanyView(WagtailAdminTemplateMixin, TemplateView):
             "may_see_people": self.may_see_people,
             "may_merge": may_merge(self.request),
             "similar": company_merge.similar(self.company),
+            "merges": company_undo.merges_of(self.company),
         }
         if self.may_see_people:
             living = Lead.objects.filter(company=self.company, visitor__merged_into__isnull=True)
@@ -288,6 +289,7 @@ class CompanyViewSet(ModelViewSet):
             *super().get_urlpatterns(),
             path("<int:pk>/people/", CompanyView.as_view(), name="company"),
             path("<int:pk>/merge/", CompanyMergeView.as_view(), name="merge"),
+            path("<int:pk>/merge/<int:merge_id>/undo/", CompanyUndoView.as_view(), name="undo_merge"),
         ]
 
 

@@ -1,4 +1,4 @@
-"""Joining two companies: which other one, what will happen, then it happens."""
+"""Joining two companies: which other one, what will happen, then it happens; and taking it back."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.generic import TemplateView
+from django.views.generic import TemplateView, View
 from wagtail.admin import messages
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.log_actions import log
 
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import company_merge
+from wagtail_ma.people import company_merge, company_undo
 from wagtail_ma.people.models import Lead
-from wagtail_ma.people.models_of_companies import Company
+from wagtail_ma.people.models_of_companies import Company, CompanyMerge
 
 SHOWN = 20
 
@@ -75,7 +75,7 @@ class CompanyMergeView(WagtailAdminTemplateMixin, TemplateView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         other = _company(request.POST.get("with", ""))
         try:
-            count = company_merge.merge(self.company, other, now=timezone.now())
+            count = company_merge.merge(self.company, other, now=timezone.now(), user_id=request.user.pk)
         except company_merge.NotTheSame:
             messages.error(request, _("These are certainly two companies."))
             return redirect(_url_of(self.company))
@@ -87,6 +87,33 @@ class CompanyMergeView(WagtailAdminTemplateMixin, TemplateView):
             % {"other": other.name, "count": count},
         )
         return redirect(_url_of(self.company))
+
+
+class CompanyUndoView(View):
+    """POST takes a merge back; one click, as the merge can be made again."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may_merge(request):
+            raise PermissionDenied
+        company = _company(str(kwargs["pk"]))
+        step = CompanyMerge.objects.filter(kept_key=company.pk, pk=kwargs["merge_id"]).first()
+        if step is None:
+            raise Http404
+        try:
+            other = company_undo.undo(step, now=timezone.now())
+        except company_undo.CannotUndo:
+            messages.error(request, _("That is not possible any more: something has changed meanwhile."))
+            return redirect(_url_of(company))
+        log(company, "wagtail_ma.unmerge_companies", user=request.user, data={"with": other.name})
+        queue.wake()
+        button = messages.button(_url_of(other), other.name)
+        text = _("“%(other)s” is a company of its own again. People who came with it: %(count)d.")
+        messages.success(
+            request, text % {"other": other.name, "count": other.leads.count()}, buttons=[button]
+        )
+        return redirect(_url_of(company))
 
 
 def _company(pk: str) -> Company:

@@ -41,9 +41,10 @@ from wagtail.permissions import policy_registry
 from wagtail_ma.admin.consents import ConsentIndexView
 from wagtail_ma.admin.form_results import FormResultsView, results_url
 from wagtail_ma.admin.form_submissions import ReviewView, SubmissionIndexView, submissions_url
+from wagtail_ma.admin.form_translation import TranslationView, languages_of, translation_url
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.core.text import normalise_email, split_lines
-from wagtail_ma.forms import downloads, starters
+from wagtail_ma.forms import downloads, starters, translations
 from wagtail_ma.forms.answers import FIXED
 from wagtail_ma.forms.lead_fields import own_fields
 from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
@@ -78,6 +79,10 @@ class LeadFormForm(WagtailAdminModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if len(get_content_languages()) < 2:
+            del self.fields["language"]
+        elif not self.instance.language:
+            self.initial["language"] = translations.own_language(self.instance)
         if not own_fields():
             questions = self.formsets["fields"]
             questions.form = without_attributes(questions.form)
@@ -199,6 +204,9 @@ class EmbedPanel(HelpPanel):
             context: dict[str, Any] = super().get_context_data(parent_context)
             form = self.instance
             context["form_url"] = reverse("wagtail_ma:form", args=[form.pk]) if form and form.pk else ""
+            if form and form.pk:
+                others = translations.other_languages(form)
+                context["others"] = [(name, translation_url(form, code)) for code, name in others.items()]
             return context
 
 
@@ -207,6 +215,13 @@ class QuestionsColumn(Column):
 
     def get_value(self, instance: LeadForm) -> str:
         return ", ".join(str(question) for question in instance.fields.all())
+
+
+class LanguagesColumn(Column):
+    """The languages in which the form has texts."""
+
+    def get_value(self, instance: LeadForm) -> str:
+        return ", ".join(languages_of(instance))
 
 
 class LeadFormIndexView(generic.IndexView):
@@ -218,10 +233,13 @@ class LeadFormIndexView(generic.IndexView):
 
     @cached_property
     def columns(self) -> list[Column]:
+        has_several = len(get_content_languages()) > 1
+        languages = [LanguagesColumn("languages", label=_("Languages"))] if has_several else []
         return [
             self._get_title_column("name"),
             Column("purpose", label=_("Purpose"), accessor="get_purpose_display", sort_key="purpose"),
             QuestionsColumn("questions", label=_("Asks for")),
+            *languages,
             NumberColumn("submission_count", label=_("Sent"), sort_key="submission_count"),
             NumberColumn("waiting_count", label=_("To review"), sort_key="waiting_count"),
             DateColumn("last_sent_at", label=_("Last sent"), sort_key="last_sent_at"),
@@ -317,6 +335,10 @@ class LeadFormEditView(generic.EditView):
     @cached_property
     def header_more_buttons(self) -> list[Any]:
         buttons = list(super().header_more_buttons)
+        for number, (code, name) in enumerate(translations.other_languages(self.object).items()):
+            label = _("Texts in %(language)s") % {"language": name}
+            url = translation_url(self.object, code)
+            buttons.append(Button(label, url=url, icon_name="globe", priority=20 + number))
         buttons.append(
             Button(_("Results"), url=results_url(self.object), icon_name="wagtail-ma", priority=35)
         )
@@ -368,6 +390,7 @@ FORM_PANELS = TabbedInterface(
                         FieldPanel("purpose"),
                     ]
                 ),
+                FieldPanel("language"),
                 FieldPanel("heading"),
                 FieldPanel("intro"),
                 InlinePanel(
@@ -440,6 +463,7 @@ class LeadFormViewSet(ModelViewSet):
             path("starters/", StartersView.as_view(), name="starters"),
             path("<int:form_id>/submissions/", SubmissionIndexView.as_view(), name="submissions"),
             path("<int:form_id>/submissions/results/", results, name="submissions_results"),
+            path("<int:pk>/in/<str:language>/", TranslationView.as_view(), name="translate"),
             path("<int:form_id>/funnel/", FormResultsView.as_view(), name="results"),
             path("review/<int:pk>/", ReviewView.as_view(), name="review"),
             path("consents/", ConsentIndexView.as_view(), name="consents"),

@@ -262,6 +262,8 @@ class RateView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
             (_("Form"), found.forms),
             (_("Scenario"), found.scenarios),
         ]
+        if not found.everybody.visitors:
+            tables = []
         return context | {"rates": found, "tables": tables, "days": days, "periods": PERIODS}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -270,17 +270,17 @@ def _date(row: LeadFormField, options: dict[str, Any]) -> forms.Field:
 
 
 def _select(row: LeadFormField, options: dict[str, Any]) -> forms.Field:
-    return forms.ChoiceField(choices=[("", "—"), *_pairs(row.choice_list)], **options)
+    return forms.ChoiceField(choices=[("", "—"), *row.choice_pairs], **options)
 
 
 def _radio(row: LeadFormField, options: dict[str, Any]) -> forms.Field:
-    return forms.ChoiceField(widget=forms.RadioSelect, choices=_pairs(row.choice_list), **options)
+    return forms.ChoiceField(widget=forms.RadioSelect, choices=row.choice_pairs, **options)
 
 
 def _checkboxes(row: LeadFormField, options: dict[str, Any]) -> forms.Field:
     # No "required" for each box: browsers would want all of them.
     widget = forms.CheckboxSelectMultiple
-    return forms.MultipleChoiceField(widget=widget, choices=_pairs(row.choice_list), **options)
+    return forms.MultipleChoiceField(widget=widget, choices=row.choice_pairs, **options)
 
 
 def _checkbox(row: LeadFormField, options: dict[str, Any]) -> forms.Field:
@@ -302,10 +302,6 @@ _BUILDERS: dict[str, Callable[[LeadFormField, dict[str, Any]], forms.Field]] = {
     Kind.CHECKBOX: _checkbox,
     Kind.HIDDEN: _hidden,
 }
-
-
-def _pairs(choices: Sequence[str]) -> list[tuple[str, str]]:
-    return [(choice, choice) for choice in choices]
 
 
 def storable(value: Any) -> Any:

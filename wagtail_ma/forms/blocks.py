@@ -19,6 +19,7 @@ from wagtail_ma.forms import known
 from wagtail_ma.forms.models import LeadForm
 from wagtail_ma.forms.public_form import PublicForm
 from wagtail_ma.forms.state import new_state
+from wagtail_ma.forms.translations import in_language
 from wagtail_ma.people import visitors
 from wagtail_ma.personalisation.http import mark
 
@@ -72,7 +73,8 @@ class LeadFormBlock(StructBlock):
     def get_context(self, value: Any, parent_context: dict[str, Any] | None = None) -> dict[str, Any]:
         """The form, fresh; the page it stands on goes into its signed state."""
         context: dict[str, Any] = super().get_context(value, parent_context=parent_context)
-        lead_form, document = value.get("form"), value.get("document")
+        lead_form = in_language(value["form"], translation.get_language())
+        document = value.get("document")
         page = (parent_context or {}).get("page")
         answers, asked = _adapted(lead_form, value, parent_context)
         state = new_state(
@@ -120,5 +122,5 @@ def _adapted(
         return {}, None
     mark(request)
     browser = visitors.current(request)
-    answers = known.known_answers(lead_form, browser.identity_id if browser else None)
+    answers = known.known_answers(lead_form, browser)
     return answers, known.next_questions(lead_form, answers)

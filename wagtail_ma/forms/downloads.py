@@ -17,6 +17,7 @@ from wagtail_ma.core import tokens
 from wagtail_ma.forms import gates
 from wagtail_ma.forms.gates import Gate, gate_of
 from wagtail_ma.forms.models import GatedDocument, LeadForm, Submission
+from wagtail_ma.forms.proof import spoken_for
 from wagtail_ma.people import merge
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.visitors import BrowserVisitor
@@ -124,13 +125,14 @@ def _decoded(token: str) -> bytes:
 def passport(document_id: int, browser: BrowserVisitor | None, *, now: datetime) -> Submission | None:
     """What lets this browser through: it sent the form for this very document not long ago.
 
-    What was typed in *another* browser of the same person does not count: an address is a claim.
+    What was typed in *another* browser of the same person counts only where the owner is proven to sit
+    here, too: an address is a claim (:mod:`wagtail_ma.forms.proof`).
     """
     if browser is None:
         return None
     return (
         Submission.objects.filter(
-            browser_id=browser.identity_id,
+            spoken_for(browser),
             document_id=document_id,
             state=Submission.State.ACCEPTED,
             at__gt=now - timedelta(days=conf.DOWNLOAD_LINK_DAYS),
@@ -147,7 +149,7 @@ def known_sender(gate: Gate, browser: BrowserVisitor | None) -> Submission | Non
         return None
     submission = (
         Submission.objects.filter(
-            browser_id=browser.identity_id,
+            spoken_for(browser),
             visitor_id=browser.visitor_id,
             state=Submission.State.ACCEPTED,
         )

@@ -1,7 +1,8 @@
 """What a browser has told us before, and what is therefore not asked again.
 
-Only answers typed in this very browser: an address is a claim, so nothing of the lead's record,
-and nothing typed elsewhere, is ever shown to whoever names it.
+Only answers typed in this very browser, until its owner has proven there to be who they say
+(:mod:`wagtail_ma.forms.proof`): an address is a claim, so nothing of the lead's record, and nothing typed
+elsewhere, is shown to whoever names it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Any
 
 from wagtail_ma.forms.answers import Kind, MapsTo
 from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
+from wagtail_ma.forms.proof import spoken_for
 from wagtail_ma.forms.public_form import CONSENT, as_text, questions_of
+from wagtail_ma.people.visitors import BrowserVisitor
 
 # Enough to cover what one person answers; bounds the read for a browser of many.
 LATEST = 30
@@ -20,18 +23,18 @@ NEVER_KNOWN = (MapsTo.MESSAGE.value, CONSENT)
 ABOUT_THE_PERSON = frozenset(set(MapsTo.values) - {MapsTo.QUESTION, MapsTo.ATTRIBUTE})
 
 
-def known_answers(form: LeadForm, browser_id: int | None) -> dict[str, Any]:
-    """The latest answers of a browser by the names of the questions (one statement).
+def known_answers(form: LeadForm, browser: BrowserVisitor | None) -> dict[str, Any]:
+    """The latest answers of a browser by the names of the questions.
 
     A form's own questions are known only from that form: another may mean something else by the
     same short name.
 
-    :param browser_id: the browser's identity, None for an unknown one.
+    :param browser: None for an unknown one.
     """
-    if browser_id is None:
+    if browser is None:
         return {}
     sent = (
-        Submission.objects.filter(browser_id=browser_id)
+        Submission.objects.filter(spoken_for(browser))
         .exclude(state=Submission.State.SUSPECT)
         .order_by("-at", "-pk")
         .values_list("form_id", "data")[:LATEST]

@@ -16,6 +16,7 @@ from django.utils.translation import override
 from wagtail_ma.conf import conf
 from wagtail_ma.core.text import clean_line
 from wagtail_ma.forms.models import Submission
+from wagtail_ma.forms.translations import in_language
 from wagtail_ma.messaging import transactional
 from wagtail_ma.messaging.fill import Filled
 from wagtail_ma.messaging.models import Delivery
@@ -66,7 +67,7 @@ def _fill_confirmation(delivery: Delivery) -> Filled:
     extra = delivery.extra
     submission = _submission_of(delivery)
     with override(extra["language"]):
-        form = submission.form
+        form = in_language(submission.form, extra["language"]) if submission.form else None
         consent = submission.version.content["consent_text"] if submission.version else ""
         context = {
             "form_name": (form.heading or form.name) if form else "",

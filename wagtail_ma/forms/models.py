@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -10,10 +11,16 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalKey
 from modelcluster.models import ClusterableModel
+from wagtail.coreutils import get_content_languages
 from wagtail.documents import get_document_model
 
 from wagtail_ma.core.text import split_lines
 from wagtail_ma.people.models import Identity, Visitor
+
+
+def form_languages() -> list[tuple[str, str]]:
+    """The content languages of the site. (A callable, so that they stay out of migrations.)"""
+    return list(get_content_languages().items())
 
 
 class LeadForm(ClusterableModel):
@@ -33,6 +40,13 @@ class LeadForm(ClusterableModel):
 
     name = models.CharField(_("name"), max_length=120)
     purpose = models.CharField(_("purpose"), max_length=12, choices=Purpose.choices, default=Purpose.CONTACT)
+    language = models.CharField(
+        _("language of these texts"),
+        max_length=12,
+        blank=True,
+        choices=form_languages,
+        help_text=_("Its texts in the other languages of the site are written on pages of their own."),
+    )
     heading = models.CharField(_("heading"), max_length=160, blank=True)
     intro = models.TextField(_("introduction"), blank=True)
     submit_label = models.CharField(_("label of the button"), max_length=60, blank=True)
@@ -84,6 +98,13 @@ class LeadForm(ClusterableModel):
         blank=True,
         help_text=_("One e-mail address per line. Each gets a mail with the answers."),
     )
+    # By language: the texts above by their names, a document of its own, and under "questions" those of the
+    # questions by their names (forms/translations.py).
+    translations = models.JSONField(default=dict, blank=True, editable=False)
+
+    # Of a form in another language (translations.in_language): the form as edited, and the questions' texts.
+    own: Self | None = None
+    question_words: Mapping[str, Mapping[str, Any]] = {}
 
     class Meta:
         verbose_name = _("form")
@@ -165,6 +186,10 @@ class LeadFormField(models.Model):
     )
     show_if_values = models.TextField(_("… is answered with"), blank=True, help_text=_("One per line."))
 
+    # Of a question in another language: its own label, and its choices as they are shown.
+    own_label: str | None = None
+    choice_words: Mapping[str, str] = {}
+
     class Meta:
         ordering = ["sort_order"]
         verbose_name = _("question")
@@ -184,6 +209,11 @@ class LeadFormField(models.Model):
     def choice_list(self) -> list[str]:
         """The answers to choose from."""
         return split_lines(self.choices)
+
+    @property
+    def choice_pairs(self) -> list[tuple[str, str]]:
+        """Each answer to choose from, as it is kept and as it is shown."""
+        return [(choice, self.choice_words.get(choice, choice)) for choice in self.choice_list]
 
     @property
     def wanted_values(self) -> list[str]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wagtail_ma.forms.answers import make_field, storable
 from wagtail_ma.forms.models import LeadForm, LeadFormField
+from wagtail_ma.forms.translations import with_words
 from wagtail_ma.people import mail_domains
 
 # The trap for robots: people never see it (``hidden``), robots fill in everything.
@@ -30,7 +31,10 @@ Kind = LeadFormField.Kind
 def questions_of(lead_form: LeadForm) -> list[LeadFormField]:
     """The questions in the editor's order, and always one for the e-mail address: a form that does
     not name its sender is none of ours."""
-    rows = list(lead_form.fields.all())
+    rows = [
+        with_words(row, lead_form.question_words[row.name]) if row.name in lead_form.question_words else row
+        for row in lead_form.fields.all()
+    ]
     if not any(row.maps_to == MapsTo.EMAIL for row in rows):
         rows.insert(0, LeadFormField(maps_to=MapsTo.EMAIL))
     return rows
@@ -159,7 +163,8 @@ class Question:
         row = form.rows.get(self.name)
         if row is None or row.show_if not in form.rows:
             return None
-        values = [str(_("Yes")) if value == YES else value for value in row.wanted_values]
+        shown = {YES: str(_("Yes")), **form.rows[row.show_if].choice_words}
+        values = [shown.get(value, value) for value in row.wanted_values]
         return {
             "name": row.show_if,
             "values": json.dumps(row.wanted_values, ensure_ascii=False),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override, pgettext_lazy
+from wagtail.coreutils import get_content_languages
 
 from wagtail_ma.forms.answers import Kind, MapsTo
 from wagtail_ma.forms.models import LeadForm, LeadFormField
@@ -203,6 +204,7 @@ def new_form(starter: Starter, *, language: str) -> LeadForm:
         form = LeadForm(
             name=_("%(purpose)s (%(language)s)") % {"purpose": starter.name, "language": language},
             purpose=starter.purpose,
+            language=language if language in get_content_languages() else "",
             heading=str(starter.heading),
             intro=str(starter.intro),
             submit_label=str(starter.submit_label),

@@ -12,7 +12,17 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.forms import confirm, downloads, dummies, gates, lead_fields, limits, mails, versions
+from wagtail_ma.forms import (
+    confirm,
+    downloads,
+    dummies,
+    gates,
+    lead_fields,
+    limits,
+    mails,
+    translations,
+    versions,
+)
 from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
 from wagtail_ma.forms.public_form import CONSENT
 from wagtail_ma.messaging import consents, transactional
@@ -68,6 +78,8 @@ def submit(
     :raises TooMany: see :mod:`wagtail_ma.forms.limits`.
     :raises ValueError: the address is not one.
     """
+    # What its sender saw is what was agreed to.
+    form = translations.in_language(form, language)
     key = _key(form, nonce, values)
     with transaction.atomic():
         if repeated := _repeated(key):
@@ -189,7 +201,7 @@ def _ask_or_record_consent(submission: Submission, who: Identified, *, now: date
             who.lead.visitor,
             email=email,
             is_granted=True,
-            text=form.consent_text,
+            text=submission.version.content["consent_text"] if submission.version else form.consent_text,
             source_kind="form",
             source_key=str(submission.pk),
             now=now,

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from wagtail_ma.forms.models import FormVersion, LeadForm
+from wagtail_ma.forms.models import FormVersion, LeadForm, LeadFormField
 from wagtail_ma.forms.public_form import questions_of
 
 
@@ -39,7 +39,7 @@ def current_version(form: LeadForm, *, now: datetime) -> FormVersion:
 
 def content_of(form: LeadForm) -> dict[str, Any]:
     """All that a sender saw, in the editor's words; usual labels stay empty, they depend on the
-    visitor's language."""
+    visitor's language. Of a question in another language also its own label, for lists and exports."""
     return {
         "heading": form.heading,
         "intro": form.intro,
@@ -49,11 +49,18 @@ def content_of(form: LeadForm) -> dict[str, Any]:
             {
                 "name": row.name,
                 "maps_to": row.maps_to,
-                "label": row.label,
+                "label": row.label if row.own_label is None else row.own_label,
                 "kind": row.kind,
                 "is_required": row.is_required,
                 "choices": row.choice_list,
+                **_as_shown(row),
             }
             for row in questions_of(form)
         ],
     }
+
+
+def _as_shown(row: LeadFormField) -> dict[str, Any]:
+    if row.own_label is None:
+        return {}
+    return {"shown": {"label": row.label, "choices": [words for _value, words in row.choice_pairs]}}

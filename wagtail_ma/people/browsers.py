@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.models import QuerySet
 
 from wagtail_ma.core.many_rows import InsertRows
 from wagtail_ma.core.prepared import Insert, Select, Slot
-from wagtail_ma.people.models import Identity, Visitor
+from wagtail_ma.people.models import Identity, IdentityLink, Visitor
 
 KEY_BYTES = 16
 
@@ -109,3 +110,10 @@ def make_all(first_seen: Mapping[str, datetime], owners: Mapping[str, int]) -> d
     if needless:
         Visitor.objects.filter(pk__in=needless).delete()
     return stored
+
+
+def proofs(identity_id: int, visitor_id: int) -> QuerySet[IdentityLink]:
+    """The steps by which the owner of a browser has proven, in it, to own the address."""
+    steps = IdentityLink.objects.filter(identity=identity_id, to_visitor=visitor_id, undone_at=None)
+    # What somebody else's mail did in it proves nothing about its owner.
+    return steps.filter(strength=IdentityLink.Strength.VERIFIED, evidence__forwarded_from__isnull=True)

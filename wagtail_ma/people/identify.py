@@ -191,14 +191,10 @@ def _bind(
 
 
 def _note_proof(browser: Identity, owner: Identity, occasion: _Occasion) -> None:
-    """Note, once, that the person at this browser has proven to own the address."""
-    proof = IdentityLink.Strength.VERIFIED
-    if occasion.strength != proof:
+    """Note, once for each way, that the person at this browser has proven to own the address."""
+    if occasion.strength != IdentityLink.Strength.VERIFIED:
         return
-    proven = IdentityLink.objects.filter(
-        identity=browser, strength=proof, to_visitor_id=owner.visitor_id, undone_at=None
-    )
-    if not proven.exists():
+    if not browsers.proofs(browser.pk, owner.visitor_id).filter(method=occasion.method).exists():
         occasion.log(browser, address=owner.pk)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from wagtail_ma.conf import conf
 from wagtail_ma.people import company_names, corporate_number
 from wagtail_ma.people.models import Lead
 
@@ -40,7 +43,8 @@ class Company(models.Model):
     created_at = models.DateTimeField(_("first seen"))
 
     class Meta:
-        verbose_name = _("company")
+        # (Of a person, the word may be another: the name of their company.)
+        verbose_name = pgettext_lazy("organisation", "company")
         verbose_name_plural = _("companies")
         indexes = [
             # companies.find: the company of a name that somebody typed.
@@ -126,3 +130,28 @@ class Affiliation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.company} {self.since:%Y-%m-%d}"
+
+
+class CompanyMerge(models.Model):
+    """That two companies were made one: what is needed to make them two again."""
+
+    # By id: a company that is merged itself is gone, and comes back with this when that is undone.
+    kept_key = models.PositiveBigIntegerField(db_index=True)
+    # The row of the one that went.
+    other = models.JSONField(encoder=DjangoJSONEncoder)
+    # What changed the company, by kind: ids of "leads", "affiliations", "domains", "aliases"; under "named"
+    # that of the alias that its name became.
+    moved = models.JSONField()
+    # Values that the kept one got: {"website": [before, after]}.
+    gained = models.JSONField(encoder=DjangoJSONEncoder)
+    at = models.DateTimeField(_("merged"))
+    decided_by = models.ForeignKey(conf.user_model(), null=True, on_delete=models.SET_NULL, related_name="+")
+    undone_at = models.DateTimeField(_("undone"), null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("merge of companies")
+        verbose_name_plural = _("merges of companies")
+
+    def __str__(self) -> str:
+        return str(self.other["name"])

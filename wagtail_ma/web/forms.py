@@ -25,6 +25,7 @@ from wagtail_ma.forms.models import LeadForm, LeadFormField, Submission
 from wagtail_ma.forms.public_form import OWN_NAMES, STATE, PublicForm
 from wagtail_ma.forms.state import FormState, new_state, read_state
 from wagtail_ma.forms.submit import Submitted, TooMany, submit
+from wagtail_ma.forms.translations import in_language
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import browsers, cookies, visitors
 from wagtail_ma.tracking.writing import Busy, write_facts
@@ -45,7 +46,7 @@ THANKS = "wagtail_ma/forms/thanks_page.html"
 @require_http_methods(["GET", "HEAD", "POST"])
 def form_page(request: HttpRequest, form_id: int) -> HttpResponse:
     """Show the form, take its answers, say thanks."""
-    form = get_object_or_404(LeadForm, pk=form_id)
+    form = in_language(get_object_or_404(LeadForm, pk=form_id), translation.get_language())
     now = timezone.now()
     if request.method == "POST":
         response = _post(request, form, now=now)
@@ -76,6 +77,7 @@ def _post(request: HttpRequest, form: LeadForm, *, now: datetime) -> HttpRespons
 def _post_with_state(
     request: HttpRequest, form: LeadForm, state: FormState, *, now: datetime
 ) -> HttpResponse:
+    form = in_language(form, translation.get_language())
     filled = PublicForm(form, data=request.POST, state=state.seal(), asked=state.asked)
     if filled.is_trapped:
         logger.info("form %s: a robot filled in the hidden field", form.pk)
@@ -148,7 +150,7 @@ def _known(request: HttpRequest, form: LeadForm) -> dict[str, Any]:
     """What was typed in this browser before. A fault here only means that all is asked."""
     try:
         browser = visitors.current(request)
-        return known.known_answers(form, browser.identity_id if browser else None)
+        return known.known_answers(form, browser)
     except DatabaseError:
         logger.exception("the answers known of a browser could not be read")
         return {}
@@ -238,6 +240,7 @@ def _say_thanks(
     request: HttpRequest, form: LeadForm, state: FormState, submission: Submission | None
 ) -> HttpResponse:
     """The thank-you page: tells nothing about the sender, starts the download asked for."""
+    form = in_language(form, translation.get_language())
     document = downloads.find_document(submission.document_id) if submission else None
     is_accepted = submission is not None and submission.state == Submission.State.ACCEPTED
     context = {
