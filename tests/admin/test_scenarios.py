@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -135,6 +135,16 @@ def test_list__state_and_numbers__are_shown(admin_client, now):
     text = admin_client.get(reverse("wagtail_ma_scenarios:list")).content.decode()
     assert "Running" in text
     assert "downloaded a document" in text
+
+
+def test_people__next_step_in_the_future__says_when(admin_client, now):
+    scenario = a_scenario(now, [wait(3)])
+    an_enrolment(scenario, a_visitor(now), now, due_at=datetime(2031, 5, 6, 1, 30, tzinfo=UTC))
+    text = admin_client.get(reverse("wagtail_ma_scenarios:people", args=[scenario.pk])).content.decode()
+    # In Tokyo.
+    assert "05/06/2031 10:30 a.m." in text
+    # And whose people they are.
+    assert "After a download" in text.split("</h1>")[0].split("<h1")[1]
 
 
 def test_list__empty__says_what_to_do(admin_client):

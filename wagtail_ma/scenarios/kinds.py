@@ -93,6 +93,8 @@ class StepKind:
     is_goal: ClassVar[bool] = False
     # The outcome when the answer has not come in time.
     late_outcome: ClassVar[str] = "no"
+    # What the editor shows of a folded step, e.g. "{amount} {unit}"; empty: its first answer.
+    label_format: ClassVar[str] = ""
     # Outcomes in words, for people.
     outcomes: ClassVar[dict[str, str | Promise]] = {}
 

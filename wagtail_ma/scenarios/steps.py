@@ -62,6 +62,7 @@ class TimedStep(StepKind):
     """A kind with a duration: an amount and a unit."""
 
     question: ClassVar[str | Promise] = gettext_lazy("How long")
+    label_format = "{amount} {unit}"
 
     def fields(self) -> list[tuple[str, Block]]:
         from wagtail_ma.scenarios.blocks import duration_fields
