@@ -21,18 +21,18 @@ def create(
 
     :param assignee_id: None: whoever takes it.
     """
-    task, _created = Task.objects.get_or_create(
+    task = Task(
         source_key=source_key,
-        defaults={
-            "visitor_id": visitor_id,
-            "born_visitor_id": visitor_id,
-            "text": text[:200],
-            "due_at": due_at,
-            "assignee_id": assignee_id,
-            "created_at": now,
-        },
+        visitor_id=visitor_id,
+        born_visitor_id=visitor_id,
+        text=text[:200],
+        due_at=due_at,
+        assignee_id=assignee_id,
+        created_at=now,
     )
-    return task
+    # The unique key decides.
+    Task.objects.bulk_create([task], ignore_conflicts=True)
+    return Task.objects.get(source_key=source_key)
 
 
 def finish(task_id: int, *, by: Any, now: datetime) -> bool:
