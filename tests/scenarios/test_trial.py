@@ -222,6 +222,13 @@ def test_simulate__mail_not_published__the_step_fails_with_the_reason(now):
     assert "The step fails" in found.ending and "not published" in found.ending
 
 
+def test_simulate__nothing_chosen__the_step_fails_as_publishing_would_say_it(now):
+    branch = step("branch", {"segment": None, "yes": [], "no": []}, key="branch")
+    scenario = a_draft([branch])
+    found = simulate(scenario, tree_of(scenario), None, start=now)
+    assert found.ending == "The step fails: Choose the segment to ask about."
+
+
 def test_simulate__loop__ends_somewhere(now):
     tree = [
         {"id": "p", "kind": "place", "params": {"name": "a"}},

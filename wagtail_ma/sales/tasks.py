@@ -16,7 +16,7 @@ def create(
     assignee_id: int | None,
     source_key: str,
     now: datetime,
-) -> Task:
+) -> None:
     """Give somebody something to do, once: the same ``source_key`` is the same task.
 
     :param assignee_id: None: whoever takes it.
@@ -30,9 +30,8 @@ def create(
         assignee_id=assignee_id,
         created_at=now,
     )
-    # The unique key decides.
+    # The unique key decides, in one statement; a scenario makes many.
     Task.objects.bulk_create([task], ignore_conflicts=True)
-    return Task.objects.get(source_key=source_key)
 
 
 def finish(task_id: int, *, by: Any, now: datetime) -> bool:
