@@ -1,20 +1,27 @@
 """A load generator: a fixed list of requests over raw sockets, some at a time.
 
 Written here because the machine that measures has two cores: it must cost little beside the server,
-and the same little for everything that is compared.
+and the same little for everything that is compared. So it is one loop over plain sockets.
 """
 
 from __future__ import annotations
 
-import asyncio
+import selectors
+import socket
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+# Nobody answers (seconds).
+PATIENCE_SECONDS = 60
+HEAD_END = b"\r\n\r\n"
+NO_BODY = frozenset({204, 304})
 
 
 @dataclass
 class Load:
-    """The outcome: wall time in seconds, answers by status, cookies that were set."""
+    """The outcome: wall time in seconds, answers by status, cookies that were set, the last body."""
 
     seconds: float = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -45,41 +52,81 @@ def _request(method: str, path: str, body: bytes, headers: dict[str, str]) -> by
 
 def run(port: int, requests: list[bytes], *, at_a_time: int = 8) -> Load:
     """Send all requests to 127.0.0.1:``port``, ``at_a_time`` of them open, keeping connections
-    alive where the server does."""
+    alive where the server does.
+
+    :raises TimeoutError: nothing has been answered for a minute.
+    :raises ConnectionError: a connection ended in the middle of an answer.
+    """
     load = Load()
     queue = iter(requests)
-
-    async def client() -> None:
-        reader = writer = None
-        for request in queue:
-            if writer is None:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(request)
-            is_open = await _answer(reader, load)
-            if not is_open:
-                writer.close()
-                writer = None
-        if writer is not None:
-            writer.close()
-
-    async def all_clients() -> None:
-        await asyncio.gather(*(client() for _ in range(at_a_time)))
-
     began = time.perf_counter()
-    asyncio.run(all_clients())
+    with selectors.DefaultSelector() as selector:
+        open_now = sum(_next(selector, _Connection(port), queue) for _ in range(at_a_time))
+        while open_now:
+            events = selector.select(PATIENCE_SECONDS)
+            if not events:
+                raise TimeoutError("the server does not answer")
+            for ready, _mask in events:
+                connection: _Connection = ready.data
+                if connection.is_answered(load):
+                    selector.unregister(ready.fileobj)
+                    open_now -= not _next(selector, connection, queue)
     load.seconds = time.perf_counter() - began
     return load
 
 
-async def _answer(reader: asyncio.StreamReader, load: Load) -> bool:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    status, *lines = head.split("\r\n")
-    load.statuses[int(status.split()[1])] += 1
-    headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
-    load.cookies += [line[12:].split(";")[0] for line in lines if line.lower().startswith("set-cookie: ")]
-    is_open = headers.get("connection") != "close"
-    if "content-length" in headers:
-        load.body = await reader.readexactly(int(headers["content-length"]))
-    elif not is_open:
-        load.body = await reader.read()
-    return is_open
+def _next(selector: selectors.BaseSelector, connection: _Connection, queue: Iterator[bytes]) -> bool:
+    """Send the next request; False when there is none left."""
+    request = next(queue, None)
+    if request is None:
+        connection.close()
+        return False
+    selector.register(connection.send(request), selectors.EVENT_READ, connection)
+    return True
+
+
+class _Connection:
+    """One connection after the other, with one request open at a time."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._socket: socket.socket | None = None
+        self._received = b""
+
+    def send(self, request: bytes) -> socket.socket:
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port))
+        self._received = b""
+        self._socket.sendall(request)
+        return self._socket
+
+    def is_answered(self, load: Load) -> bool:
+        """Take what has come; whether the answer is complete (counted into ``load`` then)."""
+        assert self._socket is not None
+        some = self._socket.recv(65_536)
+        self._received += some
+        head, found, body = self._received.partition(HEAD_END)
+        if not found:
+            if not some:
+                raise ConnectionError("no answer")
+            return False
+        status, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        code, length = int(status.split()[1]), headers.get("content-length")
+        # (Without a length, the end of the connection is the end of the body.)
+        is_complete = code in NO_BODY or (len(body) >= int(length) if length is not None else not some)
+        if not is_complete:
+            if not some:
+                raise ConnectionError("half an answer")
+            return False
+        load.statuses[code] += 1
+        load.cookies += [line[12:].split(";")[0] for line in lines if line.lower().startswith("set-cookie: ")]
+        load.body = body or load.body
+        if headers.get("connection", "").lower() == "close":
+            self.close()
+        return True
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -292,6 +292,21 @@ def test_reap__senders_die_of_something_else__nothing_is_called_poison(now):
     assert Delivery.objects.get(pk=one.pk).state == "failed", "there is an end to it"
 
 
+def test_reap__other_mails_killed_their_senders_alone_as_well__nothing_is_called_poison(now):
+    one = planned(now)
+    others = [planned(now, make_lead(now, f"q{number}@example.com")) for number in range(3)]
+    ids = [each.pk for each in others]
+    Delivery.objects.filter(pk__in=ids[:2]).update(claims=2)
+    Delivery.objects.filter(pk=ids[2]).update(claims=3, state="sent", sending_at=now)
+    Delivery.objects.filter(pk=one.pk).update(claims=2)
+    _taken, later = dies("a", now)
+    assert Delivery.objects.get(pk=one.pk).state == "ready"
+    # Those that were sent soon after the first death were only with it.
+    Delivery.objects.filter(pk__in=ids).update(claims=2, state="sent", sending_at=now)
+    dies("b", later)
+    assert Delivery.objects.get(pk=one.pk).state == "failed"
+
+
 # --- who it is from -----------------------------------------------------------------------------------------
 
 

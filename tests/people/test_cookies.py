@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 from django.http import HttpResponse
@@ -79,6 +81,17 @@ def test_cookie__from_before_consent_was_asked_for__counts_no_more(settings):
     assert cookies.browser_key(asking(given)) == "abc"
     settings.WAGTAIL_MA = {"CONSENT": "opt_out"}
     assert cookies.browser_key(asking(given)) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("days", "other", "says"), [(0, False, True), (0.9, False, True), (1.1, False, False), (0, True, False)]
+)
+def test_cookie__says_a_key_for_a_day__then_given_anew(now, days, other, says):
+    value = tokens.dumps(cookies.PURPOSE, b"abc", now=now)
+    cookie = cookies.read(asking(value))
+    assert cookie.says("other" if other else "abc", now=now + timedelta(days=days)) is says
+    undated = cookies.read(asking(tokens.dumps(cookies.PURPOSE, b"abc")))
+    assert undated.key == "abc" and not undated.says("abc", now=now)
 
 
 @pytest.mark.django_db

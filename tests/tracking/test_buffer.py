@@ -14,9 +14,12 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.factories import CHROME, page_hit
 from wagtail_ma import flow
+from wagtail_ma.core import tokens
+from wagtail_ma.people import cookies
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import buffer as buffer_module
 from wagtail_ma.tracking import page_token
@@ -88,6 +91,8 @@ def test_buffered__key_that_is_no_more_and_not_fresh__gets_another(
     settings.WAGTAIL_MA = {"RECORDING": "direct"}
     post(client, home)
     old = Identity.objects.get()
+    given = tokens.dumps(cookies.PURPOSE, old.key.encode(), now=timezone.now() - timedelta(hours=2))
+    client.cookies["wagtail_ma"] = given
     Visitor.objects.all().delete()
     settings.WAGTAIL_MA = {"RECORDING": "buffered"}
     for _ in range(2):

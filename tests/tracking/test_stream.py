@@ -145,3 +145,35 @@ def test_stream__nearly_full__not_taken(stream: Any, settings: Any, now: datetim
     with pytest.raises(Unavailable):
         stream.add(Heard(page_hit(), now))
     assert Writer().waiting() == 10
+
+
+@needs_redis
+def test_stream__connection_closed_by_redis__same_message_on_a_new_one(stream: Any, now: datetime) -> None:
+    stream.add(Heard(page_hit(), now))
+    mine = stream._lines.line.ask("CLIENT", "ID")
+    assert redis.Redis.from_url(URL).client_kill_filter(_id=mine) == 1
+    stream.add(Heard(page_hit(), now))
+    assert Writer().waiting() == 2
+
+
+@needs_redis
+def test_stream__answer_too_late__not_taken_for_the_next_one(
+    stream: Any, now: datetime, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(stream_module, "ANSWER_SECONDS", 0.1)
+    stream.add(Heard(page_hit(), now))
+    line, name = stream._lines.line, stream_module.conf.REDIS_STREAM
+    with pytest.raises(redis.TimeoutError):
+        line.ask("BLPOP", f"{name}:nothing", 1)
+    # (The late answer to that would be "nothing".)
+    assert line.ask("XLEN", name) == 1
+
+
+@needs_redis
+def test_stream__redis_refuses_a_command__said_and_not_sent_twice(stream: Any, now: datetime) -> None:
+    stream.add(Heard(page_hit(), now))
+    line = stream._lines.line
+    with pytest.raises(redis.ResponseError):
+        line.ask("XADD", stream_module.conf.REDIS_STREAM)
+    stream.add(Heard(page_hit(), now))
+    assert Writer().waiting() == 2

@@ -12,9 +12,11 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Field, Model
 
+from wagtail_ma.core.prepared import database_value
+
 
 class InsertRows:
-    """Inserts rows of a model; their primary keys are not told.
+    """Inserts rows of a model.
 
     :param unique: names of fields; a row that has the same values there is kept as it is …
     :param larger: … except for these fields, which get the larger of both values …
@@ -38,17 +40,44 @@ class InsertRows:
 
     def run(self, rows: Sequence[Any]) -> None:
         """Write them. With ``larger`` or ``smaller``, no two of them may be the same by ``unique``."""
-        if not rows:
-            return
+        if rows:
+            connection = connections[DEFAULT_DB_ALIAS]
+            with connection.cursor() as cursor:
+                _execute(cursor, *self._prepared(rows, connection), connection)
+
+    def run_with_keys(self, rows: Sequence[Any]) -> bool:
+        """Write them and set their primary keys.
+
+        :returns: False if the keys are not told, because rows were left out or the database cannot tell.
+        """
         connection = connections[DEFAULT_DB_ALIAS]
+        if not rows:
+            return True
+        if connection.vendor != "postgresql":
+            self._model._base_manager.bulk_create(rows, ignore_conflicts=self._is_repeatable)
+            return not self._is_repeatable
+        sql, values = self._prepared(rows, connection)
+        key = connection.ops.quote_name(str(self._model._meta.pk.column))
+        with connection.cursor() as cursor:
+            _execute(cursor, f"{sql} RETURNING {key}", values, connection)
+            found = cursor.fetchall()
+        if len(found) < len(rows):
+            return False
+        # In the order in which they were given, as Django's own bulk_create takes them.
+        for row, (pk,) in zip(rows, found, strict=True):
+            row.pk = pk
+            row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+        return True
+
+    def _prepared(self, rows: Sequence[Any], connection: Any) -> tuple[str, list[list[Any]]]:
         fields = [field for field in self._model._meta.concrete_fields if not field.primary_key]
         if connection.vendor not in self._sql:
             self._sql[connection.vendor] = self._write(fields, connection)
         values = [
-            [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+            [database_value(field, getattr(row, field.attname), connection) for field in fields]
             for row in rows
         ]
-        _execute(self._sql[connection.vendor], values, connection)
+        return self._sql[connection.vendor], values
 
     def _write(self, fields: list[Any], connection: Any) -> str:
         quote = connection.ops.quote_name
@@ -92,10 +121,11 @@ class RaiseRows:
         if connection.vendor not in self._sql:
             self._sql[connection.vendor] = self._write(connection)
         values = [
-            [*(f.get_db_prep_save(getattr(row, f.attname), connection) for f in self._fields), row.pk]
+            [*(database_value(f, getattr(row, f.attname), connection) for f in self._fields), row.pk]
             for row in rows
         ]
-        _execute(self._sql[connection.vendor], values, connection)
+        with connection.cursor() as cursor:
+            _execute(cursor, self._sql[connection.vendor], values, connection)
 
     def _write(self, connection: Any) -> str:
         quote = connection.ops.quote_name
@@ -125,9 +155,8 @@ def _arrays(fields: Sequence[Field[Any, Any]], connection: Any) -> str:
     return ", ".join(f"%s::{name}[]" for name in types)
 
 
-def _execute(sql: str, values: list[list[Any]], connection: Any) -> None:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(sql, [list(column) for column in zip(*values, strict=True)])
-        else:
-            cursor.executemany(sql, values)
+def _execute(cursor: Any, sql: str, values: list[list[Any]], connection: Any) -> None:
+    if connection.vendor == "postgresql":
+        cursor.execute(sql, [list(column) for column in zip(*values, strict=True)])
+    else:
+        cursor.executemany(sql, values)

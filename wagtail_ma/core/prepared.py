@@ -174,8 +174,9 @@ def database_value(field: Any, value: Any, connection: Any) -> Any:
     kind = type(field)
     if type(value) in _PLAIN_TYPES and kind in _PLAIN_FIELDS:
         return value
-    if kind is models.DateTimeField and type(value) is datetime and connection.vendor == "sqlite":
-        return _moment(value, connection.timezone)
+    if kind is models.DateTimeField and type(value) is datetime and value.tzinfo is not None:
+        # (PostgreSQL's driver takes it as it is.)
+        return _moment(value, connection.timezone) if connection.vendor == "sqlite" else value
     return field.get_db_prep_save(value, connection)
 
 

@@ -23,8 +23,8 @@ State = Delivery.State
 BACK_OFF_MINUTES = (1, 5, 15, 60, 240)
 NO_CONNECTION_MINUTES = 3
 # So many senders died with a delivery in hand, all but the first with this one alone: it is what kills
-# them. Where several other senders died as well lately, in the middle of handing something over, something
-# else kills them (somebody, or a full memory), and the delivery is given some more chances.
+# them. Where several senders died lately with something else, something else kills them (somebody, or a
+# full memory), and the delivery is given some more chances.
 POISON_CLAIMS = 3
 POISON_CLAIMS_IN_A_STORM = 8
 STORM_DEATHS = 3
@@ -100,9 +100,18 @@ def _is_storm(*, now: datetime) -> bool:
     is_cut_short = Q(state=State.UNKNOWN, reason=reasons.INTERRUPTED) | Q(
         state=State.SENDING, sending_at__lt=now - claiming.CLAIM_LEASE
     )
-    lately = Delivery.objects.filter(is_cut_short, sending_at__gt=now - STORM_LASTS)
-    owners = lately.order_by("owner").values_list("owner", flat=True).distinct()
-    return len(owners[:STORM_DEATHS]) >= STORM_DEATHS
+    lately = Q(sending_at__gt=now - STORM_LASTS)
+    cut_short = Delivery.objects.filter(is_cut_short & lately).order_by("owner")
+    owners = cut_short.values_list("owner", flat=True).distinct()[:STORM_DEATHS]
+    # What is claimed a second time is alone with its sender: so many died with others. (One of these is
+    # the one that we ask about.)
+    died_alone = Delivery.objects.filter(
+        Q(state=State.READY, claims__gte=2)
+        | Q(state=State.CLAIMED, claims__gte=2, lease_until__lt=now)
+        | Q(state=State.SENT, claims__gte=3) & lately
+    )
+    others = died_alone.values_list("pk")[: STORM_DEATHS + 1]
+    return len(owners) + max(len(others) - 1, 0) >= STORM_DEATHS
 
 
 def expire(*, now: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, transaction
 
+from wagtail_ma.core.many_rows import InsertRows
 from wagtail_ma.core.prepared import Insert, Select, Slot
 from wagtail_ma.people.models import Identity, Visitor
 
@@ -15,6 +16,8 @@ KEY_BYTES = 16
 
 _insert_visitor = Insert(Visitor)
 _insert_identity = Insert(Identity)
+_insert_visitors = InsertRows(Visitor)
+_insert_identities = InsertRows(Identity, is_repeatable=True)
 _lock_browser = Select(
     lambda: (
         Identity.objects.select_for_update(no_key=True)
@@ -89,19 +92,17 @@ def make_all(first_seen: Mapping[str, datetime], owners: Mapping[str, int]) -> d
     """
     keys = sorted(first_seen)
     strangers = [key for key in keys if key not in owners]
-    visitors = Visitor.objects.bulk_create([Visitor(first_seen_at=first_seen[key]) for key in strangers])
+    visitors = [Visitor(first_seen_at=first_seen[key]) for key in strangers]
+    _insert_visitors.run_with_keys(visitors)
     own = dict(zip(strangers, (visitor.pk for visitor in visitors), strict=True))
     visitor_ids = {**owners, **own}
-    Identity.objects.bulk_create(
-        [
-            Identity(
-                kind=Identity.Kind.BROWSER, key=key, visitor_id=visitor_ids[key], created_at=first_seen[key]
-            )
-            for key in keys
-        ],
-        ignore_conflicts=True,
-    )
-    stored = lock_all(keys)
+    browser = Identity.Kind.BROWSER.value
+    made = [
+        Identity(kind=browser, key=key, visitor_id=visitor_ids[key], created_at=first_seen[key])
+        for key in keys
+    ]
+    all_new = _insert_identities.run_with_keys(made)
+    stored = {identity.key: identity for identity in made} if all_new else lock_all(keys)
     for key, identity in stored.items():
         identity.is_new = identity.visitor_id == own.get(key)
     needless = [pk for key, pk in own.items() if not stored[key].is_new]

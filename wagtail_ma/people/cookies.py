@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -19,52 +20,62 @@ CONSENTED = "browser with consent"
 SECONDS_PER_DAY = 86_400
 # What the cookie says instead of a key once the visitor has said no.
 REFUSED = "no"
+# The life of a cookie begins anew with a message, but not with every one of a visit.
+RENEW_AFTER = timedelta(days=1)
+
+
+class Cookie(NamedTuple):
+    """What a browser's cookie says. ``key``: None without a cookie, or when we did not sign it."""
+
+    key: str | None = None
+    issued_at: datetime | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the key need not be in the database yet: messages are gathered, and it was drawn or
+        looked up within the last hour (see drawn_keys.py)."""
+        if self.issued_at is None or conf.RECORDING == "direct":
+            return False
+        age = (timezone.now() - self.issued_at).total_seconds()
+        return -tokens.CLOCK_SKEW_SECONDS <= age <= drawn_keys.FRESH_SECONDS
+
+    def says(self, key: str, *, now: datetime) -> bool:
+        """Whether the browser has this key, and got it not long ago."""
+        return self.key == key and self.issued_at is not None and now - self.issued_at < RENEW_AFTER
 
 
 def browser_key(request: HttpRequest) -> str | None:
     """The key in the request's cookie; None without a cookie, or when we did not sign it."""
-    return read(request)[0]
+    return read(request).key
 
 
 def is_fresh(request: HttpRequest) -> bool:
-    """Whether the key in the cookie was drawn or looked up within the last hour by a process that
-    gathers messages: it need not be in the database yet (see drawn_keys.py)."""
-    return read(request)[1]
+    """:attr:`Cookie.is_fresh` of the request's cookie."""
+    return read(request).is_fresh
 
 
-def read(request: HttpRequest) -> tuple[str | None, bool]:
-    """:func:`browser_key` and :func:`is_fresh`."""
+def read(request: HttpRequest) -> Cookie:
+    """What the request's cookie says."""
     cookie = request.COOKIES.get(conf.COOKIE_NAME)
     if not cookie:
-        return None, False
+        return Cookie()
     for purpose in (CONSENTED,) if _asks_for_consent() else (PURPOSE, CONSENTED):
         try:
             payload, issued_at = tokens.read(purpose, cookie)
         except tokens.BadToken:
             continue
-        # (Other keys carry no date.)
-        if not isinstance(payload, bytes):
-            return None, False
-        return payload.decode("ascii", "replace"), issued_at is not None and _is_recent(issued_at)
-    return None, False
+        return (
+            Cookie(payload.decode("ascii", "replace"), issued_at) if isinstance(payload, bytes) else Cookie()
+        )
+    return Cookie()
 
 
-def _is_recent(moment: datetime) -> bool:
-    age = (timezone.now() - moment).total_seconds()
-    return conf.RECORDING != "direct" and -tokens.CLOCK_SKEW_SECONDS <= age <= drawn_keys.FRESH_SECONDS
-
-
-def set_browser_key(
-    response: HttpResponseBase, key: str, *, request: HttpRequest, is_fresh: bool = False
-) -> None:
-    """Give the browser its key for another ``COOKIE_DAYS`` (its life begins anew each time).
-
-    :param is_fresh: it was drawn or looked up just now; the cookie says so for an hour.
-    """
+def set_browser_key(response: HttpResponseBase, key: str, *, request: HttpRequest) -> None:
+    """Give the browser its key for another ``COOKIE_DAYS`` (its life begins anew each time)."""
     purpose = CONSENTED if _asks_for_consent() else PURPOSE
     response.set_cookie(
         conf.COOKIE_NAME,
-        tokens.dumps(purpose, key.encode("ascii"), now=timezone.now() if is_fresh else None),
+        tokens.dumps(purpose, key.encode("ascii"), now=timezone.now()),
         max_age=conf.COOKIE_DAYS * SECONDS_PER_DAY,
         path="/",
         secure=request.is_secure(),

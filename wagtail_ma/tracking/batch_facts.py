@@ -18,6 +18,7 @@ from wagtail_ma.tracking.models import Activity, PageView, TrackedPage, Visit
 _TOTALS = ("engaged_seconds", "visible_seconds", "scroll_percent", "is_doubtful")
 _ORIGIN = ("started_at", "landing", "referrer_host", "medium", "source", "campaign")
 
+_insert_visits = InsertRows(Visit)
 _insert_views = InsertRows(PageView, unique=("view_id",), larger=_TOTALS, smaller=("at",))
 _insert_activities = InsertRows(Activity, unique=("identity", "source_key"))
 _insert_news = InsertRows(News)
@@ -198,7 +199,7 @@ class Facts:
 
     def save(self) -> None:
         """Write everything."""
-        Visit.objects.bulk_create(self._new_visits)
+        _insert_visits.run_with_keys(self._new_visits)
         _prolong.run([visit for _pk, visit in sorted(self._prolonged.items())])
         for visit in self._moved.values():
             visit.save(update_fields=_ORIGIN)

@@ -24,10 +24,10 @@ MAX_LENGTH = 1000
 
 # Expressions that count wherever they stand. Each begins with a plain character, so that the
 # expression below can leave a position after one look; conditions on what stands before come
-# second. They keep real devices out: phones of the brand Cubot, monitors with a browser, Fetch TV
-# boxes, Lynx with its libwww.
+# second. They keep real devices out: phones of the brands Cubot, XBot, M bot and VR BOT, monitors with a
+# browser, Fetch TV boxes, Lynx with its libwww.
 WORDS = (
-    r"bot(?<!cubot)(?:s?(?![a-z])|[-_/])",
+    r"bot(?<!cubot)(?<!; xbot)(?<!; m bot)(?<!; vr bot)(?:s?(?![a-z])|[-_/])",
     r"crawl",
     r"curl(?<![a-z]curl)",
     r"cfnetwork",
@@ -115,8 +115,10 @@ BEGINNINGS = (
     "lynx|links|elinks|w3m|dillo|netsurf|amaya|hotjava|ncsa|ibrowse|amigavoyager|midori|"
     "surf/|uzbl|retawq|offbyone|emacs-w3|cyberdog|safari/\\d+ version"
 )
-PHONE_MARKS = "midp|cldc|up\\.browser|netfront|obigo|teleca|wap|brew|maui|opera mini|ucbrowser"
-NO_BROWSER = rf"(?!{BEGINNINGS})(?!.*(?:{PHONE_MARKS}|webkit/|gecko/))"
+PHONE_MARKS = (
+    "midp|cldc|up\\.browser|netfront|obigo|teleca|wap|brew|maui|opera mini|ucbrowser|mqqbrowser|hbbtv"
+)
+NO_BROWSER = rf"(?!{BEGINNINGS})(?!.*(?:{PHONE_MARKS}|webkit/|webkit\d|gecko/))"
 
 
 @lru_cache(maxsize=4096)

@@ -25,12 +25,17 @@ from wagtail_ma.tracking.usual import LATER, First, columns, first, is_usual, ta
 
 @dataclass(frozen=True)
 class Ready:
-    """A view made ready to be written. ``first``: where the browser brings no key."""
+    """A view made ready to be written, its values as the database takes them. ``first``: where the browser
+    brings no key; ``since``: visits that have gone on after it are open."""
 
     hit: Hit
     page: TrackedPage
+    connection: Any
     view: list[Any]
     first: First | None
+    view_id: Any
+    now: Any
+    since: Any
 
 
 class _Browser(NamedTuple):
@@ -45,10 +50,14 @@ class _Browser(NamedTuple):
 
 def ready(hit: Hit, page: TrackedPage, *, now: datetime) -> Ready | None:
     """Make the rows of a message, or None if it is not for here. Asks the database nothing."""
-    if connections[DEFAULT_DB_ALIAS].vendor != "sqlite" or not is_usual(hit):
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor != "sqlite" or not is_usual(hit):
         return None
-    view = values(PageView, views.fields_of_seen(hit, page, at=now))
-    return Ready(hit, page, view, None if hit.browser_key else first(hit, page, now=now))
+    view = values(PageView, views.fields_of_seen(hit, page, at=now), connection)
+    rows = None if hit.browser_key else first(hit, page, connection, now=now)
+    view_id = database_value(_VIEW_ID, hit.view_id, connection)
+    moments = [database_value(_AT, at, connection) for at in (now, now - visits.timeout())]
+    return Ready(hit, page, connection, view, rows, view_id, *moments)
 
 
 def write(message: Ready, *, now: datetime) -> str | None:
@@ -56,34 +65,36 @@ def write(message: Ready, *, now: datetime) -> str | None:
 
     :returns: the browser's key; None if the message is not as usual: nothing has been written then.
     """
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        browser = _known(cursor, message.hit, now=now) or _met(cursor, message, now=now)
+    connection = message.connection
+    with connection.cursor() as cursor:
+        browser = _known(cursor, message) or _met(cursor, message, now=now)
         if browser is None or browser.is_repeated:
             return None
         key, identity_id, visitor_id, visit_id, *_rest = browser
         if visit_id is None:
-            visit = values(Visit, visits.fields_of_begun(message.hit, message.page, now=now))
+            visit = values(Visit, visits.fields_of_begun(message.hit, message.page, now=now), connection)
             visit_id = _insert(cursor, Visit, identity_id, visitor_id, *visit)
         elif not browser.is_new:
-            cursor.execute(_prolong_sql(), [_moment(now), visit_id, _moment(now)])
+            cursor.execute(_prolong_sql(), [message.now, visit_id, message.now])
         _insert(cursor, PageView, visit_id, identity_id, visitor_id, *message.view)
-        _insert(cursor, News, visitor_id, *values(News, {"at": now}))
+        _insert(cursor, News, visitor_id, *values(News, {"at": now}, connection))
     return key
 
 
-def _known(cursor: Any, hit: Hit, *, now: datetime) -> _Browser | None:
+def _known(cursor: Any, message: Ready) -> _Browser | None:
     """Who brings this key, and their open visit: one statement."""
-    if not hit.browser_key:
+    key = message.hit.browser_key
+    if not key:
         return None
-    cursor.execute(_known_sql(), [_moment(now - visits.timeout()), _view_id(hit), hit.browser_key])
+    cursor.execute(_known_sql(), [message.since, message.view_id, key])
     row = cursor.fetchone()
-    return row and _Browser(hit.browser_key, *row)
+    return row and _Browser(key, *row)
 
 
 def _met(cursor: Any, message: Ready, *, now: datetime) -> _Browser | None:
     """A new visitor and their browser; None if the view is known: its message came twice."""
-    rows = message.first or first(message.hit, message.page, now=now)
-    cursor.execute(_visitor_sql(), [*rows.visitor, _view_id(message.hit)])
+    rows = message.first or first(message.hit, message.page, message.connection, now=now)
+    cursor.execute(_visitor_sql(), [*rows.visitor, message.view_id])
     row = cursor.fetchone()
     if row is None:
         return None
@@ -97,14 +108,6 @@ def _insert(cursor: Any, model: type[Model], *row: Any) -> int:
     cursor.execute(_insert_sql(model), row)
     (pk,) = cursor.fetchone()
     return pk
-
-
-def _view_id(hit: Hit) -> Any:
-    return database_value(_VIEW_ID, hit.view_id, connections[DEFAULT_DB_ALIAS])
-
-
-def _moment(at: datetime) -> Any:
-    return database_value(_AT, at, connections[DEFAULT_DB_ALIAS])
 
 
 _VIEW_ID, _AT = PageView._meta.get_field("view_id"), PageView._meta.get_field("at")

@@ -12,6 +12,7 @@ from typing import Any
 import swapper
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from wagtail.models import Orderable
 
 from wagtail_ma.people.models import Identity, Visitor
@@ -71,7 +72,7 @@ class Network(models.Model):
     """
 
     class Kind(models.TextChoices):
-        COMPANY = "company", _("Company")
+        COMPANY = "company", pgettext_lazy("network", "Company")
         COMPETITOR = "competitor", _("Competitor")
         OWN = "own", _("Our own")
         PROVIDER = "provider", _("Internet provider")

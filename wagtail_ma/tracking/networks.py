@@ -118,6 +118,11 @@ def find(address: Address | None) -> int | None:
     return _remembered.get().find(address) if address is not None else None
 
 
+def are_known() -> bool:
+    """Whether editors have named any."""
+    return bool(_remembered.get().ids)
+
+
 def is_excluded(network_id: int | None) -> bool:
     """Whether visits from there are not to be recorded."""
     return network_id is not None and network_id in _remembered.get().excluded

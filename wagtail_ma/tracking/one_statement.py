@@ -63,12 +63,12 @@ def record(hit: Hit, page: TrackedPage, *, now: datetime) -> Told:
             return Told(_grow(hit, now=now))
         if not is_usual(hit):
             return Told(Outcome.UNUSUAL)
-        view = values(PageView, views.fields_of_seen(hit, page, at=now))
-        news = values(News, {"at": now})
+        view = values(PageView, views.fields_of_seen(hit, page, at=now), connection)
+        news = values(News, {"at": now}, connection)
         outcome = _record_next(hit, view, news, now=now) if hit.browser_key else Outcome.UNKNOWN_BROWSER
         if outcome is not Outcome.UNKNOWN_BROWSER:
             return Told(outcome, hit.browser_key)
-        return _record_first(hit, view, news, first(hit, page, now=now))
+        return _record_first(hit, view, news, first(hit, page, connection, now=now))
 
 
 def _record_next(hit: Hit, view: list[Any], news: list[Any], *, now: datetime) -> Outcome:
@@ -112,8 +112,9 @@ def _grow(hit: Hit, *, now: datetime) -> Outcome:
     if totals.is_beyond(known):
         raised = [totals.engaged, totals.visible, totals.scroll, is_doubtful]
         is_news = totals.is_noticeably_beyond(known)
-        since, news = now - visits.timeout(), values(News, {"at": now})
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        connection = connections[DEFAULT_DB_ALIAS]
+        since, news = now - visits.timeout(), values(News, {"at": now}, connection)
+        with connection.cursor() as cursor:
             cursor.execute(_grow_sql(), [visit_id, *raised, pk, now, now, since, *news, is_news])
     return Outcome.DONE
 

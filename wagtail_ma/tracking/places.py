@@ -48,8 +48,11 @@ def of_request(meta: Mapping[str, Any]) -> Place:
 
     :param meta: ``request.META``.
     """
-    address = client_address(meta)
     told = _told_by_proxy(meta)
+    if told is None and not conf.GEOIP_DATABASE and not networks.are_known():
+        # Nothing to compare an address with: it is not even read.
+        return NOWHERE
+    address = client_address(meta)
     if told is None:
         return of_address(address)
     country, region = told

@@ -14,9 +14,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -48,19 +48,15 @@ class Unavailable(MarketingError):
 
 
 class Stream:
-    """The web's end: thread-safe, one per process.
+    """The web's end: thread-safe, one per process."""
 
-    :param connect: makes a client.
-    """
-
-    def __init__(self, connect: Callable[[], Any] | None = None) -> None:
-        self._connect = connect or (lambda: _client(CONNECT_SECONDS, ANSWER_SECONDS))
+    def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
         """Begin anew, in a forked child: connections are the parent's."""
-        # One client with one connection for each thread: half the time of taking one from a pool.
-        self._clients = threading.local()
+        # One connection for each thread: half the time of taking one from a pool.
+        self._lines = threading.local()
         self._not_before = 0.0
         self._complained_at = -float(COMPLAIN_SECONDS)
         self._looked_at = -float(LOOK_SECONDS)
@@ -80,21 +76,53 @@ class Stream:
             raise Unavailable(str(error)) from error
 
     def _add(self, heard: Heard) -> None:
-        client = getattr(self._clients, "client", None)
-        if client is None:
-            client = self._clients.client = self._connect()
+        line = getattr(self._lines, "line", None)
+        if line is None:
+            line = self._lines.line = _Line()
         name, limit = conf.REDIS_STREAM, conf.REDIS_MAX_HITS
         if time.monotonic() - self._looked_at > LOOK_SECONDS:
             self._looked_at = time.monotonic()
-            if client.xlen(name) > limit * FULL:
+            if line.ask("XLEN", name) > limit * FULL:
                 raise Unavailable("the stream is full: is a writer running?")
-        client.xadd(name, {FIELD: dump(heard)}, maxlen=limit, approximate=True)
+        line.ask("XADD", name, "MAXLEN", "~", limit, "*", FIELD, dump(heard))
 
     def _complain(self, error: Exception) -> None:
         now = time.monotonic()
         if now - self._complained_at >= COMPLAIN_SECONDS:
             self._complained_at = now
             logger.error("hits are recorded without Redis: %s: %s", type(error).__name__, error)
+
+
+class _Line:
+    """A connection that is spoken to directly: this runs in every request, and the client around a
+    connection (pools, retries, measurements) costs more than all that we do with a message."""
+
+    def __init__(self) -> None:
+        # Here, not above: nobody else needs the package.
+        import redis
+
+        self._closed_error = redis.ConnectionError
+        pool = redis.ConnectionPool.from_url(
+            conf.REDIS_URL, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
+        )
+        self._connection = pool.make_connection()
+
+    def ask(self, *command: Any) -> Any:
+        """:raises redis.RedisError: no answer."""
+        try:
+            return self._ask(*command)
+        except self._closed_error:
+            # Perhaps only this connection was closed (Redis was started anew): once more on a new one.
+            return self._ask(*command)
+
+    def _ask(self, *command: Any) -> Any:
+        try:
+            self._connection.send_command(*command)
+            return self._connection.read_response()
+        except BaseException:
+            # An answer that comes later must not be taken for that to another question.
+            self._connection.disconnect()
+            raise
 
 
 class Writer:
@@ -106,7 +134,7 @@ class Writer:
     def __init__(self, name: str = "", *, client: Any = None) -> None:
         self.name = name or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         # Reading waits for messages: its own patience.
-        self._client = client or _client(5, 30)
+        self._client = client or _client()
         self._claimed_at = -float(DEAD_AFTER_MS)
         self._make_group()
 
@@ -177,13 +205,14 @@ class Writer:
 def dump(heard: Heard) -> bytes:
     """A message as JSON: the fields that are not as usual."""
     hit = heard.hit
-    told = {name: value for name, usual in _USUAL.items() if (value := getattr(hit, name)) != usual}
+    values = zip(_USUAL.items(), _unusual(hit), strict=True)
+    told = {name: value for (name, usual), value in values if value != usual}
     told |= {"kind": hit.kind, "view_id": hit.view_id.hex, "url": hit.url, "at": heard.at.isoformat()}
     if hit.event_id is not None:
         told["event_id"] = hit.event_id.hex
     if hit.page is not None:
-        told["page"] = asdict(hit.page)
-    return json.dumps(told, separators=(",", ":")).encode()
+        told["page"] = vars(hit.page)
+    return _encode(told).encode()
 
 
 def load(body: dict[bytes, bytes]) -> Heard | None:
@@ -207,17 +236,16 @@ _USUAL: dict[str, Any] = {
     **{field.name: field.default for field in fields(Hit) if field.name not in _SPECIAL},
     "data": {},
 }
+# Made once: this runs in every request.
+_unusual = attrgetter(*_USUAL)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _client(connect_seconds: float, answer_seconds: float) -> Any:
-    # Here, not above: nobody else needs the package.
+def _client() -> Any:
     import redis
 
     return redis.Redis.from_url(
-        conf.REDIS_URL,
-        socket_connect_timeout=connect_seconds,
-        socket_timeout=answer_seconds,
-        single_connection_client=True,
+        conf.REDIS_URL, socket_connect_timeout=5, socket_timeout=30, single_connection_client=True
     )
 
 

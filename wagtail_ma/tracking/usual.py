@@ -13,7 +13,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
 from wagtail_ma.core.prepared import database_value
@@ -53,24 +52,27 @@ def is_usual(hit: Hit) -> bool:
     )
 
 
-def first(hit: Hit, page: TrackedPage, *, now: datetime) -> First:
-    """Rows of a visitor who comes for the first time."""
+def first(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> First:
+    """Rows of a visitor who comes for the first time.
+
+    :param connection: of the database that they are for.
+    """
     key = hit.browser_key if hit.browser_key and hit.is_key_fresh else browsers.draw_key()
     return First(
         key,
-        values(Visitor, {"first_seen_at": now}),
-        values(Identity, {"kind": Identity.Kind.BROWSER.value, "key": key, "created_at": now}),
-        values(Visit, visits.fields_of_begun(hit, page, now=now)),
+        values(Visitor, {"first_seen_at": now}, connection),
+        values(Identity, {"kind": Identity.Kind.BROWSER.value, "key": key, "created_at": now}, connection),
+        values(Visit, visits.fields_of_begun(hit, page, now=now), connection),
     )
 
 
-def values(model: type[Model], given: Mapping[str, Any]) -> list[Any]:
+def values(model: type[Model], given: Mapping[str, Any], connection: Any) -> list[Any]:
     """Of all columns but those of :data:`LATER`, in the order of :func:`columns`; what is not given, by
     default. (To make a row of the model for each takes as long as to write it.)
 
     :param given: by the name of the column.
+    :param connection: of the database that they are for.
     """
-    connection = connections[DEFAULT_DB_ALIAS]
     return [
         database_value(field, given[name] if name in given else default(), connection)
         for name, field, default in _fields(model)

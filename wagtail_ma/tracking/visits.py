@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,14 +128,18 @@ def fields_of_begun(hit: Hit, page: TrackedPage, *, now: datetime) -> dict[str, 
 
 def origin(hit: Hit) -> dict[str, str]:
     """Where a visit came from, as fields of Visit: channel and referring host."""
-    ours = {*sites.hosts(), _host(hit.url)} - {""}
-    channel = channel_rules.apply(classify(hit.url, hit.referrer, ours), hit.url, hit.referrer)
+    ours = sites.hosts()
+    channel = channel_rules.apply(_classified(hit.url, hit.referrer, ours), hit.url, hit.referrer)
     return {
         "referrer_host": _host(hit.referrer),
         "medium": channel.medium,
         "source": channel.source[:100],
         "campaign": channel.campaign[:100],
     }
+
+
+# Most visits begin at a few addresses, and come from few.
+_classified = lru_cache(maxsize=1024)(classify)
 
 
 def _host(url: str) -> str:

@@ -17,6 +17,7 @@ from wagtail_ma import flow
 from wagtail_ma.conf import conf
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import browsers, cookies
+from wagtail_ma.people.cookies import Cookie
 from wagtail_ma.tracking import networks, page_token, places, sites
 from wagtail_ma.tracking.hits import CONSENT, MAX_BYTES, BadHit, Sender, from_message, read
 from wagtail_ma.tracking.writing import Busy, write_facts
@@ -59,13 +60,13 @@ def _answer(request: HttpRequest) -> HttpResponse:
     if message["k"] == CONSENT:
         return _consent(request, message)
     refuses = cookies.refuses_identifier(request)
-    key, is_fresh = (None, False) if refuses else cookies.read(request)
+    cookie = Cookie() if refuses else cookies.read(request)
     sender = Sender(
-        browser_key=key,
+        browser_key=cookie.key,
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         hosts=hosts,
         is_anonymous=refuses,
-        is_key_fresh=is_fresh,
+        is_key_fresh=cookie.is_fresh,
         place=places.of_request(request.META),
     )
     found = from_message(message, sender=sender)
@@ -73,11 +74,13 @@ def _answer(request: HttpRequest) -> HttpResponse:
         raise BadHit("page token of another site", 204)
     if _is_over_limit(sender) or networks.is_excluded(sender.place.network_id) or is_staff(request):
         return _empty(204)
-    recorded = flow.receive(found, now=timezone.now())
+    now = timezone.now()
+    recorded = flow.receive(found, now=now)
     queue.wake()
     response = _empty(204)
     if recorded.browser_key is not None:
-        cookies.set_browser_key(response, recorded.browser_key, request=request, is_fresh=recorded.is_fresh)
+        if recorded.is_fresh or not cookie.says(recorded.browser_key, now=now):
+            cookies.set_browser_key(response, recorded.browser_key, request=request)
     elif found.is_anonymous and not refuses:
         # The browser's own signal came in the message only: forget what we knew.
         response.delete_cookie(conf.COOKIE_NAME, samesite="Lax")
@@ -96,8 +99,8 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> HttpResponse:
         cookies.set_refused(response, request=request)
     elif not (message.get("g") or _signals_refusal(request)) and not is_staff(request):
         with write_facts():
-            key, is_fresh = cookies.read(request)
-            identity = browsers.recognise(key, now=timezone.now(), is_fresh=is_fresh)
+            cookie = cookies.read(request)
+            identity = browsers.recognise(cookie.key, now=timezone.now(), is_fresh=cookie.is_fresh)
         cookies.set_browser_key(response, identity.key, request=request)
     return response
 
@@ -112,7 +115,8 @@ def _our_hosts(request: HttpRequest) -> frozenset[str]:
         host = request.get_host()
     except DisallowedHost as error:
         raise BadHit("unknown host") from error
-    return sites.hosts() | {_name(f"//{host}")}
+    ours, name = sites.hosts(), _name(f"//{host}")
+    return ours if name in ours else ours | {name}
 
 
 def _refuse_strangers(request: HttpRequest, hosts: frozenset[str]) -> None:

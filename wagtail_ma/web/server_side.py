@@ -77,10 +77,12 @@ def _write(page: Any, request: HttpRequest, response: Any) -> None:
     if not hit.is_bot:
         # What a shared cache answers never comes here. Also where no cookie is set.
         patch_cache_control(response, private=True)
-    recorded = flow.receive(hit, now=timezone.now())
+    now = timezone.now()
+    recorded = flow.receive(hit, now=now)
     queue.wake()
-    if recorded.browser_key is not None:
-        cookies.set_browser_key(response, recorded.browser_key, request=request, is_fresh=recorded.is_fresh)
+    key = recorded.browser_key
+    if key is not None and (recorded.is_fresh or not cookies.read(request).says(key, now=now)):
+        cookies.set_browser_key(response, key, request=request)
 
 
 def _hit(page: Any, request: HttpRequest) -> Hit:
