@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import html
-import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
-from wagtail.admin.telepath import JSContext
+from wagtail.users.models import UserProfile
 
 from tests.scenarios.stories import a_draft, a_lead, a_mail, a_scenario, an_enrolment, end, send, step, wait
 from tests.scoring.history import a_browser, a_visitor, an_activity
 from wagtail_ma.admin.scenario_results import person_name
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.scenarios import runner, switch
-from wagtail_ma.scenarios.blocks import steps_block
 from wagtail_ma.scenarios.diagram import draw, wrapped
 from wagtail_ma.scenarios.models import Scenario
-from wagtail_ma.scenarios.publish import tree_of
+from wagtail_ma.scenarios.publish import tree_of, walk
+from wagtail_ma.segments.models import Segment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
 
@@ -106,8 +105,28 @@ def test_editor__nothing_chosen__is_saved_or_asked_for(admin_client, now, kind, 
         assert response.status_code in (200, 302)
 
 
-def test_editor__three_levels_of_branches__payload_stays_small():
-    assert len(json.dumps(JSContext().pack(steps_block()))) < 200_000
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_editor__fifteen_steps_three_branches__whole_page_stays_small(admin_client, admin_user, language):
+    UserProfile.objects.create(user=admin_user, preferred_language=language)
+    segments = [Segment.objects.create(name=f"Readers of the article no. {n}") for n in range(50)]
+    mail = [a_mail(name=f"Follow-up no. {n} after the seminar") for n in range(50)][0]
+
+    def send_and_wait(name):
+        return [send(mail, key=f"send-{name}"), wait(key=f"wait-{name}")]
+
+    branch = {"segment": segments[0].pk, "yes": send_and_wait("a"), "no": [*send_and_wait("b"), end(key="e")]}
+    clicked = {"amount": 3, "unit": "days", "yes": send_and_wait("c"), "no": [end(key="e2")]}
+    visit = {"amount": 9, "unit": "days", "yes": [step("branch", branch, key="b")], "no": [end(key="e3")]}
+    steps = [
+        *send_and_wait("first"),
+        step("clicked", clicked, key="clicked"),
+        step("wait_visit", visit, key="visit"),
+    ]
+    scenario = a_draft([*steps, end(key="last")])
+    assert len(list(walk(tree_of(scenario)))) == 15
+    page = admin_client.get(reverse("wagtail_ma_scenarios:edit", args=[scenario.pk]))
+    assert f'lang="{language}"' in page.content.decode()
+    assert len(page.content) < 400_000
 
 
 def test_list__state_and_numbers__are_shown(admin_client, now):
@@ -116,6 +135,16 @@ def test_list__state_and_numbers__are_shown(admin_client, now):
     text = admin_client.get(reverse("wagtail_ma_scenarios:list")).content.decode()
     assert "Running" in text
     assert "downloaded a document" in text
+
+
+def test_people__next_step_in_the_future__says_when(admin_client, now):
+    scenario = a_scenario(now, [wait(3)])
+    an_enrolment(scenario, a_visitor(now), now, due_at=datetime(2031, 5, 6, 1, 30, tzinfo=UTC))
+    text = admin_client.get(reverse("wagtail_ma_scenarios:people", args=[scenario.pk])).content.decode()
+    # In Tokyo.
+    assert "05/06/2031 10:30 a.m." in text
+    # And whose people they are.
+    assert "After a download" in text.split("</h1>")[0].split("<h1")[1]
 
 
 def test_list__empty__says_what_to_do(admin_client):

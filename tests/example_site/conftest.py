@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import transaction
 
 UNDER_ITS_SETTINGS = "company" in settings.INSTALLED_APPS
-# test_site.py needs the site's models; test_settings.py starts the run that has them.
-collect_ignore = ["test_settings.py"] if UNDER_ITS_SETTINGS else ["test_site.py"]
+# test_site.py needs the site's models; test_settings.py starts the run that has them, test_demo.py its own.
+collect_ignore = ["test_settings.py", "test_demo.py"] if UNDER_ITS_SETTINGS else ["test_site.py"]
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,8 @@
 
     python scenario_workers.py DATABASE_NAME NOW SEED [--workers N] [--most-kills N]
 
-Loads Django once, forks workers, and kills one of them with SIGKILL every few milliseconds, wherever it is.
-A fifth of all steps dies by itself, half of them before and half after its row. Prints how many were
-killed from outside, how many died in a step, and how many failed otherwise.
+A fifth of all steps dies by itself, half of them before and half after its row. Prints how many workers
+were killed from outside, how many died in a step, and how many failed otherwise.
 """
 
 from __future__ import annotations
@@ -12,24 +11,19 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import signal
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
-GIVE_UP_SECONDS = 240
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.races import nursery
+
 DIED_IN_A_STEP = 9
 
 
-def prepare(options: argparse.Namespace) -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    import django
-    from django.conf import settings
-
-    settings.DATABASES["default"]["NAME"] = options.database
-    django.setup()
+def prepare(database: str) -> None:
+    nursery.settle(database)
 
     from wagtail_ma.people.models import News
     from wagtail_ma.scenarios import runner
@@ -66,47 +60,20 @@ def work(now: datetime) -> None:
         runner.run_due(now=now, limit=20)
 
 
-def fork(now: datetime) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        work(now)
-        code = 0
-    finally:
-        os._exit(code)
-
-
 def main(options: argparse.Namespace) -> int:
-    prepare(options)
+    prepare(options.database)
     now = datetime.fromisoformat(options.now)
-    dice = random.Random(options.seed)
-    alive = {fork(now) for _ in range(options.workers)}
-    kills, died, failures, is_done = 0, 0, 0, False
-    until = time.monotonic() + GIVE_UP_SECONDS
-    while alive and time.monotonic() < until:
-        time.sleep(dice.uniform(0.005, 0.1))
-        for pid in list(alive):
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if found:
-                alive.discard(pid)
-                is_done = is_done or status == 0
-                died += os.WIFEXITED(status) and os.WEXITSTATUS(status) == DIED_IN_A_STEP
-                failures += os.WIFEXITED(status) and os.WEXITSTATUS(status) not in (0, DIED_IN_A_STEP)
-        # A busy machine may never let anybody finish otherwise.
-        if not is_done and alive and kills < options.most_kills:
-            victim = dice.choice(sorted(alive))
-            os.kill(victim, signal.SIGKILL)
-            os.waitpid(victim, 0)
-            alive.discard(victim)
-            kills += 1
-        while not is_done and len(alive) < options.workers:
-            alive.add(fork(now))
-    for pid in alive:
-        os.kill(pid, signal.SIGKILL)
-    print(kills, died, failures)
-    return 0 if is_done else 1
+    tally = nursery.raise_and_kill(
+        lambda: work(now),
+        count=options.workers,
+        seed=options.seed,
+        most_kills=options.most_kills,
+        pause=(0.005, 0.1),
+        give_up_seconds=240,
+        dies_with={DIED_IN_A_STEP},
+    )
+    print(tally)
+    return 0 if tally.is_done else 1
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_writers_killed_while_hits_arrive__nothing_lost_nothing_doubled(
         act = page_hit(home, kind="c", event_id=uuid4(), name="video_play", **common)
         flow.receive(act, now=at)
     out, _ = nursery.communicate(timeout=120)
-    kills, failures = map(int, out.split())
+    kills, _died, failures = map(int, out.split())
     assert (nursery.returncode, failures) == (0, 0)
     assert kills > 3
     assert redis.Redis.from_url(URL).xlen(stream) == 0

@@ -202,6 +202,14 @@ class TestPeople:
         runner.run_due(now=now)
         assert sorted(StepRun.objects.values_list("outcome", flat=True)) == ["anonymous", "done", "kept"]
 
+    def test_set_owner__then_a_task__is_theirs(self, now, admin_user):
+        lead = a_lead(now)
+        owner = step("set_owner", {"user": admin_user.pk}, key="owner")
+        task = step("task", {"text": "Call", "days": 1, "user": None}, key="task")
+        an_enrolment(a_scenario(now, [owner, task]), lead.visitor, now)
+        runner.run_due(now=now)
+        assert Task.objects.get().assignee == admin_user
+
     def test_set_segment__in__decided_as_by_hand(self, now):
         segment = Segment.objects.create(name="Nurtured", is_static=True)
         steps = [step("set_segment", {"segment": segment.pk, "way": "in"}, key="into")]

@@ -10,6 +10,7 @@ from tests.scenarios.stories import a_lead, a_mail, a_scenario, an_enrolment, en
 from tests.scoring.history import a_browser, a_visitor, an_activity
 from wagtail_ma.messaging import consents
 from wagtail_ma.messaging.models import Delivery, Mail
+from wagtail_ma.sales.models_of_tasks import Task
 from wagtail_ma.scenarios import runner, switch
 from wagtail_ma.scenarios.kinds import StepKind, step_kinds
 from wagtail_ma.scenarios.models import Enrolment, ScenarioVersion, StepRun
@@ -309,6 +310,20 @@ def test_run_due__batch__statements_do_not_grow_with_people(now, django_assert_m
     with django_assert_max_num_queries(8):
         runner.run_due(now=now)
     assert Enrolment.objects.filter(due_at=now + DAY).count() == 40
+
+
+def test_run_due__branch_mail_and_task__seven_statements_for_a_person(now, django_assert_max_num_queries):
+    """The speed of scenarios is that of their statements: what all need is looked up once."""
+    segment, mail = Segment.objects.create(name="Hot"), a_mail()
+    branch = step("branch", {"segment": segment.pk, "yes": [], "no": [send(mail)]}, key="branch")
+    task = step("task", {"text": "Call", "days": 1, "user": None}, key="task")
+    scenario = a_scenario(now, [branch, task])
+    for number in range(30):
+        an_enrolment(scenario, a_lead(now, email=f"{number}@example.com").visitor, now)
+    # (The first mail of all is compiled.)
+    with django_assert_max_num_queries(30 * 7 + 30):
+        runner.run_due(now=now)
+    assert Delivery.objects.count() == Task.objects.count() == 30
 
 
 def test_run_due__identified_during_the_wait__mail_goes_to_the_name(now):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,12 +10,14 @@ from django.apps import apps
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
+from tests.factories import condition
 from tests.scenarios.stories import a_draft, a_lead, a_mail, a_scenario, end, send, step, wait
-from tests.scoring.history import a_browser, a_visit, a_visitor, an_activity
+from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity
 from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.personalisation.models import Goal
 from wagtail_ma.scenarios import runner
-from wagtail_ma.scenarios.dry_run import dry_run
+from wagtail_ma.scenarios.dry_run import LOOKS, dry_run
 from wagtail_ma.scenarios.entry import put_in
 from wagtail_ma.scenarios.models import Enrolment, StepRun
 from wagtail_ma.scenarios.publish import tree_of
@@ -24,7 +26,8 @@ from wagtail_ma.segments.models import Membership, PastMembership, Segment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+TWICE = condition("visit_count", comparison="at_least", number=2, days=5)
 
 
 def rows():
@@ -69,6 +72,62 @@ def test_dry_run__segment_entered__members_of_now_and_of_the_past(now):
     assert [would.visitor for would in found.first] == [two, one]
     left = dry_run(a_draft([wait()], entry="left", segment=segment), since=now - 30 * DAY, until=now)
     assert (left.people, [would.at for would in left.first]) == (2, [now - 4 * DAY, now - 8 * DAY])
+
+
+def test_dry_run__conditions__who_came_to_fulfil_them_from_day_to_day(now):
+    """As many as would enter when somebody reacts each day, the same people, on the same days."""
+    page = a_page(now - 60 * DAY)
+    scenario = a_draft([wait()], entry="rule", activity_kind="", rule=[TWICE])
+    often, twice, once, before, gone = (a_browser(a_visitor(now - 50 * DAY), now) for _number in range(5))
+    for browser, days in ((often, (20, 19, 3, 2)), (twice, (10, 9)), (once, (8,)), (before, (32, 31))):
+        for day in days:
+            a_view(a_visit(browser, now - day * DAY - HOUR), now - day * DAY - HOUR, page=page)
+    for day in (7, 6):
+        a_visit(gone, now - day * DAY - HOUR)
+    Visitor.objects.filter(pk=gone.visitor_id).update(excluded_reason="x")
+    found = dry_run(scenario, since=now - 30 * DAY, until=now)
+    assert (found.people, found.occasions, found.inside_now) == (2, 3, 1)
+    assert [(would.visitor.pk, would.at) for would in found.first] == [
+        (twice.visitor_id, now - 9 * DAY),
+        (often.visitor_id, now - 19 * DAY),
+    ]
+
+
+def test_dry_run__conditions__statements_do_not_grow_with_the_time(now, django_assert_max_num_queries):
+    scenario = a_draft([wait()], entry="rule", activity_kind="", rule=[TWICE])
+    with django_assert_max_num_queries(LOOKS + 3):
+        dry_run(scenario, since=now - 900 * DAY, until=now)
+
+
+def test_dry_run__conditions_broken_or_of_the_request__do_not_tell(now):
+    live = condition("query_string", name="a", value="b", comparison="equals")
+    for rule in ([], [condition("gone")], [live]):
+        scenario = a_draft([wait()], entry="rule", activity_kind="", rule=rule)
+        assert dry_run(scenario, since=now - DAY, until=now).people is None
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_dry_run__dates__whose_day_it_was(now, side):
+    """The fixture's now is 10 o'clock on 3 March in Tokyo; business begins at nine."""
+    field = LeadField.objects.create(key="renewal", label="Renewal", kind="date")
+    ways = {"entry": "date", "activity_kind": "", "date_field": field, "date_days": 3, "date_side": side}
+    scenario = a_draft([wait()], **ways)
+    away = timedelta(days=3 if side == "before" else -3)
+    leads = []
+    # Today, the first day of the time, too early (its opening was before), tomorrow, nothing readable.
+    for number, day in enumerate([date(2026, 3, 3), date(2026, 2, 2), date(2026, 2, 1), date(2026, 3, 4)]):
+        lead = a_lead(now, email=f"{number}@example.com")
+        Lead.objects.filter(pk=lead.pk).update(attributes={"renewal": (day + away).isoformat()})
+        leads.append(lead)
+    excluded = a_lead(now, email="x@example.com")
+    Lead.objects.filter(pk=excluded.pk).update(attributes={"renewal": (date(2026, 3, 3) + away).isoformat()})
+    Visitor.objects.filter(pk=excluded.visitor_id).update(excluded_reason="x")
+    found = dry_run(scenario, since=now - 29 * DAY - 2 * HOUR, until=now)
+    assert (found.people, found.occasions) == (2, 2)
+    assert [(would.visitor.pk, would.at) for would in found.first] == [
+        (leads[0].visitor_id, now - HOUR),
+        (leads[1].visitor_id, now - 29 * DAY - HOUR),
+    ]
 
 
 def test_dry_run__by_hand__does_not_tell(now):
@@ -163,6 +222,13 @@ def test_simulate__mail_not_published__the_step_fails_with_the_reason(now):
     assert "The step fails" in found.ending and "not published" in found.ending
 
 
+def test_simulate__nothing_chosen__the_step_fails_as_publishing_would_say_it(now):
+    branch = step("branch", {"segment": None, "yes": [], "no": []}, key="branch")
+    scenario = a_draft([branch])
+    found = simulate(scenario, tree_of(scenario), None, start=now)
+    assert found.ending == "The step fails: Choose the segment to ask about."
+
+
 def test_simulate__loop__ends_somewhere(now):
     tree = [
         {"id": "p", "kind": "place", "params": {"name": "a"}},
@@ -200,6 +266,21 @@ def test_trial_page__draft__tells_of_the_past_and_walks_with_somebody(admin_clie
     found = trial(admin_client, scenario, q="hanako@example.com").content.decode()
     assert found.count("went through to the end") == 1
     assert rows() == before
+
+
+def test_trial_page__conditions__asked_of_the_past_only_by_hand(admin_client, now):
+    from django.utils import timezone
+
+    lead = a_lead(now, email="hanako@example.com")
+    browser = lead.visitor.identities.get()
+    for hours in (30, 29):
+        a_visit(browser, timezone.now() - hours * HOUR)
+    Visitor.objects.update(first_seen_at=timezone.now() - 3 * DAY)
+    scenario = a_draft([wait()], entry="rule", activity_kind="", rule=[TWICE])
+    assert "Choose how far to look back" in trial(admin_client, scenario).content.decode()
+    text = " ".join(trial(admin_client, scenario, days="7").content.decode().split())
+    assert "In the last 7 days it would have let in 1 person." in text
+    assert "1 person fulfils the conditions now." in text and "hanako" in text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.segments import MatchesPanel
 from wagtail_ma.admin.widgets import shown_if
 from wagtail_ma.people.models import Lead, Visitor
-from wagtail_ma.scenarios.entry_dates import how_many
+from wagtail_ma.scenarios.entry_dates import on_day
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.segments.queries import population
 
@@ -63,7 +63,11 @@ class WouldEnterPanel(Panel):
             context.update(segment=scenario.segment, count=0, sample=[], is_date=scenario.entry == Entry.DATE)
             if context["is_date"]:
                 today = timezone.localdate(timezone.now(), timezone.get_default_timezone())
-                context["count"] = how_many(scenario, today)
+                leads = on_day(scenario, today)
+                context["count"] = leads.count()
+                if may(self.request, Lead, "view") and may(self.request, Visitor, "view"):
+                    shown = leads.select_related("visitor__lead").order_by("-pk")[:SAMPLE]
+                    context["sample"] = [lead.visitor for lead in shown]
             elif scenario.segment is not None:
                 people = population().filter(memberships__segment=scenario.segment)
                 if not may(self.request, Lead, "view"):

@@ -19,6 +19,7 @@ from wagtail.admin.widgets.button import HeaderButton
 from wagtail.permissions import policy_registry
 from wagtail.snippets.views.snippets import InspectView
 
+from wagtail_ma.admin.columns import MomentColumn
 from wagtail_ma.admin.exports import SafeExportMixin
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.scenario_entry import on_date
@@ -258,7 +259,7 @@ class ScenarioPeopleView(SafeExportMixin, generic.IndexView):
             DateColumn("entered_at", label=_("Entered"), sort_key="entered_at"),
             StatusColumn("status", label=_("Status"), sort_key="status"),
             StepColumn("step", label=_("At"), titles=self.titles),
-            DateColumn("due_at", label=_("Next step"), sort_key="due_at", accessor=_due),
+            MomentColumn("due_at", label=_("Next step"), sort_key="due_at", accessor=_due),
             DateColumn("goal_at", label=_("Goal reached"), sort_key="goal_at"),
         ]
 
@@ -283,7 +284,7 @@ class ScenarioPeopleView(SafeExportMixin, generic.IndexView):
             *self.breadcrumbs_items,
             {"url": reverse(f"{NAMESPACE}:list"), "label": _("Scenarios")},
             {"url": result, "label": _("Results: %(scenario)s") % {"scenario": self.scenario}},
-            {"url": "", "label": self.get_page_title()},
+            {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()},
         ]
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail_ma.admin.permissions import may
 from wagtail_ma.admin.scenario_results import NAMESPACE, person_name, starts_when
 from wagtail_ma.people.models import Identity, Lead, Visitor
-from wagtail_ma.scenarios.dry_run import dry_run
+from wagtail_ma.scenarios.dry_run import DryRun, dry_run
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.scenarios.publish import problems, tree_of
 from wagtail_ma.scenarios.simulate import Event, simulate
@@ -70,7 +70,7 @@ class ScenarioTrialView(WagtailAdminTemplateMixin, TemplateView):
             *self.breadcrumbs_items,
             {"url": reverse(f"{NAMESPACE}:list"), "label": _("Scenarios")},
             {"url": edit, "label": str(self.scenario)},
-            {"url": "", "label": self.get_page_title()},
+            {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()},
         ]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -78,7 +78,10 @@ class ScenarioTrialView(WagtailAdminTemplateMixin, TemplateView):
         now = timezone.now()
         asked = self.request.GET
         period = next((days for days in PERIODS if str(days) == asked.get("days")), 30)
-        found = dry_run(self.scenario, since=now - timedelta(days=period), until=now)
+        # Conditions are put to everybody again and again: only when somebody asks for it.
+        is_asked = self.scenario.entry != Scenario.Entry.RULE or "days" in asked
+        since = now - timedelta(days=period)
+        found = dry_run(self.scenario, since=since, until=now) if is_asked else DryRun(people=None)
         visitor, candidates = self._person()
         start = _moment(asked.get("start", "")) or now
         choices = {
@@ -92,7 +95,11 @@ class ScenarioTrialView(WagtailAdminTemplateMixin, TemplateView):
             "problems": problems(self.scenario),
             "period": period,
             "periods": PERIODS,
-            "sentence": _sentence(found.people, period),
+            "sentence": _sentence(found.people, period)
+            if is_asked
+            else _("Choose how far to look back; it may take a while."),
+            "is_asked": is_asked,
+            "by_conditions": self.scenario.entry == Scenario.Entry.RULE,
             "dry_run": found,
             "people": [self._row(would.visitor, would.at) for would in found.first],
             "may_see_people": self.may_see_people,

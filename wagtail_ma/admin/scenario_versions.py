@@ -60,7 +60,7 @@ class ScenarioVersionsView(WagtailAdminTemplateMixin, TemplateView):
             *self.breadcrumbs_items,
             {"url": reverse(f"{NAMESPACE}:list"), "label": _("Scenarios")},
             {"url": result, "label": _("Results: %(scenario)s") % {"scenario": self.scenario}},
-            {"url": "", "label": self.get_page_title()},
+            {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()},
         ]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from wagtail.admin.panels import (
     ObjectList,
     PublishingPanel,
 )
+from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, NumberColumn, StatusTagColumn, TitleColumn
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
@@ -95,6 +96,17 @@ class ScenarioForm(WagtailAdminModelForm):
         if any(name in self.data for name in INTO_FORCE) and not self.errors:
             for problem in problems(self.instance):
                 self.add_error(None, problem)
+
+
+class StepsPanel(FieldPanel):
+    """The steps, with their looks."""
+
+    class BoundPanel(FieldPanel.BoundPanel):
+        @property
+        def media(self) -> forms.Media:
+            return super().media + forms.Media(
+                css={"all": [versioned_static("wagtail_ma/admin/scenario.css")]}
+            )
 
 
 class StartColumn(Column):
@@ -286,7 +298,7 @@ class ScenarioViewSet(SnippetViewSet):
                 [FieldRowPanel([FieldPanel("group"), FieldPanel("priority")])],
                 heading=gettext_lazy("Beside other scenarios"),
             ),
-            FieldPanel("steps"),
+            StepsPanel("steps"),
             PublishingPanel(),
         ],
         attrs=CONDITIONAL,

@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import View
 from wagtail.admin.filters import WagtailFilterSet
-from wagtail.admin.ui.tables import BaseColumn, Column, DateColumn, TitleColumn
+from wagtail.admin.ui.tables import BaseColumn, Column, TitleColumn
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 
+from wagtail_ma.admin.columns import MomentColumn
 from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.people.models import Visitor
 from wagtail_ma.sales import tasks
@@ -107,7 +108,7 @@ class TaskIndexView(generic.IndexView):
         return [
             TitleColumn("text", label=_("What to do"), get_url=visitor_url),
             PersonColumn("person", label=_("For whom")),
-            DateColumn("due_at", label=_("Due"), sort_key="due_at"),
+            MomentColumn("due_at", label=_("Due"), sort_key="due_at"),
             Column("assignee", label=_("Who does it")),
             DoneColumn("done", label=_("Done")),
         ]

@@ -92,12 +92,11 @@ def allowed(email: str, *, is_marketing: bool) -> Q:
 def may_mail(email: str) -> bool:
     """Whether marketing mail may go to this address now (False for what is no address)."""
     try:
-        if suppressions.stopping(email, is_marketing=True).exists():
-            return False
-        latest = _words_of(normalise_email(email)).first()
+        is_stopped = Exists(suppressions.stopping(email, is_marketing=True))
+        words = _words_of(normalise_email(email)).values_list("is_granted", is_stopped)
     except ValueError:
         return False
-    return latest is not None and latest.is_granted
+    return words.first() == (True, False)
 
 
 def _words_of(email: str) -> QuerySet[Consent]:

@@ -25,6 +25,7 @@ def enqueue(
     now: datetime,
     send_after: datetime | None = None,
     extra: Mapping[str, Any] | None = None,
+    version: MailVersion | None = None,
 ) -> Delivery | None:
     """Plan one mail to one person, once: the same (mail, lead, occurrence) is the same delivery.
 
@@ -34,41 +35,40 @@ def enqueue(
     :param occurrence: names the occasion, e.g. ``"enrolment:5:<step>:1"`` (at most 120 characters).
     :param send_after: not before; default ``now``. A mail for the reader's best hour waits for it then.
     :param extra: values for this occasion.
+    :param version: the mail as it goes out now (:func:`version_of`), where it was looked up before.
     :returns: the delivery: ready, or skipped with its reason when the mail cannot be sent as it
         is; None when the lead has no usable address.
     """
-    present = Delivery.objects.filter(mail=mail, lead=lead, occurrence=occurrence).first()
-    if present is not None:
-        return present
+    same = Delivery.objects.filter(mail=mail, lead=lead, occurrence=occurrence)
     try:
         email = normalise_email(lead.email)
     except ValueError:
-        return None
-    version = _version_of(mail, now=now)
+        return same.first()
+    version = version or version_of(mail, now=now)
     send_after = _best_moment(mail, lead, send_after or now, now=now)
     public_id = draw_public_id()
-    delivery, _created = Delivery.objects.get_or_create(
+    delivery = Delivery(
         mail=mail,
         lead=lead,
         occurrence=occurrence,
-        defaults={
-            "public_id": public_id,
-            "version": version,
-            "visitor_id": lead.visitor_id,
-            "born_visitor_id": lead.visitor_id,
-            "email": email,
-            "is_marketing": mail.is_marketing,
-            "extra": dict(extra or {}),
-            "state": Delivery.State.READY if version else Delivery.State.SKIPPED,
-            "reason": "" if version else reasons.NOT_READY,
-            "send_after": send_after,
-            "expires_at": send_after + timedelta(hours=mail.latest_hours),
-            "priority": Delivery.Priority.SINGLE if mail.is_marketing else Delivery.Priority.ASKED_FOR,
-            "created_at": now,
-            "message_id": message.message_id(public_id, mail.sender.email),
-        },
+        public_id=public_id,
+        version=version,
+        visitor_id=lead.visitor_id,
+        born_visitor_id=lead.visitor_id,
+        email=email,
+        is_marketing=mail.is_marketing,
+        extra=dict(extra or {}),
+        state=Delivery.State.READY if version else Delivery.State.SKIPPED,
+        reason="" if version else reasons.NOT_READY,
+        send_after=send_after,
+        expires_at=send_after + timedelta(hours=mail.latest_hours),
+        priority=Delivery.Priority.SINGLE if mail.is_marketing else Delivery.Priority.ASKED_FOR,
+        created_at=now,
+        message_id=message.message_id(public_id, mail.sender.email),
     )
-    return delivery
+    # The unique key decides; two statements, where "get or create" takes five.
+    Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+    return same.get()
 
 
 def _best_moment(mail: Mail, lead: Lead, at: datetime, *, now: datetime) -> datetime:
@@ -79,7 +79,8 @@ def _best_moment(mail: Mail, lead: Lead, at: datetime, *, now: datetime) -> date
     return timing.at_best_hour(at, hours.get(lead.visitor_id))
 
 
-def _version_of(mail: Mail, *, now: datetime) -> MailVersion | None:
+def version_of(mail: Mail, *, now: datetime) -> MailVersion | None:
+    """The mail as it goes out now; None when it cannot be sent as it is."""
     try:
         return version_to_send(mail, now=now)
     except CannotCompile:

@@ -34,6 +34,11 @@ class LazyStreamField(StreamField):
         block.set_meta_options(self.block_opts)
         return block
 
+    def formfield(self, **kwargs: Any) -> Any:
+        from wagtail_ma.rules.block_widget import CompactBlockWidget
+
+        return super().formfield(**{"widget": CompactBlockWidget(self.stream_block), **kwargs})
+
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         name, path, _args, kwargs = super(StreamField, self).deconstruct()
         return name, path, [], kwargs

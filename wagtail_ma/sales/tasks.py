@@ -16,23 +16,22 @@ def create(
     assignee_id: int | None,
     source_key: str,
     now: datetime,
-) -> Task:
+) -> None:
     """Give somebody something to do, once: the same ``source_key`` is the same task.
 
     :param assignee_id: None: whoever takes it.
     """
-    task, _created = Task.objects.get_or_create(
+    task = Task(
         source_key=source_key,
-        defaults={
-            "visitor_id": visitor_id,
-            "born_visitor_id": visitor_id,
-            "text": text[:200],
-            "due_at": due_at,
-            "assignee_id": assignee_id,
-            "created_at": now,
-        },
+        visitor_id=visitor_id,
+        born_visitor_id=visitor_id,
+        text=text[:200],
+        due_at=due_at,
+        assignee_id=assignee_id,
+        created_at=now,
     )
-    return task
+    # The unique key decides, in one statement; a scenario makes many.
+    Task.objects.bulk_create([task], ignore_conflicts=True)
 
 
 def finish(task_id: int, *, by: Any, now: datetime) -> bool:

@@ -147,4 +147,10 @@ def _struct(kind: StepKind, inner: list[tuple[str, blocks.Block]] | None = None)
         (name, blocks.StreamBlock(inner or [], label=label, required=False))
         for name, label in kind.exits.items()
     ]
-    return blocks.StructBlock([*kind.fields(), *branches], label=kind.label, icon=kind.icon)
+    return blocks.StructBlock(
+        [*kind.fields(), *branches],
+        label=kind.label,
+        icon=kind.icon,
+        label_format=kind.label_format or None,
+        form_classname="struct-block ma-step",
+    )

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Min, QuerySet
+from django.utils import timezone
 
 from wagtail_ma.people.models import Visitor
+from wagtail_ma.rules.compile import everyone
+from wagtail_ma.rules.fields import stored
+from wagtail_ma.rules.tree import Broken, is_live, parse
+from wagtail_ma.scenarios import entry_dates
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.segments.models import Membership, PastMembership
+from wagtail_ma.segments.queries import population
 from wagtail_ma.tracking import activities
 from wagtail_ma.tracking.models import Activity
 
 # People who are named; beyond them only the number counts.
 SHOWN = 20
+# How often a past time is looked at, at most, for conditions.
+LOOKS = 30
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class DryRun:
     :param people: how many different people would have entered; None where the past does not tell.
     :param occasions: how often something would have let somebody in, if everybody may enter each time.
     :param first: the latest of them, at most :data:`SHOWN`.
-    :param inside_now: how many are in the entry segment today (they do not enter by themselves).
+    :param inside_now: how many are in the entry segment, or fulfil the conditions, today (they do not enter
+        by themselves).
     """
 
     people: int | None
@@ -46,7 +55,9 @@ def dry_run(scenario: Scenario, *, since: datetime, until: datetime) -> DryRun:
     """Whom this scenario would have let in between two moments (a few statements).
 
     As if nobody had been in it before, and as the facts are now: of segments, who entered or left them
-    then. Those merged away, excluded, and machines are not counted, as at a real entry.
+    then; of conditions, who came to fulfil them from one day to the next (up to :data:`LOOKS` statements
+    over everybody); of dates, whose day it was. Those merged away, excluded, and machines are not counted, as
+    at a real entry.
     """
     if scenario.entry == Scenario.Entry.ACTIVITY:
         return _of_activities(scenario.activity_kind, since, until)
@@ -60,6 +71,10 @@ def dry_run(scenario: Scenario, *, since: datetime, until: datetime) -> DryRun:
     if scenario.entry == Scenario.Entry.SEGMENT_LEFT:
         past = PastMembership.objects.filter(segment=scenario.segment_id or 0)
         return _of_segments([(past, "left_at")], since, until, inside_now=None)
+    if scenario.entry == Scenario.Entry.RULE:
+        return _of_rule(scenario, since, until)
+    if scenario.entry == Scenario.Entry.DATE:
+        return _of_dates(scenario, since, until)
     return DryRun(people=None)
 
 
@@ -94,9 +109,50 @@ def _of_segments(
         latest = rows.values("visitor_id").annotate(first_at=Min(moment)).order_by("-first_at", "visitor_id")
         for visitor_id, at in latest.values_list("visitor_id", "first_at")[:SHOWN]:
             firsts[visitor_id] = min(at, firsts.get(visitor_id, at))
-    newest = sorted(firsts.items(), key=lambda item: (item[1], item[0]), reverse=True)[:SHOWN]
     occasions = sum(rows.count() for rows, _moment in within)
-    return DryRun(count, occasions, _named(newest), inside_now)
+    return DryRun(count, occasions, _named(_newest(firsts)), inside_now)
+
+
+def _of_rule(scenario: Scenario, since: datetime, until: datetime) -> DryRun:
+    """Whom the conditions let in from one look to the next, one or more days apart: as many statements
+    over everybody as there are looks. Who fulfilled them only in between is not found."""
+    tree = parse(scenario.match, stored(scenario.rule))
+    if isinstance(tree, Broken) or is_live(stored(scenario.rule)):
+        return DryRun(people=None)
+    welcome = population().filter(excluded_reason="")
+
+    def fulfilled(moment: datetime) -> set[int]:
+        there = welcome.filter(first_seen_at__lte=moment)
+        return set(everyone(tree, there, now=moment, until=moment).values_list("pk", flat=True))
+
+    step = max(timedelta(days=1), (until - since) / LOOKS)
+    inside, moment, occasions = fulfilled(since), since, 0
+    firsts: dict[int, datetime] = {}
+    while moment < until:
+        moment = min(moment + step, until)
+        found = fulfilled(moment)
+        entered = found - inside
+        occasions += len(entered)
+        for visitor_id in entered:
+            firsts.setdefault(visitor_id, moment)
+        inside = found
+    return DryRun(len(firsts), occasions, _named(_newest(firsts)), inside_now=len(inside))
+
+
+def _of_dates(scenario: Scenario, since: datetime, until: datetime) -> DryRun:
+    """Whose day it was, by the dates as they are now."""
+    zone = timezone.get_default_timezone()
+    first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    openings = {day: entry_dates.opening_of(day) for day in days}
+    within = [day for day in days if since <= openings[day] < until]
+    found = [(visitor_id, openings[day]) for day, visitor_id in entry_dates.of_days(scenario, within)]
+    return DryRun(len(found), len(found), _named(found[:SHOWN]))
+
+
+def _newest(firsts: dict[int, datetime]) -> list[tuple[int, datetime]]:
+    """The latest of these people, as they are shown."""
+    return sorted(firsts.items(), key=lambda item: (item[1], item[0]), reverse=True)[:SHOWN]
 
 
 def _named(rows: list[tuple[int, datetime]]) -> list[Would]:

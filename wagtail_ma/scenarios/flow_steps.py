@@ -24,6 +24,7 @@ class SplitStep(StepKind):
     key = "split"
     label = gettext_lazy("Random split")
     icon = "resubmit"
+    label_format = "A: {percent} %"
     exits = {"a": "A", "b": "B"}
     outcomes = exits
 

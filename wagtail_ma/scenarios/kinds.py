@@ -16,11 +16,11 @@ A host project registers its own in ``wagtail_ma_plugins.py``::
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.utils.functional import Promise
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from wagtail_ma.scenarios.models import Enrolment, StepRun
     from wagtail_ma.scenarios.plan import Flow, Step
+
+T = TypeVar("T")
 
 # What ``perform`` returns when the answer may still come; the step then waits at most
 # ``duration`` and is asked again whenever the person does something.
@@ -59,6 +61,13 @@ class Context:
     runs: Sequence[StepRun] = ()
     # Kept for the transaction: what all who are moved in it need is looked up once.
     shared: dict[Any, Any] = field(default_factory=dict)
+
+    def once(self, key: Any, look_up: Callable[[], T]) -> T:
+        """What :attr:`shared` keeps under this key; looked up by whoever asks first."""
+        if key not in self.shared:
+            self.shared[key] = look_up()
+        found: T = self.shared[key]
+        return found
 
     @property
     def occurrence(self) -> str:
@@ -93,6 +102,8 @@ class StepKind:
     is_goal: ClassVar[bool] = False
     # The outcome when the answer has not come in time.
     late_outcome: ClassVar[str] = "no"
+    # What the editor shows of a folded step, e.g. "{amount} {unit}"; empty: its first answer.
+    label_format: ClassVar[str] = ""
     # Outcomes in words, for people.
     outcomes: ClassVar[dict[str, str | Promise]] = {}
 

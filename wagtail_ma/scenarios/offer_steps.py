@@ -28,6 +28,7 @@ class OfferStep(TimedStep):
     label = gettext_lazy("Offer on the site")
     question = gettext_lazy("Show it at most for")
     icon = "view"
+    label_format = "{segment} · {amount} {unit}"
     exits: ClassVar[dict[str, str | Promise]] = {
         "yes": gettext_lazy("Seen"),
         "no": gettext_lazy("Not in time"),

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wagtail_ma.core import business_time
-from wagtail_ma.messaging import rates, timing
+from wagtail_ma.messaging import timing
 from wagtail_ma.people.models import Lead
 from wagtail_ma.sales import tasks
 from wagtail_ma.scenarios.kinds import Context, StepKind, step_kinds
-from wagtail_ma.scenarios.steps import BranchStep
+from wagtail_ma.scenarios.steps import BranchStep, sending_rules
 from wagtail_ma.segments import decisions
 from wagtail_ma.segments.models import Segment, Source
 
@@ -95,12 +95,14 @@ class OwnerStep(_UserStep):
         return _("In charge: %(user)s") % {"user": params.get("name") or "?"}
 
     def perform(self, context: Context) -> str:
-        lead = Lead.objects.filter(visitor_id=context.enrolment.visitor_id).first()
+        lead = getattr(context.enrolment.visitor, "lead", None)
         if lead is None:
             return "anonymous"
-        if lead.owner_id:
+        user_id = context.step.params["user_id"]
+        if not Lead.objects.filter(pk=lead.pk, owner=None).update(owner=user_id):
             return "kept"
-        Lead.objects.filter(pk=lead.pk).update(owner=context.step.params["user_id"])
+        # A task below is theirs.
+        lead.owner_id = user_id
         return "done"
 
 
@@ -149,9 +151,9 @@ class TaskStep(_UserStep):
 
     def perform(self, context: Context) -> str:
         params = context.step.params
-        hours = timing.hours_of(rates.rules_now())
+        hours = timing.hours_of(sending_rules(context))
         zone = timezone.get_default_timezone()
-        lead = Lead.objects.filter(visitor_id=context.enrolment.visitor_id).first()
+        lead = getattr(context.enrolment.visitor, "lead", None)
         day = business_time.add_business_days(context.now, params["days"], hours, zone)
         opening = business_time.at_wall_time(day.astimezone(zone).date(), hours.opens, zone)
         tasks.create(

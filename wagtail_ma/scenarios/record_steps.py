@@ -27,6 +27,7 @@ class PointsStep(StepKind):
     key = "add_points"
     label = gettext_lazy("Add points")
     icon = "wagtail-ma-score"
+    label_format = "{points} · {reason}"
     outcomes = {"given": gettext_lazy("given")}
 
     def fields(self) -> list[tuple[str, Block]]:
@@ -77,6 +78,7 @@ class AttributeStep(StepKind):
     key = "set_attribute"
     label = gettext_lazy("Set a value of the lead")
     icon = "edit"
+    label_format = "{field}: {value}"
     outcomes = {
         "set": gettext_lazy("set"),
         "anonymous": gettext_lazy("skipped: not known by name"),

@@ -141,10 +141,17 @@ class _Walk:
                 with transaction.atomic():
                     is_over = self._move()
             except Exception as error:
-                return self._end(_("The step fails: %(error)s") % {"error": error})
+                return self._end(_("The step fails: %(error)s") % {"error": self._why(error)})
             if is_over:
                 return self._end(reasons.label(self.enrolment.left_reason))
         return self._end(_("It goes on; this is as far as can be seen here."))
+
+    def _why(self, error: Exception) -> str:
+        """What an editor can mend, where that is it; else what the program says."""
+        step = self.flow.steps.get(self.enrolment.step_id)
+        kind = step_kinds.get(step.kind) if step else None
+        found = kind.problems(step.params) if kind is not None and step is not None else []
+        return " ".join(found) or str(error)
 
     def _end(self, ending: str) -> Simulation:
         return Simulation(self.events, ending, self.now)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.messaging import caps, consents, queue, rates, ready
-from wagtail_ma.messaging.models import Delivery, Mail
+from wagtail_ma.messaging.models import Delivery, Mail, MailVersion
 from wagtail_ma.messaging.models_of_sending import SendingRules
 from wagtail_ma.people.models import Lead
 from wagtail_ma.scenarios import offering
@@ -62,6 +62,7 @@ class TimedStep(StepKind):
     """A kind with a duration: an amount and a unit."""
 
     question: ClassVar[str | Promise] = gettext_lazy("How long")
+    label_format = "{amount} {unit}"
 
     def fields(self) -> list[tuple[str, Block]]:
         from wagtail_ma.scenarios.blocks import duration_fields
@@ -79,6 +80,11 @@ class TimedStep(StepKind):
     def spoken(self, params: Mapping[str, Any]) -> str:
         """The duration in words."""
         return spoken(params.get("amount") or 0, params.get("unit") or "days")
+
+
+def sending_rules(context: Context) -> SendingRules:
+    """The rules of this installation, looked up once for all who are moved together."""
+    return context.once(SendingRules, rates.rules_now)
 
 
 class WaitStep(TimedStep):
@@ -168,12 +174,13 @@ class SendMailStep(StepKind):
                 return self._without(context, "not_allowed")
             if self._has_enough(context, lead):
                 return "enough"
-        delivery = queue.enqueue(mail, lead, occurrence=context.occurrence, now=context.now)
-        if delivery is None:
+        version = context.once((MailVersion, mail.pk), lambda: queue.version_of(mail, now=context.now))
+        if version is None:
+            # Tried again later, when somebody may have mended the mail.
+            raise MailNotReady(f"mail {mail.pk} cannot be sent as it is")
+        planned = queue.enqueue(mail, lead, occurrence=context.occurrence, now=context.now, version=version)
+        if planned is None:
             return self._without(context, "no_address")
-        if delivery.state == Delivery.State.SKIPPED:
-            # Undone with this step: tried again later, when somebody may have mended the mail.
-            raise MailNotReady(f"mail {mail.pk} cannot be sent: {delivery.reason}")
         self.abandon(context.enrolment, context.step.params, now=context.now)
         return "queued"
 
@@ -199,18 +206,13 @@ class SendMailStep(StepKind):
         return NOT_YET if why == self.late_outcome else why
 
     def _has_enough(self, context: Context, lead: Lead) -> bool:
-        rules = context.shared.get(SendingRules)
-        if rules is None:
-            rules = context.shared[SendingRules] = rates.rules_now()
+        rules = sending_rules(context)
         return caps.has_enough(lead, rules, occurrence=context.occurrence, now=context.now)
 
     def _mail(self, context: Context) -> Mail:
         mail_id = context.step.params["mail_id"]
-        key = (self.key, mail_id)
-        if key not in context.shared:
-            mails = Mail.objects.select_related("sender")
-            context.shared[key] = mails.filter(pk=mail_id, live=True).first()
-        mail = context.shared[key]
+        published = Mail.objects.select_related("sender").filter(pk=mail_id, live=True)
+        mail = context.once((Mail, mail_id), published.first)
         if mail is None:
             raise MailGone(f"mail {mail_id} is deleted or not published")
         return mail
@@ -246,7 +248,7 @@ class BranchStep(StepKind):
         segment_id = context.step.params["segment_id"]
         if is_member(segment_id, context.enrolment.visitor_id):
             return "yes"
-        if not Segment.objects.filter(pk=segment_id).exists():
+        if not context.once((Segment, segment_id), Segment.objects.filter(pk=segment_id).exists):
             raise SegmentGone(f"segment {segment_id} is deleted")
         return "no"
 

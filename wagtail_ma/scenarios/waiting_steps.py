@@ -34,6 +34,7 @@ class WaitUntilStep(StepKind):
     label = gettext_lazy("Wait until a day and hour")
     icon = "calendar"
     role = Role.WAIT
+    label_format = "{day} {at}"
     outcomes = {"waited": gettext_lazy("waited")}
 
     def fields(self) -> list[tuple[str, Block]]:
@@ -98,6 +99,7 @@ class WaitSegmentStep(TimedStep):
     label = gettext_lazy("Wait until somebody is in a segment")
     question = gettext_lazy("Wait at most")
     icon = "group"
+    label_format = "{segment} · {amount} {unit}"
     exits = {"yes": gettext_lazy("In time"), "no": gettext_lazy("Not in time")}
     outcomes = exits
 

@@ -101,6 +101,8 @@ class Person:
     clicks: float = 0.0
     # The name of the network that the address lies in, if it is one that editors know.
     network: str = ""
+    # Never held out of a scenario for comparison.
+    takes_part: bool = False
 
 
 @dataclass

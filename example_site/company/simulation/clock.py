@@ -11,6 +11,7 @@ from typing import Any
 from wagtail_ma import flow
 
 from .acts import Browser
+from .cast import drawn_to_take_part
 from .characters import Outing, Person
 
 # How often the worker runs in simulated time.
@@ -69,6 +70,8 @@ def _visit(clock: Clock, browser: Browser, outing: Outing) -> Act:
         for number, look in enumerate(outing.looks):
             first = number == 0
             clock.at(when, browser.opens(look, outing if first else None))
+            if browser.person.takes_part:
+                clock.at(when, drawn_to_take_part(browser))
             when += timedelta(seconds=look.seconds + 2)
             clock.at(when - timedelta(seconds=1), browser.leaves(look))
         if outing.form:

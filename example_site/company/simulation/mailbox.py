@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 
+NIGHT = timedelta(hours=8)
+
+
 class Mailbox:
     """Watches what is sent and plans the clicks."""
 
@@ -44,6 +47,9 @@ class Mailbox:
     def _click(self, delivery_id: int, browser: Browser) -> Callable[[datetime], None]:
         def act(now: datetime) -> None:
             delivery = Delivery.objects.select_related("version").get(pk=delivery_id)
+            if delivery.state in (Delivery.State.READY, Delivery.State.CLAIMED):
+                # It waits for the morning.
+                self._clock.at(now + NIGHT, self._click(delivery_id, browser))
             if delivery.state != Delivery.State.SENT:
                 return
             token = mail_token(fill.CLICK, delivery.public_id, 0)

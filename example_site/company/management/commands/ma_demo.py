@@ -14,6 +14,7 @@ from django.utils import timezone
 from company.load import load_admin, load_site
 from company.marketing import load_marketing, pages_by_path
 from company.personalise import place_blocks
+from company.simulation.cast import cast
 from company.simulation.characters import draw
 from company.simulation.clock import Clock, plan
 from company.simulation.mailbox import Mailbox
@@ -56,7 +57,7 @@ class Command(BaseCommand):
         pages = pages_by_path()
         clock = Clock(start, end)
         mailbox = Mailbox(clock)
-        for person in draw(visitors, days):
+        for person in [*draw(visitors, days), *cast(days)]:
             mailbox.know(plan(clock, person, pages))
         clock.run(mailbox.read, self._progress)
         self.stdout.write("")

@@ -8,6 +8,10 @@
         static values = { url: String };
 
         connect() {
+            /* A flow that is wider than the window begins in its middle. */
+            for (const box of this.element.querySelectorAll(".ma-flow__scroll")) {
+                box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
+            }
             this.timer = setInterval(() => this.ask(), PAUSE);
         }
 
