@@ -18,6 +18,7 @@ from wagtail_ma.people.models_of_companies import Company
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.scenarios.publish import publish
 from wagtail_ma.scoring.defaults import ensure_default_rules
+from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.segments.models import Segment
 from wagtail_ma.tracking import page_classes
 from wagtail_ma.tracking.models import Network, PageClass, PageLabel, Topic
@@ -28,6 +29,7 @@ from .content.marketing import (
     LABELS,
     MAILS,
     NETWORKS,
+    PATTERN_NAME,
     QUESTIONS,
     SCENARIO_NAME,
     SEGMENTS,
@@ -63,6 +65,7 @@ def load_marketing(*, now: datetime, say: Say = print) -> None:
     load_acquaintances(now=now)
     with translation.override("ja"):
         ensure_default_rules()
+    load_pattern(pages)
     load_forms()
     segments = load_segments(pages)
     mails = load_mails(pages)
@@ -91,6 +94,17 @@ def load_acquaintances(*, now: datetime) -> None:
         company.domains.create(domain=domain)
     for kind, (name, ranges) in NETWORKS.items():
         Network.objects.create(kind=kind, name=name, ranges=ranges)
+
+
+def load_pattern(pages: dict[tuple[str, str], Page]) -> None:
+    """Beside the default rules: points at the moment when somebody has read of both."""
+    paths = [("pricing", False), ("case-studies", True)]
+    ScoringRule.objects.create(
+        name=PATTERN_NAME,
+        kind=ScoringRule.Kind.PATTERN,
+        rule=[viewed(pages["ja", path], days=14, subtree=subtree) for path, subtree in paths],
+        points=10,
+    )
 
 
 def load_forms() -> None:

@@ -110,6 +110,59 @@ def test_handled__button__ends_it_and_says_who(admin_client: Client, home: Any) 
     assert (entry.ended, entry.closed_by.username) == ("handled", "admin")
 
 
+def doubly_hot(home: Any) -> Person:
+    """Hot by two definitions of one list and by one of another."""
+    person, _read, _unread = worried(home)
+    define("rule", list="hidden", rule=[factories.condition("identified")])
+    define("score", list="hot", score=1, release_score=0)
+    return person.settle_again()
+
+
+def test_lists__hot_by_several_definitions__one_card_with_all_reasons(
+    admin_client: Client, home: Any
+) -> None:
+    person = doubly_hot(home)
+    assert len(person.hot) == 3
+    for which, first in (("hidden", "reassurance"), ("hot", "score")):
+        context = admin_client.get(HOT, {"list": which}).context
+        (card,) = context["cards"]
+        assert [row["reason"] for row in card["reasons"]][0] in person.reasons
+        assert card["reasons"][0]["entry"].definition.list == which
+        assert {row["reason"] for row in card["reasons"]} == set(person.reasons), first
+        assert [tab["count"] for tab in context["tabs"][:2]] == [1, 1]
+
+
+def test_handled__card_with_several_reasons__ends_them_all(admin_client: Client, home: Any) -> None:
+    person = doubly_hot(home)
+    (card,) = admin_client.get(HOT, {"list": "hidden"}).context["cards"]
+    other = factories.make_lead("other@example.com", now=person.now)
+    foreign = HotEntry.objects.create(
+        definition=person.hot[0].definition,
+        visitor=other.visitor,
+        born_visitor=other.visitor,
+        opened_at=person.now,
+        evidence_at=person.now,
+        expires_at=timezone.now() + timedelta(days=9),
+        data=person.hot[0].data,
+    )
+    sent = {"entry": [*(entry.pk for entry in card["open"]), foreign.pk, "nonsense"]}
+    admin_client.post(f"{HOT}{card['open'][0].pk}/handled/", sent)
+    assert person.hot == []
+    # Nobody else's.
+    assert HotEntry.objects.get(pk=foreign.pk).closed_at is None
+
+
+def test_home__hot_by_several_definitions__named_once_with_all_reasons(
+    admin_client: Client, home: Any
+) -> None:
+    person = doubly_hot(home)
+    page = admin_client.get("/admin/").content.decode()
+    assert page.count(f'href="/admin/marketing/visitors/{person.visitor.pk}/"') == 1
+    for reason in person.reasons:
+        assert reason in page
+    assert "named above" in page
+
+
 def test_handled__without_the_right__refused(client: Client, home: Any) -> None:
     person, _read, _unread = worried(home)
     signed_in(client, "view_visitor", "view_lead")

@@ -197,3 +197,88 @@ def test_preview__rule_would_give_most_of_the_points__warns_before_it_is_saved(a
     assert any("“Heavy” has given 90 % of all points" in warning for warning in warnings)
     calm = admin_client.post(reverse("wagtail_ma_scoring:add"), {**values, "points": "5"}).context["warnings"]
     assert not any("of all points" in warning for warning in calm)
+
+
+PATTERN = {
+    **VALUES,
+    "name": "Prices twice",
+    "kind": "pattern",
+    "max_total": "",
+    "max_per_day": "1",
+    # Left over from another kind.
+    "times": "3",
+    "min_seconds": "30",
+    "rule-count": "1",
+    "rule-0-deleted": "",
+    "rule-0-order": "0",
+    "rule-0-type": "page_viewed",
+    "rule-0-id": "",
+    "rule-0-value-comparison": "at_least",
+    "rule-0-value-number": "2",
+    "rule-0-value-count": "views",
+    "rule-0-value-days": "7",
+}
+
+
+def test_add__pattern__pays_engagement_when_its_conditions_come_to_hold(admin_client, site, now):
+    response = admin_client.post(reverse("wagtail_ma_scoring:add"), PATTERN)
+    assert response.status_code == 302, response.context["form"].errors
+    rule = ScoringRule.objects.get(kind="pattern")
+    assert (rule.times, rule.min_seconds, rule.max_per_day) == (1, 0, 1)
+    visitor = a_visitor(now)
+    visit = a_visit(a_browser(visitor, now), now)
+    first, second = a_view(visit, now), a_view(visit, now)
+    award([visitor.pk], now=now)
+    entry = visitor.score_entries.get(rule=rule, model__is_current=True)
+    assert (entry.points, entry.fact_id) == (10, max(first.pk, second.pk))
+
+
+def test_add__pattern_without_a_date__says_why_and_what_can_be_dated(admin_client, site):
+    values = {**PATTERN, "rule-0-type": "last_visit", "rule-0-value-comparison": "at_least"}
+    response = admin_client.post(reverse("wagtail_ma_scoring:add"), values)
+    assert "no date follows from it" in str(response.context["form"].errors["rule"])
+    assert "These conditions can be dated: " in response.content.decode()
+    assert not ScoringRule.objects.exists()
+
+
+def test_preview__pattern__says_whom_it_would_heat(admin_client, site, now):
+    current_model(now)
+    visitor = a_visitor(now)
+    visit = a_visit(a_browser(visitor, now), timezone.now())
+    a_view(visit, timezone.now())
+    a_view(visit, timezone.now())
+    award([visitor.pk], now=now)
+    values = {**PATTERN, "points": "90"}
+    del values["confirmed"]
+    response = admin_client.post(reverse("wagtail_ma_scoring:add"), values)
+    assert response.context["found"].hot == 1
+    assert "Each time this comes to hold" in response.content.decode()
+
+
+def test_form__rules_look_at_one_signal__warns_above_the_form_too(admin_client, site, now):
+    current_model(now)
+    ScoringRule.objects.all().delete()
+    rule = ScoringRule.objects.create(name="Read", kind="engaged", min_seconds=30, points=5)
+    for url in (
+        reverse("wagtail_ma_scoring:edit", args=[rule.pk]),
+        reverse("wagtail_ma_scoring:copy", args=[rule.pk]),
+        reverse("wagtail_ma_scoring:add"),
+    ):
+        text = admin_client.get(url).content.decode()
+        assert "Time alone misleads" in text
+        assert "can give 100 % of all points" in text
+
+
+def test_form__back_from_the_preview__warns_of_the_rules_as_they_would_be(admin_client, site, now):
+    current_model(now)
+    ScoringRule.objects.all().delete()
+    ScoringRule.objects.create(name="Visit", kind="visit", points=5)
+    visitor = a_visitor(now)
+    a_view(a_visit(a_browser(visitor, now), timezone.now()), timezone.now())
+    award([visitor.pk], now=now)
+    values = {**VALUES, "name": "Heavy", "points": "45", "again": "1"}
+    del values["confirmed"]
+    text = admin_client.post(reverse("wagtail_ma_scoring:add"), values).content.decode()
+    assert "“Heavy” has given 90 % of all points" in text
+    assert "Heavy" not in admin_client.get(reverse("wagtail_ma_scoring:add")).content.decode()
+    assert not ScoringRule.objects.filter(name="Heavy").exists()

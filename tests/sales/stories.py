@@ -10,6 +10,7 @@ from uuid import uuid4
 from tests import factories
 from wagtail_ma import flow
 from wagtail_ma.people import identify as identification
+from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.sales.models import HotDefinition, HotEntry
 from wagtail_ma.sales.patterns import reason_of
@@ -74,6 +75,11 @@ class Person:
         while flow.react(now=self.now):
             pass
         return self
+
+    def settle_again(self) -> Person:
+        """As after something new: definitions made meanwhile are looked at."""
+        news.mark([self.visitor.pk], now=self.now)
+        return self.settle()
 
     def tick(self) -> Person:
         """A round of background work, as cron starts it every minute."""

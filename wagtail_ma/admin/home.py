@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest
@@ -17,11 +16,11 @@ from wagtail_ma.sales import queries
 from wagtail_ma.sales.models import HotDefinition, HotEntry
 from wagtail_ma.sales.patterns import reasons
 
-SHOWN = 4
+SHOWN = 3
 
 
 class HotPanel(Component):
-    """Who became hot last, by list; for those who may see visitors."""
+    """Who became hot last, by list, each person once with all reasons; for those who may see visitors."""
 
     name = "wagtail_ma_hot"
     template_name = "wagtail_ma/admin/hot/home_panel.html"
@@ -32,36 +31,44 @@ class HotPanel(Component):
 
     def get_context_data(self, parent_context: Any) -> dict[str, Any]:
         now = timezone.now()
-        newest = visible_to(self.request, queries.open_entries()).order_by("-opened_at", "-pk")
         counts = queries.counts(now=now)
-        groups = []
-        for name in HotDefinition.List.values:
-            entries = one_each(newest.filter(definition__list=name)[: SHOWN * 4]) if counts[name] else []
-            because = reasons(entries)
-            groups.append(
-                {
-                    "label": LISTS[name],
-                    "url": f"{reverse('wagtail_ma_hot:index')}?list={name}",
-                    "count": counts[name],
-                    "rows": [
-                        {
-                            "entry": entry,
-                            "reason": because[entry.pk],
-                            "name": getattr(entry.visitor, "lead", None) or entry.visitor,
-                        }
-                        for entry in entries
-                    ],
-                }
-            )
+        people = self._newest(counts)
+        entries = visible_to(self.request, queries.open_entries()).filter(
+            visitor_id__in=[pk for pks in people.values() for pk in pks]
+        )
+        by_person: dict[int, list[HotEntry]] = {}
+        for entry in entries.order_by("-opened_at", "-pk"):
+            by_person.setdefault(entry.visitor_id, []).append(entry)
+        because = reasons(entry for mine in by_person.values() for entry in mine)
+        groups = [
+            {
+                "label": LISTS[name],
+                "url": f"{reverse('wagtail_ma_hot:index')}?list={name}",
+                "count": counts[name],
+                "rows": [
+                    {
+                        "visitor": mine[0].visitor,
+                        "reasons": [because[entry.pk] for entry in mine],
+                        "name": getattr(mine[0].visitor, "lead", None) or mine[0].visitor,
+                    }
+                    for mine in (by_person[pk] for pk in pks if pk in by_person)
+                ],
+            }
+            for name, pks in people.items()
+        ]
         return {"groups": groups, "anything": any(group["count"] for group in groups)}
 
-
-def one_each(entries: Iterable[HotEntry]) -> list[HotEntry]:
-    """The first entry of each of the first people: who is hot by several definitions is named once."""
-    found: dict[int, HotEntry] = {}
-    for entry in entries:
-        found.setdefault(entry.visitor_id, entry)
-    return list(found.values())[:SHOWN]
+    def _newest(self, counts: dict[str, int]) -> dict[str, list[int]]:
+        """List → the visitors who became hot last; each person once, in the first of their lists."""
+        newest = visible_to(self.request, queries.open_entries()).order_by("-opened_at", "-pk")
+        found: dict[str, list[int]] = {}
+        named: set[int] = set()
+        for name in HotDefinition.List.values:
+            entries = newest.filter(definition__list=name).exclude(visitor_id__in=named)
+            ids = entries.values_list("visitor_id", flat=True)[: SHOWN * 4] if counts[name] else []
+            found[name] = list(dict.fromkeys(ids))[:SHOWN]
+            named.update(found[name])
+        return found
 
 
 def add_panels(request: HttpRequest, panels: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -67,24 +68,36 @@ def visible_to(request: HttpRequest, entries: Any) -> Any:
     return entries if may(request, Lead, "view") else entries.filter(visitor__lead__isnull=True)
 
 
-def cards(entries: list[HotEntry], *, now: Any) -> list[dict[str, Any]]:
-    """What the lists show of each: who, where they stand, why, until when, what helps."""
-    standings = queries.standings({entry.visitor_id for entry in entries})
+def cards(entries: Iterable[HotEntry], which: str, *, now: Any) -> list[dict[str, Any]]:
+    """One for each person: who, where they stand, all reasons (those of the list ``which`` first), what
+    helps. In the order in which the people come first among the entries."""
+    by_person: dict[int, list[HotEntry]] = {}
+    for entry in entries:
+        by_person.setdefault(entry.visitor_id, []).append(entry)
+    standings = queries.standings(by_person)
     ranked.decorate_page(list(standings.values()), now=now)
-    hidden = [
-        e.visitor_id for e in entries if e.definition.list == HotDefinition.List.HIDDEN and not e.closed_at
-    ]
-    helps = suggestions.for_visitors(hidden, now=now)
-    because = reasons(entries)
+    worried = {
+        entry.visitor_id: entry
+        for mine in by_person.values()
+        for entry in mine
+        if entry.definition.list == HotDefinition.List.HIDDEN and not entry.closed_at
+    }
+    helps = suggestions.for_visitors(list(worried), now=now)
+    because = reasons(entry for mine in by_person.values() for entry in mine)
     return [
         {
-            "entry": entry,
-            "reason": because[entry.pk],
-            "standing": standings.get(entry.visitor_id),
-            "lead": getattr(entry.visitor, "lead", None),
-            "help": helps.get(entry.visitor_id) if not entry.closed_at else None,
+            "visitor": mine[0].visitor,
+            "lead": getattr(mine[0].visitor, "lead", None),
+            "standing": standings.get(pk),
+            "reasons": [
+                {"entry": entry, "reason": because[entry.pk]}
+                for entry in sorted(mine, key=lambda entry: entry.definition.list != which)
+            ],
+            "open": [entry for entry in mine if not entry.closed_at],
+            "help": helps.get(pk),
+            "worry": worried.get(pk),
         }
-        for entry in entries
+        for pk, mine in by_person.items()
     ]
 
 
@@ -112,7 +125,12 @@ class HotLeadsView(_VisitorsMixin, WagtailAdminTemplateMixin, TemplateView):
         which = which if which in LISTS else HotDefinition.List.HOT
         counts = queries.counts(now=now)
         entries = visible_to(self.request, queries.on_list(which, now=now))
-        page = Paginator(entries, PAGE_SIZE).get_page(self.request.GET.get("p"))
+        # Who is hot by several definitions is named once. (Those who are hot at one time are few.)
+        people = list(dict.fromkeys(entries.values_list("visitor_id", flat=True)))
+        page = Paginator(people, PAGE_SIZE).get_page(self.request.GET.get("p"))
+        if which != queries.COOLING:
+            entries = visible_to(self.request, queries.open_entries())
+        of_page = entries.filter(visitor_id__in=page.object_list)
         return {
             **context,
             "which": which,
@@ -122,7 +140,7 @@ class HotLeadsView(_VisitorsMixin, WagtailAdminTemplateMixin, TemplateView):
             ],
             "explanation": EXPLANATIONS[which],
             "page": page,
-            "cards": cards(list(page.object_list), now=now),
+            "cards": cards(of_page, which, now=now),
             "may_change": may(self.request, Lead, "change"),
             "anything_defined": HotDefinition.objects.filter(is_active=True).exists(),
         }
@@ -146,15 +164,23 @@ class _EntryAction(_VisitorsMixin, View):
 
 
 class HandledView(_EntryAction):
-    """Somebody took care of it: no longer hot."""
+    """Somebody took care of it: no longer hot; by all the reasons that were shown beside each other."""
 
     def act(self, request: HttpRequest, entry: HotEntry) -> None:
-        if hot.handle([entry.pk], by=request.user, now=timezone.now()):
-            queue.wake()
+        shown = [int(each) for each in request.POST.getlist("entry") if each.isascii() and each.isdigit()]
+        entries = HotEntry.objects.filter(visitor_id=entry.visitor_id, pk__in=[entry.pk, *shown])
+        count = hot.handle(entries.values_list("pk", flat=True), by=request.user, now=timezone.now())
+        if not count:
+            return
+        queue.wake()
+        person = getattr(entry.visitor, "lead", entry.visitor)
+        if count > 1:
+            messages.success(request, _("%(person)s is handled.") % {"person": person})
+        else:
             messages.success(
                 request,
                 _("“%(definition)s” is handled for %(person)s.")
-                % {"definition": entry.definition, "person": getattr(entry.visitor, "lead", entry.visitor)},
+                % {"definition": entry.definition, "person": person},
             )
 
 

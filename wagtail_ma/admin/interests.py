@@ -32,6 +32,8 @@ from wagtail_ma.scoring.interests import LEVEL_THRESHOLDS, LEVELS
 from wagtail_ma.tracking.models import Topic
 
 PER_PAGE = 50
+# Of the two charts of temperatures, in the units of a chart.
+SIDE_BY_SIDE = 360
 # Nobody pages further by hand; filter instead.
 MAX_ROWS = 10_000
 # Of an export, at once.
@@ -221,8 +223,10 @@ class TemperaturesView(_PeopleView):
         research = [(names[level], sum(found.get((each, level), 0) for each in LEVELS)) for level in LEVELS]
         context.update(
             total=sum(found.values()),
-            intent_chart=charts.horizontal_bars(intent, title=_("Buying intent")),
-            research_chart=charts.horizontal_bars(research, title=_("Gathering information")),
+            intent_chart=charts.horizontal_bars(intent, title=_("Buying intent"), width=SIDE_BY_SIDE),
+            research_chart=charts.horizontal_bars(
+                research, title=_("Gathering information"), width=SIDE_BY_SIDE
+            ),
             levels=[names[level] for level in LEVELS],
             table=[(names[i], [found.get((i, r), 0) for r in LEVELS]) for i in reversed(LEVELS)],
             thresholds=[(names[level], LEVEL_THRESHOLDS[level]) for level in LEVELS[1:]],

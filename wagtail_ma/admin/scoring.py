@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import swapper
@@ -59,9 +60,22 @@ def effect(request: HttpRequest, rules: list[ScoringRule]) -> dict[str, Any]:
 
 
 class PreviewMixin:
-    """A rule is saved in two steps: first what would change is shown, then it is applied."""
+    """A rule is saved in two steps: first what would change is shown, then it is applied. What is doubtful
+    about the rules as a whole stands above the form."""
 
     request: HttpRequest
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
+        form = context["form"]
+        if form.is_bound and form.is_valid():
+            # Back from the preview: the rules as they would be.
+            rules = what_if.rules_with(copy(form.complete()))
+            found = what_if.compare(rules, now=timezone.now(), threshold=hot_score())
+            context["warnings"] = lint.warnings(rules, found.points_of_rules)
+        else:
+            context["warnings"] = lint.warnings()
+        return context
 
     def form_valid(self, form: Any) -> HttpResponse:
         if AGAIN in self.request.POST:
@@ -82,6 +96,7 @@ class PreviewMixin:
         ]
         context = {
             "page_title": rule.name,
+            "header_title": rule.name,
             "header_icon": "wagtail-ma-score",
             "rule": rule,
             "sentence": sentence(rule),
@@ -93,6 +108,8 @@ class PreviewMixin:
 
 class ScoringRuleCreateView(PreviewMixin, generic.CreateView):
     """A new rule; from the editor of a page (``?page=12``) one for its views."""
+
+    template_name = "wagtail_ma/admin/scoring/form.html"
 
     def get_initial(self) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_initial()
@@ -114,9 +131,13 @@ class ScoringRuleCreateView(PreviewMixin, generic.CreateView):
 class ScoringRuleCopyView(PreviewMixin, generic.CopyView):
     """A rule like another."""
 
+    template_name = "wagtail_ma/admin/scoring/form.html"
+
 
 class ScoringRuleEditView(PreviewMixin, generic.EditView):
     """An existing rule."""
+
+    template_name = "wagtail_ma/admin/scoring/form.html"
 
 
 class ScoringRuleDeleteView(generic.DeleteView):

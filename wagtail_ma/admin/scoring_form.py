@@ -7,8 +7,10 @@ from typing import Any
 import swapper
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import lazy
+from django.utils.html import escape
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.widgets import AdminPageChooser
@@ -19,36 +21,38 @@ from wagtail_ma.forms.models import GatedDocument, LeadForm
 from wagtail_ma.messaging.models import Mail
 from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.tree import Broken
-from wagtail_ma.scoring import fit
+from wagtail_ma.scoring import dating, fit
 from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.scoring.sentences import page_of
 from wagtail_ma.tracking import page_classes
 
 Kind = ScoringRule.Kind
+FACTS = (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY)
+# What gives engagement.
+PAYING = (*FACTS, Kind.PATTERN)
 # What each kind of rule has besides points: other fields are emptied when it is saved.
 OF_KIND: dict[str, tuple[str, ...]] = {
-    "is_page_alone": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "page_class": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "topic": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
+    "is_page_alone": FACTS,
+    "page_class": FACTS,
+    "topic": FACTS,
     "activity_kind": (Kind.ACTIVITY,),
     "activity_object": (Kind.ACTIVITY,),
     "min_seconds": (Kind.ENGAGED,),
     "max_repeats": (Kind.ENGAGED,),
     "after_silence_days": (Kind.VISIT,),
     "is_same_page": (Kind.PAGE_VIEW, Kind.ENGAGED),
-    "times": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "within_days": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "boost_when": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "boost": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "max_per_day": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "max_per_visit": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.ACTIVITY),
-    "max_total": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "cool_down_hours": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "valid_from": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
-    "valid_to": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY),
+    "times": FACTS,
+    "within_days": FACTS,
+    "boost_when": PAYING,
+    "boost": PAYING,
+    "max_per_day": PAYING,
+    "max_per_visit": (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.ACTIVITY, Kind.PATTERN),
+    "max_total": PAYING,
+    "cool_down_hours": PAYING,
+    "valid_from": PAYING,
+    "valid_to": PAYING,
 }
 NUMBERS_OF_ONE = ("max_repeats", "times", "boost")
-FACTS = (Kind.PAGE_VIEW, Kind.ENGAGED, Kind.VISIT, Kind.ACTIVITY)
 
 
 def activity_objects() -> list[tuple[str, Any]]:
@@ -101,7 +105,7 @@ class ScoringRuleForm(WagtailAdminModelForm):
             self.add_error("activity_kind", _("Say which activity earns the points."))
         if kind == Kind.ENGAGED and not cleaned.get("min_seconds"):
             self.add_error("min_seconds", _("Say how many seconds the page must be read."))
-        if kind == Kind.HOLDS:
+        if kind in (Kind.HOLDS, Kind.PATTERN):
             self._clean_conditions(cleaned)
         cleaned["min_seconds"] = cleaned.get("min_seconds") or 0
         for name in NUMBERS_OF_ONE:
@@ -121,7 +125,7 @@ class ScoringRuleForm(WagtailAdminModelForm):
         rule = cleaned.get("rule")
         if rule is None:
             return
-        found = ScoringRule(pk=0, kind=Kind.HOLDS, match=cleaned.get("match", "all"), rule=rule)
+        found = ScoringRule(pk=0, kind=cleaned["kind"], match=cleaned.get("match", "all"), rule=rule)
         if not stored(rule):
             self.add_error("rule", _("Add a condition."))
         elif isinstance(tree := fit.trees([found])[0], Broken):
@@ -137,16 +141,26 @@ class ScoringRuleForm(WagtailAdminModelForm):
         back when the kind changes."""
         rule: ScoringRule = self.instance
         page = self.cleaned_data.get("page")
-        rule.page_key = page.translation_key if page and not rule.is_fit else None
+        rule.page_key = page.translation_key if page and rule.kind in FACTS else None
         for name, kinds in OF_KIND.items():
             if rule.kind not in kinds:
                 setattr(rule, name, ScoringRule._meta.get_field(name).get_default())  # type: ignore[union-attr]
-        if not rule.is_fit:
+        if not rule.has_conditions:
             setattr(rule, "rule", [])  # noqa: B010 (the field takes what it was stored as)
         if rule.page_key is None:
             rule.is_page_alone = False
         rule.swept_at, rule.broken_reason = None, ""
         return rule
+
+
+def _about_patterns() -> str:
+    text = _(
+        "Points each time the conditions come to hold, dated at what the visitor did to make them true; "
+        "again when they had ceased to hold in between. What becomes true by waiting gives nothing. These "
+        "conditions can be dated: %(conditions)s. The others say how somebody is: they give fit."
+    )
+    words = pgettext("between conditions that can be dated", ", ").join(dating.usable())
+    return escape(text % {"conditions": words})
 
 
 def _when(*kinds: str) -> dict[str, str]:
@@ -178,6 +192,13 @@ EDIT_HANDLER = ObjectList(
                     help_text=gettext_lazy("How long the page must be visible and in use."),
                     attrs=_when(Kind.ENGAGED),
                 ),
+                HelpPanel(
+                    content=gettext_lazy(
+                        "Reading time alone misleads: a tab left open scores, a quick look at the prices "
+                        "does not. Let other rules look at what people do."
+                    ),
+                    attrs=_when(Kind.ENGAGED),
+                ),
                 FieldPanel(
                     "max_repeats",
                     help_text=gettext_lazy("With 30 seconds and 10: points at 30, 60, … 300 seconds."),
@@ -191,15 +212,16 @@ EDIT_HANDLER = ObjectList(
                     attrs=_when(*FACTS),
                 ),
                 FieldPanel("topic", help_text=gettext_lazy("Empty: about anything."), attrs=_when(*FACTS)),
-                FieldPanel("match", attrs=_when(Kind.HOLDS)),
-                FieldPanel("rule", attrs=_when(Kind.HOLDS)),
+                HelpPanel(content=lazy(_about_patterns, str)(), attrs=_when(Kind.PATTERN)),
+                FieldPanel("match", attrs=_when(Kind.HOLDS, Kind.PATTERN)),
+                FieldPanel("rule", attrs=_when(Kind.HOLDS, Kind.PATTERN)),
             ],
             heading=gettext_lazy("What earns points"),
         ),
         MultiFieldPanel(
             [
                 FieldPanel("points", help_text=gettext_lazy("Negative points lower the score.")),
-                FieldRowPanel([FieldPanel("boost_when"), FieldPanel("boost")], attrs=_when(*FACTS)),
+                FieldRowPanel([FieldPanel("boost_when"), FieldPanel("boost")], attrs=_when(*PAYING)),
                 FieldPanel("is_active"),
             ],
             heading=gettext_lazy("Points"),
@@ -212,7 +234,7 @@ EDIT_HANDLER = ObjectList(
             ],
             heading=gettext_lazy("Limits"),
             help_text=gettext_lazy("All empty: no limit. What came first gets the points."),
-            attrs=_when(*FACTS),
+            attrs=_when(*PAYING),
         ),
         MultiFieldPanel(
             [

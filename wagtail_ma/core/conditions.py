@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
-from django.db.models import Aggregate, Count, Q, QuerySet
+from django.db.models import Aggregate, Count, Q, QuerySet, Sum
 
 from wagtail_ma.core.parameters import Parameter
 from wagtail_ma.core.registry import Registry
@@ -91,6 +91,40 @@ class Asks:
 Test = Rows | Where | Asks
 
 
+@dataclass(frozen=True)
+class Dated:
+    """A condition that counts what somebody did: each of these rows has its moment, so that the verdict
+    of any past moment follows from the rows up to it.
+
+    Whether a row counts must depend neither on the time nor on other rows.
+
+    :param rows: the rows that count, of any time.
+    :param days: only those of so many days before the moment; None: all.
+    :param number: how many there must be (by ``comparison``, as for :func:`counted`).
+    :param of: what is counted: ``rows``, the ``visits`` they belong to, or the ``seconds`` that pages
+        were read.
+    :param moment: the column that says when.
+    """
+
+    rows: QuerySet[Any]
+    days: int | None = None
+    comparison: str = "at_least"
+    number: float = 1
+    of: str = "rows"
+    moment: str = "at"
+
+    def test(self, scope: Scope) -> Rows:
+        """The same as a database test of now."""
+        rows = self.rows
+        if self.days is not None:
+            rows = rows.filter(**{f"{self.moment}__gte": scope.ago(days=self.days)})
+        if self.of == "seconds":
+            total = {"total": Sum("engaged_seconds")}
+            return Rows(rows, aggregates=total, having=Q(total__gte=self.number))
+        visits = Count("visit_id", distinct=True) if self.of == "visits" else None
+        return counted(rows, self.comparison, int(self.number), of=visits)
+
+
 class Condition:
     """One kind of condition. Subclass it, register an instance: that is all.
 
@@ -114,6 +148,16 @@ class Condition:
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
         """The database test for these parameter values."""
         raise NotImplementedError
+
+    def dated(self, values: Mapping[str, Any]) -> Dated | None:
+        """How it is decided for a past moment; None: it cannot be, it says how somebody is and not since
+        when."""
+        return None
+
+    @property
+    def may_be_dated(self) -> bool:
+        """Whether it can be decided for a past moment, with some values at least."""
+        return type(self).dated is not Condition.dated
 
     def check(self, values: Mapping[str, Any]) -> None:
         """Whether the values go together; each of them alone is good.

@@ -69,8 +69,12 @@ def clean_line(text: str, max_length: int) -> str:
     :param max_length: characters, counted after cleaning.
     """
     # Bounded before the loop: the text may be a megabyte of somebody's bad mood.
+    text = text[: max_length * 4 + 100]
+    if text.isprintable():
+        # Nothing that is dropped below is: a chart cleans a thousand short words.
+        return text.strip()[:max_length].rstrip()
     kept = []
-    for character in text[: max_length * 4 + 100]:
+    for character in text:
         if character in LINE_BREAKS:
             kept.append(" ")
         elif character not in INVISIBLE and not _is_forbidden(character):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.documents import get_document_model
@@ -13,12 +13,12 @@ from wagtail.documents.blocks import DocumentChooserBlock
 
 from wagtail_ma.core.conditions import (
     Condition,
+    Dated,
     ReferenceKind,
     Referent,
     Rows,
     Scope,
     Test,
-    counted,
     reference_kinds,
     register,
 )
@@ -67,16 +67,26 @@ class FormUsed(Condition):
         days,
     )
 
+    def dated(self, values: Mapping[str, Any]) -> Dated | None:
+        if values["act"] == ABANDONED:
+            # By time alone: nothing is done when somebody leaves.
+            return None
+        return Dated(self._done(values).filter(kind=values["act"]), values["days"])
+
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        of_form = Activity.objects.filter(object_kind="form", object_key=str(values["form"].pk))
-        is_abandoned = values["act"] == ABANDONED
-        rows = of_form.filter(kind="form_start" if is_abandoned else values["act"])
+        dated = self.dated(values)
+        if dated is not None:
+            return dated.test(scope)
+        begun = self._done(values).filter(kind="form_start")
         if values["days"] is not None:
-            rows = rows.filter(at__gte=scope.ago(days=values["days"]))
-        if is_abandoned:
-            sent = of_form.filter(kind="form_submit", visitor=OuterRef("visitor"), at__gte=OuterRef("at"))
-            rows = rows.filter(~Exists(sent))
-        return Rows(rows)
+            begun = begun.filter(at__gte=scope.ago(days=values["days"]))
+        sent = self._done(values).filter(
+            kind="form_submit", visitor=OuterRef("visitor"), at__gte=OuterRef("at")
+        )
+        return Rows(begun.filter(~Exists(sent)))
+
+    def _done(self, values: Mapping[str, Any]) -> QuerySet[Activity]:
+        return Activity.objects.filter(object_kind="form", object_key=str(values["form"].pk))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         patterns = {
@@ -103,12 +113,13 @@ class Downloaded(Condition):
         days,
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def dated(self, values: Mapping[str, Any]) -> Dated:
         key = str(values["document"].pk)
         rows = Activity.objects.filter(kind="download", object_kind="document", object_key=key)
-        if values["days"] is not None:
-            rows = rows.filter(at__gte=scope.ago(days=values["days"]))
-        return counted(rows, values["comparison"], values["number"])
+        return Dated(rows, values["days"], values["comparison"], values["number"])
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("downloaded “%(document)s” %(times)s%(within)s") % {

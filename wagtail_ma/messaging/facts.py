@@ -11,6 +11,7 @@ from wagtail.snippets.blocks import SnippetChooserBlock
 
 from wagtail_ma.core.conditions import (
     Condition,
+    Dated,
     ReferenceKind,
     Referent,
     Rows,
@@ -93,13 +94,15 @@ class MailClicked(Condition):
         days,
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def dated(self, values: Mapping[str, Any]) -> Dated:
         rows = Activity.objects.filter(kind="mail_click")
         if values["mail"]:
             rows = rows.filter(object_kind="mail", object_key=str(values["mail"].pk))
-        if values["days"] is not None:
-            rows = rows.filter(at__gte=scope.ago(days=values["days"]))
-        return Rows(rows, negated=values["is"] == "not_clicked")
+        wanted = ("at_most", 0) if values["is"] == "not_clicked" else ("at_least", 1)
+        return Dated(rows, values["days"], *wanted)
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {"mail": mail_name(values), "within": within(values["days"])}

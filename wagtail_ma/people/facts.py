@@ -10,7 +10,7 @@ from django.db.models.functions import StrIndex, Substr
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, Where, register
+from wagtail_ma.core.conditions import Condition, Dated, Rows, Scope, Test, Where, register
 from wagtail_ma.core.folding import AsciiLower, ascii_lower
 from wagtail_ma.core.parameters import Choice, Number
 from wagtail_ma.core.usual_parameters import (
@@ -37,8 +37,12 @@ class IsIdentified(Condition):
     icon = "user"
     parameters = (either(("yes", gettext_lazy("known by name")), ("no", gettext_lazy("still anonymous"))),)
 
+    def dated(self, values: Mapping[str, Any]) -> Dated:
+        wanted = ("at_most", 0) if values["is"] == "no" else ("at_least", 1)
+        return Dated(Lead.objects.all(), None, *wanted, moment="created_at")
+
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return Rows(Lead.objects.all(), negated=values["is"] == "no")
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("is still anonymous") if values["is"] == "no" else _("is known by name")

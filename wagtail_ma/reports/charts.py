@@ -135,16 +135,20 @@ def bar_chart(rows: Sequence[Row], *, title: str, description: str = "", height:
     return _svg("bars", WIDTH, plot.bottom + 28, title, description or _summary(known), marks)
 
 
-def horizontal_bars(rows: Sequence[Row], *, title: str, description: str = "") -> SafeString:
+def horizontal_bars(
+    rows: Sequence[Row], *, title: str, description: str = "", width: float = WIDTH
+) -> SafeString:
     """Lying bars for rankings: long labels on the left, the value behind the bar.
 
     :param rows: values of 0 and more; less counts as 0.
+    :param width: less for charts that stand side by side, so that their words stay as large.
     """
     if not any(finite(value) is not None for _label, value in rows):
         return _empty("rows", title)
     highest = max(finite(value) or 0.0 for _label, value in rows) or 1.0
     widest = max(text_width(shown(value)) for _label, value in rows)
-    left, right = 220.0, WIDTH - widest - 12
+    labels = max(text_width(shortened(str(label), 208.0)) for label, _value in rows)
+    left, right = labels + 14, width - widest - 12
     marks = []
     for index, (label, raw) in enumerate(rows):
         value = finite(raw)
@@ -154,7 +158,7 @@ def horizontal_bars(rows: Sequence[Row], *, title: str, description: str = "") -
         marks.append(_bar(left, middle - 9, length, 18, label, value))
         marks.append(_text(shown(value), left + length + 6, middle + 4, "value"))
     name = description or _summary([finite(value) or 0.0 for _label, value in rows])
-    return _svg("rows", WIDTH, len(rows) * ROW_HEIGHT + 4, title, name, marks)
+    return _svg("rows", width, len(rows) * ROW_HEIGHT + 4, title, name, marks)
 
 
 def funnel(rows: Sequence[Row], *, title: str, description: str = "") -> SafeString:

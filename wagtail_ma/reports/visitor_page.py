@@ -12,7 +12,7 @@ from django.db.models.functions import JSONObject, TruncMonth
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from wagtail_ma.core.durations import spoken
 from wagtail_ma.people import lead_values, outward
@@ -241,8 +241,9 @@ def _interests(visitor_id: int, *, now: datetime, model: ScoringModel | None) ->
             {
                 "title": row["tracked_page__title"] or row["tracked_page__url"],
                 "url": row["tracked_page__url"],
-                "count": row["count"],
-                "time": spoken(row["seconds"]),
+                # (In words here: in the template each would cost as much as the row.)
+                "seen": ngettext("%(counter)s time, %(time)s", "%(counter)s times, %(time)s", row["count"])
+                % {"counter": row["count"], "time": spoken(row["seconds"])},
             }
         )
 

@@ -47,16 +47,17 @@ def _ordered(entries: QuerySet[HotEntry]) -> QuerySet[HotEntry]:
 
 
 def counts(*, now: datetime) -> dict[str, int]:
-    """How many are on each list (two statements)."""
+    """How many people are on each list (two statements)."""
     rows = (
         HotEntry.objects.filter(closed_at__isnull=True, visitor__excluded_reason="")
         .values_list("definition__list")
-        .annotate(n=Count("pk"))
+        .annotate(n=Count("visitor_id", distinct=True))
         .order_by()
     )
     found = dict.fromkeys(HotDefinition.List.values, 0)
     found.update(dict(rows))
-    found[COOLING] = on_list(COOLING, now=now).count()
+    cooling = on_list(COOLING, now=now).order_by()
+    found[COOLING] = cooling.aggregate(n=Count("visitor_id", distinct=True))["n"]
     return found
 
 

@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.scoring import bands, decay, fit, given, interests
+from wagtail_ma.scoring import bands, decay, fit, given, interests, occurrences
 from wagtail_ma.scoring.current import models_to_write
 from wagtail_ma.scoring.history import History, counted, read
 from wagtail_ma.scoring.ledger import FIT, Award, Key, earn, points_by_visitor
@@ -50,17 +50,17 @@ def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel], *, now: d
     named_at = {pk: person.named_at for pk, person in people.items()}
     history = read(named_at)
     rules = list(ScoringRule.objects.filter(is_active=True).order_by("pk"))
-    engagement = earn(
-        counted((rule for rule in rules if not rule.is_fit), history),
-        history.facts,
-        zone=timezone.get_default_timezone(),
-        carried=history.carried,
-    )
+    paying = counted((rule for rule in rules if not rule.is_fit), history)
+    engagement = earn(paying, history.facts, zone=timezone.get_default_timezone(), carried=history.carried)
+    for each in paying:
+        if each.rule.kind == ScoringRule.Kind.PATTERN:
+            fit.note_broken(each.rule, each.broken)
     engagement |= given.earned(rules, visitor_ids)
     fit_rules = [rule for rule in rules if rule.is_fit]
     shown = [pk for pk, named in named_at.items() if named is not None or not history.seen[pk].is_bot]
     for model in models:
-        earned = {**engagement, **fit.earn(fit_rules, shown, model, now=now)}
+        kept = occurrences.kept(paying, visitor_ids, model)
+        earned = {**engagement, **kept, **fit.earn(fit_rules, shown, model, now=now)}
         _write_entries(model, visitor_ids, earned)
         _write_standings(model, visitor_ids, {pk: people[pk] for pk in shown}, earned, history)
         _write_interests(model, visitor_ids, history)

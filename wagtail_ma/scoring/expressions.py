@@ -41,7 +41,8 @@ class ForwardFactor(_BetweenMoments):
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         (later, earlier, days), parameters = self.parts(compiler)
-        seconds = f"EXTRACT(EPOCH FROM ({later} - {earlier}))::float8"
+        # (EXTRACT gives a numeric, with which computing is half as quick.)
+        seconds = f"date_part('epoch', {later} - {earlier})"
         return f"POWER(2.0::float8, {seconds} / (86400.0 * {days}))", parameters
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
@@ -57,7 +58,7 @@ class WholeDays(_BetweenMoments):
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         (later, earlier), parameters = self.parts(compiler)
-        return f"FLOOR(EXTRACT(EPOCH FROM ({later} - {earlier})) / 86400)::integer", parameters
+        return f"FLOOR(date_part('epoch', {later} - {earlier}) / 86400)::integer", parameters
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         seconds, parameters = self.seconds(compiler)

@@ -23,6 +23,7 @@ from wagtail_ma.people import news
 from wagtail_ma.rules import compile as compiler
 from wagtail_ma.rules.fields import stored
 from wagtail_ma.rules.tree import Broken, Group, conditions, find_referents, is_live, parse, references
+from wagtail_ma.scoring.dating import reason_against
 from wagtail_ma.scoring.ledger import FIT, Award, Key
 from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule
 from wagtail_ma.segments.cadence import SHORTEST, cadence
@@ -60,10 +61,10 @@ def asks_for_scores(raw: Any) -> bool:
 
 
 def trees(rules: Iterable[ScoringRule]) -> dict[int, Group | Broken]:
-    """The trees of HOLDS rules by rule id; a reason in place of those that cannot be decided."""
-    raws = {rule: stored(rule.rule) for rule in rules}
-    referents = find_referents(raws.values())
-    return {rule.pk: _tree(rule, raw, referents) for rule, raw in raws.items()}
+    """The trees of HOLDS and PATTERN rules by rule id; a reason in place of those that cannot be decided."""
+    raws = [(rule, stored(rule.rule)) for rule in rules]
+    referents = find_referents(raw for _rule, raw in raws)
+    return {rule.pk: _tree(rule, raw, referents) for rule, raw in raws}
 
 
 def _tree(rule: ScoringRule, raw: list[dict[str, Any]], referents: Any) -> Group | Broken:
@@ -71,7 +72,10 @@ def _tree(rule: ScoringRule, raw: list[dict[str, Any]], referents: Any) -> Group
         return Broken(_("It asks for facts of the request; those are not known when scores are computed."))
     if asks_for_scores(raw):
         return Broken(_("Scoring rules cannot ask for scores, or for segments that do."))
-    return parse(rule.match, raw, referents=referents)
+    tree = parse(rule.match, raw, referents=referents)
+    if rule.kind == ScoringRule.Kind.PATTERN and isinstance(tree, Group) and (reason := reason_against(tree)):
+        return Broken(reason)
+    return tree
 
 
 def holding(
@@ -89,7 +93,8 @@ def holding(
         if isinstance(tree, Group):
             whole[pk] = tree
         if note:
-            note_broken(next(rule for rule in rules if rule.pk == pk), tree)
+            reason = tree.reason if isinstance(tree, Broken) else ""
+            note_broken(next(rule for rule in rules if rule.pk == pk), reason)
     found: dict[int, list[int]] = {pk: [] for pk in whole}
     if not whole or not visitor_ids:
         return found
@@ -112,9 +117,9 @@ def _statement(rules: Sequence[ScoringRule], whole: dict[int, Group]) -> Stateme
     return _statements[key]
 
 
-def note_broken(rule: ScoringRule, tree: Group | Broken) -> None:
-    """Remember why a rule cannot be decided, for the list of rules."""
-    reason = tree.reason[:255] if isinstance(tree, Broken) else ""
+def note_broken(rule: ScoringRule, reason: str) -> None:
+    """Remember why a rule cannot be decided ("": it can), for the list of rules."""
+    reason = reason[:255]
     if bool(rule.broken_reason) != bool(reason):
         rule.broken_reason = reason
         ScoringRule.objects.filter(pk=rule.pk).update(broken_reason=reason)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from wagtail_ma.conf import conf
+from wagtail_ma.scoring import occurrences
 from wagtail_ma.scoring.ledger import ACTIVITY, VIEW, VISIT, Carried, Counted, Fact
 from wagtail_ma.scoring.models import CarriedCounts, CarriedPoints, ScoringRule
 from wagtail_ma.tracking import pages
@@ -231,8 +232,11 @@ def _read_labels(touched: set[int]) -> Labels:
 
 
 def counted(rules: Iterable[ScoringRule], history: History) -> list[Counted]:
-    """These rules, each with the tracked pages among the facts that count for it."""
+    """These rules, each with the tracked pages among the facts that count for it; patterns of conditions
+    with what completes them."""
     rules = list(rules)
+    patterns = [rule for rule in rules if rule.kind == ScoringRule.Kind.PATTERN]
+    rules = [rule for rule in rules if rule.kind != ScoringRule.Kind.PATTERN]
     labels = history.labels
     # From the topmost page down, by the key of the page (two statements if any rule names one).
     keys = {rule.page_key for rule in rules if rule.page_key and not rule.is_page_alone}
@@ -244,7 +248,7 @@ def counted(rules: Iterable[ScoringRule], history: History) -> list[Counted]:
             pk__in=labels.class_ids, translation_key__in=keys_alone
         ).values_list("pk", "translation_key"):
             alone[key].add(pk)
-    found = []
+    found = occurrences.counted(patterns, history.facts) if patterns else []
     for rule in rules:
         parts: list[set[int]] = []
         if rule.page_key:

@@ -11,7 +11,7 @@ complete the pattern (:class:`_Pattern`)? Is there room under the caps (:class:`
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -92,10 +92,19 @@ class Award(NamedTuple):
 
 @dataclass(frozen=True)
 class Counted:
-    """A rule with the tracked pages it counts on (None: on any page)."""
+    """A rule with the tracked pages it counts on (None: on any page).
+
+    :param completing: of a pattern of conditions (``occurrences.py``): the facts of one visitor, in the
+        order of their time → those with which its conditions came to hold.
+    :param is_once: they cannot come to hold a second time.
+    :param broken: why they cannot be decided; what the rule gave then stays as it is.
+    """
 
     rule: ScoringRule
     page_ids: Collection[int] | None = None
+    completing: Callable[[Sequence[Fact]], Iterable[Fact]] | None = None
+    is_once: bool = False
+    broken: str = ""
 
     def matches(self, fact: Fact) -> bool:
         """Whether this is a fact of the kind that the rule pays for; dates, pattern and caps aside."""
@@ -142,36 +151,61 @@ def earn(
     :param carried: what deleted facts had earned; it counts towards the caps.
     :param zone: the site's time zone: where "per day" begins and ends.
     """
+    paying = list(counted)
+    till = _Till(paying, zone, carried)
     by_kind: dict[str, list[Counted]] = defaultdict(list)
-    for each in counted:
+    for each in paying:
         if each.rule.kind in FACT_OF_RULE:
             by_kind[FACT_OF_RULE[Kind(each.rule.kind)]].append(each)
-    rules = {each.rule.pk: each.rule for group in by_kind.values() for each in group}
-    purses: dict[tuple[int, int], _Purse] = {}
-    earned = _carry(rules, carried, purses)
-    for fact in sorted(facts, key=lambda fact: (fact.at, fact.id)):
-        matching = [each for each in by_kind.get(fact.kind, ()) if each.matches(fact)]
-        day = fact.at.astimezone(zone).date() if matching else None
-        for each in matching:
-            rule = each.rule
-            purse = purses.get((rule.pk, fact.visitor_id))
-            if purse is None:
-                purse = purses[rule.pk, fact.visitor_id] = _Purse(rule)
-            if purse.takes(fact, day):
-                earned[Key(rule.pk, fact.kind, fact.id)] = Award(fact.visitor_id, each.points(fact), fact.at)
-    return earned
+    in_order = sorted(facts, key=lambda fact: (fact.at, fact.id))
+    for fact in in_order:
+        for each in by_kind.get(fact.kind, ()):
+            if each.matches(fact):
+                till.pay(each, fact)
+    patterns = [each for each in paying if each.completing is not None]
+    if patterns:
+        by_visitor: dict[int, list[Fact]] = defaultdict(list)
+        for fact in in_order:
+            by_visitor[fact.visitor_id].append(fact)
+        for each in patterns:
+            for mine in by_visitor.values():
+                till.pay_pattern(each, mine)
+    return till.earned
 
 
-def _carry(
-    rules: Mapping[int, ScoringRule], carried: Iterable[Carried], purses: dict[tuple[int, int], _Purse]
-) -> dict[Key, Award]:
-    """The entries of facts that are gone; they are counted in the purses."""
-    earned: dict[Key, Award] = {}
-    for row in carried:
-        if row.rule_id in rules:
-            earned[Key(row.rule_id, CARRIED, row.id)] = Award(row.visitor_id, row.points, row.at)
-            purses.setdefault((row.rule_id, row.visitor_id), _Purse(rules[row.rule_id])).carry(row)
-    return earned
+class _Till:
+    """Pays facts, as far as the caps of the rules let it; what deleted facts had earned is counted."""
+
+    def __init__(self, paying: Iterable[Counted], zone: tzinfo, carried: Iterable[Carried]) -> None:
+        self.earned: dict[Key, Award] = {}
+        self._zone = zone
+        self._purses: dict[tuple[int, int], _Purse] = {}
+        by_rule = {each.rule.pk: each for each in paying if not each.broken}
+        for row in carried:
+            if row.rule_id in by_rule:
+                self.earned[Key(row.rule_id, CARRIED, row.id)] = Award(row.visitor_id, row.points, row.at)
+                self._purse(by_rule[row.rule_id], row.visitor_id).carry(row)
+
+    def pay(self, each: Counted, fact: Fact) -> None:
+        """Give the fact its points under the rule, if there is room."""
+        purse = self._purse(each, fact.visitor_id)
+        day = fact.at.astimezone(self._zone).date() if purse.looks_at_days else None
+        if purse.takes(fact, day):
+            key = Key(each.rule.pk, fact.kind, fact.id)
+            self.earned[key] = Award(fact.visitor_id, each.points(fact), fact.at)
+
+    def pay_pattern(self, each: Counted, facts: Sequence[Fact]) -> None:
+        """Pay those of a visitor's facts that complete the pattern."""
+        if each.completing is not None:
+            for fact in each.completing(facts):
+                self.pay(each, fact)
+
+    def _purse(self, each: Counted, visitor_id: int) -> _Purse:
+        key = (each.rule.pk, visitor_id)
+        purse = self._purses.get(key)
+        if purse is None:
+            purse = self._purses[key] = _Purse(each)
+        return purse
 
 
 def points_by_visitor(earned: Mapping[Key, Award]) -> dict[int, list[tuple[float, datetime]]]:
@@ -215,6 +249,7 @@ class _Purse:
     __slots__ = (
         "last_at",
         "looks_at_days",
+        "most",
         "pattern",
         "per_day",
         "per_visit",
@@ -223,8 +258,9 @@ class _Purse:
         "total",
     )
 
-    def __init__(self, rule: ScoringRule) -> None:
-        self.rule = rule
+    def __init__(self, counted: Counted) -> None:
+        rule = self.rule = counted.rule
+        self.most = 1 if counted.is_once else rule.max_total
         self.pattern = _Pattern(rule) if rule.times > 1 else None
         self.rest = timedelta(hours=rule.cool_down_hours) if rule.cool_down_hours else None
         self.looks_at_days = bool(rule.max_per_day is not None or rule.valid_from or rule.valid_to)
@@ -241,18 +277,16 @@ class _Purse:
     def takes(self, fact: Fact, day: date | None) -> bool:
         """Whether the fact is paid, and if so count it.
 
-        :param day: of the fact, in the site's time zone; needed where the rule looks at days.
+        :param day: of the fact, in the site's time zone; None unless the rule ``looks_at_days``.
         """
         rule = self.rule
-        if not self.looks_at_days:
-            day = None
         if day is not None and (
             (rule.valid_from and day < rule.valid_from) or (rule.valid_to and day > rule.valid_to)
         ):
             return False
         if self.pattern is not None and not self.pattern.is_complete(fact):
             return False
-        if rule.max_total is not None and self.total >= rule.max_total:
+        if self.most is not None and self.total >= self.most:
             return False
         if day is not None and rule.max_per_day is not None and self.per_day[day] >= rule.max_per_day:
             return False

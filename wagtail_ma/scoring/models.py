@@ -67,8 +67,8 @@ class ScoringModel(models.Model):
 class ScoringRule(models.Model):
     """So many points for each fact of a kind, or for as long as conditions hold.
 
-    The first kinds look at facts and give *engagement*, dated at the fact, which fades. HOLDS looks
-    at the visitor and gives *fit*, which does not.
+    The first kinds look at facts and give *engagement*, dated at the fact, which fades; PATTERN at the
+    fact with which conditions came to hold. HOLDS looks at the visitor and gives *fit*, which does not.
     """
 
     class Kind(models.TextChoices):
@@ -76,6 +76,7 @@ class ScoringRule(models.Model):
         ENGAGED = "engaged", _("A page is read for a time")
         VISIT = "visit", _("A visit begins")
         ACTIVITY = "activity", _("An activity happens")
+        PATTERN = "pattern", _("Conditions come to hold (pattern)")
         HOLDS = "holds", _("Conditions hold (fit)")
         # Made by itself (given.py), and not among those that editors see.
         GIVEN = "given", _("A step of a scenario gives points")
@@ -157,6 +158,11 @@ class ScoringRule(models.Model):
     def is_fit(self) -> bool:
         """Whether it gives fit points."""
         return self.kind == self.Kind.HOLDS
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether it looks at a rule tree."""
+        return self.kind in (self.Kind.HOLDS, self.Kind.PATTERN)
 
 
 class ScoreEntry(models.Model):

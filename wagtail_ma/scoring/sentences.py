@@ -30,11 +30,16 @@ def page_of(rule: ScoringRule) -> Any | None:
 
 def sentence(rule: ScoringRule) -> str:
     """What a rule pays for, in the reader's language."""
-    if rule.is_fit:
+    if rule.has_conditions:
         if not stored(rule.rule):
             return _("Nothing: it has no conditions")
         tree = fit.trees([rule])[rule.pk]
-        return tree.reason if isinstance(tree, Broken) else tree_sentence(tree)
+        if isinstance(tree, Broken):
+            return tree.reason
+        if rule.is_fit:
+            return tree_sentence(tree)
+        text = _("Each time this comes to hold: %(conditions)s") % {"conditions": tree_sentence(tree)}
+        return "; ".join([text, *_details(rule)])
     where = _where(rule)
     words = {"where": where, "page": where}
     if rule.kind == Kind.ACTIVITY:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from wagtail_ma.conf import conf
 from wagtail_ma.people.models import Visitor
-from wagtail_ma.scoring import bands, decay, fit, given
+from wagtail_ma.scoring import bands, decay, fit, given, occurrences
 from wagtail_ma.scoring.history import counted, read
 from wagtail_ma.scoring.ledger import earn, points_by_visitor
 from wagtail_ma.scoring.models import LISTED, ScoringModel, ScoringRule, Standing
@@ -129,15 +129,12 @@ def _compare_chunk(
         for each in standings
     }
     history = read(named_at)
-    engagement = earn(
-        counted((rule for rule in rules if not rule.is_fit), history),
-        history.facts,
-        zone=timezone.get_default_timezone(),
-        carried=history.carried,
-    )
+    paying = counted((rule for rule in rules if not rule.is_fit), history)
+    engagement = earn(paying, history.facts, zone=timezone.get_default_timezone(), carried=history.carried)
     for key, award in engagement.items():
         sums.points_of_rules[key.rule_id] += max(0.0, award.points)
-    points = points_by_visitor(engagement | given.earned(rules, list(named_at)))
+    others = given.earned(rules, list(named_at)) | occurrences.kept(paying, list(named_at), model)
+    points = points_by_visitor(engagement | others)
     fits: dict[int, float] = defaultdict(lambda: bands.NEUTRAL_FIT)
     fit_rules = [rule for rule in rules if rule.is_fit]
     for pk, holding in fit.holding(fit_rules, list(named_at), now=now, note=False).items():

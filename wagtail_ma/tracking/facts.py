@@ -8,19 +8,19 @@ from typing import Any
 from uuid import UUID
 
 import swapper
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from wagtail.blocks import PageChooserBlock
 
 from wagtail_ma.core.conditions import (
     Condition,
+    Dated,
     ReferenceKind,
     Referent,
     Rows,
     Scope,
     Test,
-    counted,
     reference_kinds,
     register,
 )
@@ -142,14 +142,15 @@ class PageViewed(Condition):
         ),
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def dated(self, values: Mapping[str, Any]) -> Dated:
         views = views_of(values["page"], with_descendants=values["subtree"])
-        if values["days"] is not None:
-            views = views.filter(at__gte=scope.ago(days=values["days"]))
         if values["seconds"] is not None:
             views = views.filter(engaged_seconds__gte=values["seconds"])
-        of = Count("visit_id", distinct=True) if values["count"] == "visits" else None
-        return counted(views, values["comparison"], values["number"], of=of)
+        of = "visits" if values["count"] == "visits" else "rows"
+        return Dated(views, values["days"], values["comparison"], values["number"], of)
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {"page": page_name(values), "within": within(values["days"])}
@@ -193,13 +194,12 @@ class TimeOnPage(Condition):
         days,
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def dated(self, values: Mapping[str, Any]) -> Dated:
         views = views_of(values["page"], with_descendants=values["subtree"])
-        if values["days"] is not None:
-            views = views.filter(at__gte=scope.ago(days=values["days"]))
-        return Rows(
-            views, aggregates={"total": Sum("engaged_seconds")}, having=Q(total__gte=values["seconds"])
-        )
+        return Dated(views, values["days"], number=values["seconds"], of="seconds")
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {
@@ -324,12 +324,13 @@ class DidActivity(Condition):
         days,
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def dated(self, values: Mapping[str, Any]) -> Dated:
         kind = values["name"] or "" if values["kind"] == OWN_KIND else values["kind"]
         rows = Activity.objects.filter(kind=kind)
-        if values["days"] is not None:
-            rows = rows.filter(at__gte=scope.ago(days=values["days"]))
-        return counted(rows, values["comparison"], values["number"])
+        return Dated(rows, values["days"], values["comparison"], values["number"])
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {

@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from wagtail_ma.core.conditions import (
     Condition,
+    Dated,
     ReferenceKind,
     Referent,
     Rows,
     Scope,
     Test,
-    counted,
     reference_kinds,
     register,
 )
@@ -81,12 +81,12 @@ class Viewed(Condition):
         """How a sentence calls the pages."""
         raise NotImplementedError
 
+    def dated(self, values: Mapping[str, Any]) -> Dated:
+        of = "visits" if values["count"] == "visits" else "rows"
+        return Dated(self.views(values), values["days"], values["comparison"], values["number"], of)
+
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        views = self.views(values)
-        if values["days"] is not None:
-            views = views.filter(at__gte=scope.ago(days=values["days"]))
-        of = Count("visit_id", distinct=True) if values["count"] == "visits" else None
-        return counted(views, values["comparison"], values["number"], of=of)
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {"pages": self.name(values), "within": within(values["days"])}
@@ -146,13 +146,12 @@ class TimeOnTopic(Condition):
         days,
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def dated(self, values: Mapping[str, Any]) -> Dated:
         views = PageView.objects.filter(tracked_page__topics=values["topic"].pk)
-        if values["days"] is not None:
-            views = views.filter(at__gte=scope.ago(days=values["days"]))
-        return Rows(
-            views, aggregates={"total": Sum("engaged_seconds")}, having=Q(total__gte=values["seconds"])
-        )
+        return Dated(views, values["days"], number=values["seconds"], of="seconds")
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return ngettext(

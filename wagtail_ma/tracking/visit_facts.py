@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from wagtail_ma.core.conditions import Condition, Rows, Scope, Test, counted, register
+from wagtail_ma.core.conditions import Condition, Dated, Rows, Scope, Test, register
 from wagtail_ma.core.folding import AsciiLower, ascii_lower
 from wagtail_ma.core.parameters import Choice, Number, Text
 from wagtail_ma.core.usual_parameters import days_back, either, some_days
@@ -37,11 +37,12 @@ class VisitCount(Condition):
         days,
     )
 
+    def dated(self, values: Mapping[str, Any]) -> Dated:
+        counting = (values["days"], values["comparison"], values["number"])
+        return Dated(human_visits(), *counting, moment="started_at")
+
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        rows = human_visits()
-        if values["days"] is not None:
-            rows = rows.filter(started_at__gte=scope.ago(days=values["days"]))
-        return counted(rows, values["comparison"], values["number"])
+        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("made %(visits)s%(within)s") % {
@@ -172,11 +173,27 @@ MEDIUM_LABELS = {
 }
 
 
+class OfVisit(Condition):
+    """How one visit was, or any."""
+
+    group = VISITS
+
+    def visits(self, values: Mapping[str, Any]) -> QuerySet[Visit]:
+        """The visits that were so."""
+        raise NotImplementedError
+
+    def dated(self, values: Mapping[str, Any]) -> Dated | None:
+        # Which visit is the first or the last one depends on the others.
+        return Dated(self.visits(values), moment="started_at") if values["visit"] == "any" else None
+
+    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+        return Rows(self.visits(values))
+
+
 @register
-class CameFrom(Condition):
+class CameFrom(OfVisit):
     key = "channel"
     label = gettext_lazy("Came from")
-    group = VISITS
     icon = "link-external"
     parameters = (
         which_visit,
@@ -188,8 +205,8 @@ class CameFrom(Condition):
         ),
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return Rows(chosen_visits(values["visit"]).filter(medium=values["medium"]))
+    def visits(self, values: Mapping[str, Any]) -> QuerySet[Visit]:
+        return chosen_visits(values["visit"]).filter(medium=values["medium"])
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("came from %(channel)s %(visit)s") % {
@@ -199,10 +216,9 @@ class CameFrom(Condition):
 
 
 @register
-class CameByCampaign(Condition):
+class CameByCampaign(OfVisit):
     key = "campaign"
     label = gettext_lazy("Came by a campaign")
-    group = VISITS
     icon = "thumbtack"
     parameters = (
         which_visit,
@@ -214,9 +230,9 @@ class CameByCampaign(Condition):
         ),
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def visits(self, values: Mapping[str, Any]) -> QuerySet[Visit]:
         rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("campaign"))
-        return Rows(rows.filter(folded=ascii_lower(values["campaign"])))
+        return rows.filter(folded=ascii_lower(values["campaign"]))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("came by the campaign “%(campaign)s” %(visit)s") % {
@@ -226,10 +242,9 @@ class CameByCampaign(Condition):
 
 
 @register
-class CameFromSite(Condition):
+class CameFromSite(OfVisit):
     key = "referrer"
     label = gettext_lazy("Came from a site")
-    group = VISITS
     icon = "link-external"
     parameters = (
         which_visit,
@@ -241,10 +256,10 @@ class CameFromSite(Condition):
         ),
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def visits(self, values: Mapping[str, Any]) -> QuerySet[Visit]:
         host = ascii_lower(values["site"]).strip(".")
         rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("referrer_host"))
-        return Rows(rows.filter(Q(folded=host) | Q(folded__endswith=f".{host}")))
+        return rows.filter(Q(folded=host) | Q(folded__endswith=f".{host}"))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("came from the site “%(site)s” %(visit)s") % {
@@ -254,10 +269,9 @@ class CameFromSite(Condition):
 
 
 @register
-class CameFromSource(Condition):
+class CameFromSource(OfVisit):
     key = "source"
     label = gettext_lazy("Came from a source")
-    group = VISITS
     icon = "link-external"
     parameters = (
         which_visit,
@@ -269,9 +283,9 @@ class CameFromSource(Condition):
         ),
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def visits(self, values: Mapping[str, Any]) -> QuerySet[Visit]:
         rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("source"))
-        return Rows(rows.filter(folded=ascii_lower(values["source"])))
+        return rows.filter(folded=ascii_lower(values["source"]))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("came from the source “%(source)s” %(visit)s") % {
@@ -290,10 +304,9 @@ DEVICES = (
 
 
 @register
-class UsesDevice(Condition):
+class UsesDevice(OfVisit):
     key = "device"
     label = gettext_lazy("Device")
-    group = VISITS
     icon = "mobile-alt"
     parameters = (
         which_visit,
@@ -305,8 +318,8 @@ class UsesDevice(Condition):
         ),
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return Rows(chosen_visits(values["visit"]).filter(device=values["device"]))
+    def visits(self, values: Mapping[str, Any]) -> QuerySet[Visit]:
+        return chosen_visits(values["visit"]).filter(device=values["device"])
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("used a %(device)s %(visit)s") % {
@@ -316,10 +329,9 @@ class UsesDevice(Condition):
 
 
 @register
-class SpeaksLanguage(Condition):
+class SpeaksLanguage(OfVisit):
     key = "language"
     label = gettext_lazy("Language of the browser")
-    group = VISITS
     icon = "site"
     parameters = (
         which_visit,
@@ -331,10 +343,10 @@ class SpeaksLanguage(Condition):
         ),
     )
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
+    def visits(self, values: Mapping[str, Any]) -> QuerySet[Visit]:
         code = ascii_lower(values["language"])
         rows = chosen_visits(values["visit"]).alias(folded=AsciiLower("language"))
-        return Rows(rows.filter(Q(folded=code) | Q(folded__startswith=f"{code}-")))
+        return rows.filter(Q(folded=code) | Q(folded__startswith=f"{code}-"))
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("reads %(language)s %(visit)s") % {

@@ -49,6 +49,9 @@ NETWORKS = {
     "own": ("自社オフィス", "203.0.113.0/24"),
 }
 
+# A scoring rule.
+PATTERN_NAME = "料金と導入事例を2週間以内に閲覧"
+
 QUESTIONS = ("email", "company_name", "family_name", "given_name", "title")
 
 FORMS: dict[tuple[str, str], dict[str, str]] = {

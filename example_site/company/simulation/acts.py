@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wagtail_ma import flow
 from wagtail_ma.personalisation.offers import variants_for
@@ -22,13 +22,32 @@ from .characters import Look, Outing, Person
 Act = Callable[[datetime], None]
 
 
+class Spot(NamedTuple):
+    """A page, what the tracker says of it, and its address: looked up once, not for every hit."""
+
+    page: Any
+    ref: PageRef
+    url: str
+
+
+Spots = dict[tuple[str, str], Spot]
+
+
+def find_spots(pages: dict[tuple[str, str], Any]) -> Spots:
+    """The pages of the site (by language and path) as browsers see them."""
+    return {
+        key: Spot(page, PageRef(site_id=page.get_site().pk, page_id=page.pk), page.full_url)
+        for key, page in pages.items()
+    }
+
+
 class Browser:
     """One cookie, one person; turns looks into hits."""
 
-    def __init__(self, person: Person, pages: dict[tuple[str, str], Any]) -> None:
+    def __init__(self, person: Person, spots: Spots) -> None:
         self.person = person
         self.key: str | None = None
-        self._pages = pages
+        self._spots = spots
         self._view_id = uuid.UUID(int=0)
         known = Network.objects.filter(kind=person.network) if person.network else Network.objects.none()
         self._network_id = known.values_list("pk", flat=True).first()
@@ -44,7 +63,7 @@ class Browser:
                 look,
                 now,
                 query=query,
-                referrer=outing.referrer if outing else self._address(look),
+                referrer=outing.referrer if outing else self._spot(look).url,
             )
 
         return act
@@ -62,7 +81,7 @@ class Browser:
 
     def _sees_offers(self, look: Look, now: datetime) -> None:
         """What the script in the page tells of the offers in it that this person is shown."""
-        found = places(self._pages[self.person.language, look.path])
+        found = places(self._spot(look).page)
         if not found:
             return
         offered = Membership.objects.filter(segment__is_offer=True, visitor__identities__key=self.key)
@@ -77,9 +96,9 @@ class Browser:
         def act(now: datetime) -> None:
             self._view_id = uuid.uuid4()
             path = address.split("?")[0].rstrip("/")
-            for (language, slug), page in self._pages.items():
+            for (language, slug), spot in self._spots.items():
                 if path.endswith(f"/{language}/{slug}".rstrip("/")):
-                    self._record("p", page, now, url=address)
+                    self._record("p", spot, now, url=address)
                     return
 
         return act
@@ -94,14 +113,14 @@ class Browser:
 
         return act
 
-    def _address(self, look: Look) -> str:
-        return self._pages[self.person.language, look.path].full_url
+    def _spot(self, look: Look) -> Spot:
+        return self._spots[self.person.language, look.path]
 
     def _send(self, kind: str, look: Look, now: datetime, *, query: str = "", **more: Any) -> None:
-        page = self._pages[self.person.language, look.path]
-        self._record(kind, page, now, url=page.full_url + query, scroll_percent=look.scroll, **more)
+        spot = self._spot(look)
+        self._record(kind, spot, now, url=spot.url + query, scroll_percent=look.scroll, **more)
 
-    def _record(self, kind: str, page: Any, now: datetime, *, url: str, **more: Any) -> None:
+    def _record(self, kind: str, spot: Spot, now: datetime, *, url: str, **more: Any) -> None:
         person = self.person
         recorded = flow.record_hit(
             Hit(
@@ -109,12 +128,12 @@ class Browser:
                 view_id=self._view_id,
                 url=url,
                 browser_key=self.key,
-                page=PageRef(site_id=page.get_site().pk, page_id=page.pk),
+                page=spot.ref,
                 language=person.language,
                 user_agent=person.user_agent,
                 is_bot=is_bot(person.user_agent),
                 width=1280,
-                title=page.title,
+                title=spot.page.title,
                 network_id=self._network_id,
                 **more,
             ),

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+
+from django.utils import timezone
 
 from wagtail_ma import flow
 
-from .acts import Browser
+from .acts import Browser, Spots
 from .cast import drawn_to_take_part
 from .characters import Outing, Person
 
-# How often the worker runs in simulated time.
-TICK = timedelta(hours=4)
+# When the worker runs in simulated time: at these hours of the site's day, when mails may go out; in the
+# last days, whose times people look at, more often.
+HOURS = (10, 17)
+LATELY = timedelta(days=4)
+OFTEN = timedelta(hours=4)
 
 Act = Callable[[datetime], None]
 
 
+def rounds(start: datetime, end: datetime) -> Iterator[datetime]:
+    """The moments at which the worker runs; the last one is the end."""
+    lately = max(start, end - LATELY)
+    day = timezone.localtime(start).replace(minute=0, second=0, microsecond=0)
+    while (first := day.replace(hour=HOURS[0])) < lately:
+        yield from (at for hour in HOURS if start < (at := first.replace(hour=hour)) < lately)
+        day += timedelta(days=1)
+    count = -(-(end - lately) // OFTEN)
+    yield from (end - OFTEN * left for left in reversed(range(count)))
+
+
 class Clock:
-    """A queue of dated acts; between them the worker runs every ``TICK``."""
+    """A queue of dated acts; between them the worker runs (:func:`rounds`)."""
 
     def __init__(self, start: datetime, end: datetime) -> None:
         self.start, self.end = start, end
@@ -38,9 +53,7 @@ class Clock:
 
     def run(self, after_tick: Callable[[datetime], None], say: Callable[[float, datetime], None]) -> None:
         """Play everything. ``after_tick`` may plan more; ``say`` hears the share done (0–1)."""
-        tick = self.start
-        while tick < self.end:
-            tick = min(tick + TICK, self.end)
+        for tick in rounds(self.start, self.end):
             while self._queue and self._queue[0][0] <= tick:
                 when, _order, act = heapq.heappop(self._queue)
                 act(when)
@@ -54,9 +67,9 @@ class Clock:
         flow.run_due(now=now)
 
 
-def plan(clock: Clock, person: Person, pages: dict[tuple[str, str], Any]) -> Browser:
+def plan(clock: Clock, person: Person, spots: Spots) -> Browser:
     """Put every visit of a person into the queue."""
-    browser = Browser(person, pages)
+    browser = Browser(person, spots)
     for outing in person.outings:
         clock.at(clock.start + timedelta(days=outing.day), _visit(clock, browser, outing))
     return browser
