@@ -36,6 +36,13 @@ from wagtail_ma.people.models import Identity
 found = Identity.objects.get(pk={identity})
 print(json.dumps({{"identity": found.pk, "visitor": found.visitor_id}}))
 """
+KEY = """
+import json
+from django.test import RequestFactory
+from wagtail_ma.people import cookies
+request = RequestFactory().get("/", headers={{"cookie": "wagtail_ma={cookie}"}})
+print(json.dumps(cookies.browser_key(request)))
+"""
 VIEWS_OF = """
 import json
 from wagtail_ma.tracking.models import PageView
@@ -152,9 +159,10 @@ def story(full_site: RunningSite, playing: Browser, sink: MailSink) -> Story:
     return Story(full_site, editor(playing, full_site.admin), sink, uuid.uuid4().hex[:8])
 
 
-def cookie_of(page: Page) -> str:
-    """The key of the browser as it keeps it."""
-    return next(str(each["value"]) for each in page.context.cookies() if each["name"] == COOKIE)
+def key_of(page: Page, story: Story) -> str:
+    """The key of the browser as its cookie says it (the cookie's date changes, the key does not)."""
+    cookie = next(str(each["value"]) for each in page.context.cookies() if each["name"] == COOKIE)
+    return str(story.ask(KEY, cookie=cookie))
 
 
 def fill_form(page: Page, answers: dict[str, str]) -> None:
@@ -195,7 +203,7 @@ def three_visits_and_a_download(story: Story, playing: Browser) -> tuple[Watched
         reader.page.wait_for_timeout(1_500)
         browser = story.ask(LATEST_BROWSER)
         site.shell(A_WEEK_LATER.format(identity=browser["identity"]))
-    cookie = cookie_of(reader.page)
+    cookie = key_of(reader.page, story)
     page = story.open(f"visitors/{browser['visitor']}/")
     expect(page.locator("#who-section dl")).to_contain_text(ANONYMOUS)
     read(reader.page, f"{site.url}/ja/whitepaper/", seconds=1)
@@ -203,7 +211,7 @@ def three_visits_and_a_download(story: Story, playing: Browser) -> tuple[Watched
     lead = story.person("ann")
     assert lead["visitor"] == browser["visitor"], "the same row, not another"
     assert lead["browsers"] == [browser["identity"]]
-    assert cookie_of(reader.page) == cookie
+    assert key_of(reader.page, story) == cookie
     assert (lead["name"], lead["title"]) == ("見本 花子", "部長")
     assert lead["days"] == 21, "known back to the first visit"
     assert (lead["visits"], lead["counted"][1], len(lead["downloads"])) == (4, 4, 1)
@@ -255,7 +263,7 @@ def a_second_browser_with_the_same_address(
 
 def a_shared_computer(story: Story, first: Watched, lead: dict[str, Any]) -> None:
     """Somebody else types their address where Ann is known: two persons, a new cookie, a conflict."""
-    site, cookie = story.site, cookie_of(first.page)
+    site, cookie = story.site, key_of(first.page, story)
     ann = story.person("ann")
     bob = {
         "email": story.email("bob"),
@@ -267,7 +275,7 @@ def a_shared_computer(story: Story, first: Watched, lead: dict[str, Any]) -> Non
     fill_form(first.page, bob)
     send(first.page)
     first.page.wait_for_url("**sent=**")
-    assert cookie_of(first.page) != cookie, "the cookie is another from this response on"
+    assert key_of(first.page, story) != cookie, "the cookie is another from this response on"
     found, still = story.person("bob"), story.person("ann")
     assert found["visitor"] != lead["visitor"]
     # Nothing of Ann's moved; looking at the form was still hers.
@@ -307,7 +315,7 @@ def a_forwarded_link(story: Story, playing: Browser, lead: dict[str, Any], secon
     mail = story.sink.wait(story.email("ann"), has_tracked_link, seconds=PATIENCE_SECONDS)
     token = click(carol.page, mail)
     assert token not in carol.page.url and "/ma/" not in carol.page.url
-    cookie = cookie_of(carol.page)
+    cookie = key_of(carol.page, story)
 
     def is_noted() -> bool:
         return any("forwarded_from" in row[4] for row in story.ask(LINKS, identity=before["browsers"][0]))
@@ -317,7 +325,7 @@ def a_forwarded_link(story: Story, playing: Browser, lead: dict[str, Any], secon
     assert after["browsers"] == before["browsers"], "the browser stays with its owner"
     assert not set(after["browsers"]) & set(ann["browsers"])
     carol.page.reload()
-    assert cookie_of(carol.page) == cookie
+    assert key_of(carol.page, story) == cookie
     page = story.open("identifications/?what=conflict")
     row = page.locator("table.listing tbody tr").filter(has_text="見本 三郎")
     expect(row).to_contain_text("Forwarded")

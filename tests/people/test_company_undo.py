@@ -100,7 +100,8 @@ def portrait() -> dict[str, Any]:
             "values": {
                 name: value
                 for name, value in company_merge.as_values(company).items()
-                if name != "followed_marks"
+                # (A company made meanwhile has another number in another world.)
+                if name != "followed_marks" and (name, company.name) != ("id", "Delta")
             },
             "domains": sorted(company.domains.values_list("domain", "is_shared")),
             "aliases": sorted(company.aliases.values_list("name", "strict_key")),
