@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 TEMPLATES := wagtail_ma/templates example_site/company/templates example_site/templates
 # How many processes share the suite: as many as there are cores, or say how many (0: none but this one).
 PROCESSES ?= auto
+# How many processes share the browser tests; each has a display, a site and a Chromium of its own.
+BROWSERS ?= 2
 POSTGRES ?= postgres://postgres@127.0.0.1:5432/postgres
 
 .PHONY: help demo demo-reset test test-postgres test-browser check fix bench js messages screenshots clean
@@ -36,7 +38,8 @@ test-postgres: $(VENV)/development ## Run the suite on PostgreSQL (POSTGRES=post
 	@WAGTAIL_MA_DATABASE=$(POSTGRES) $(BIN)/python -m pytest -q -n $(PROCESSES) -m "not browser" $(ARGS)
 
 test-browser: $(VENV)/development ## Drive the example site in Chromium (CHROMIUM=/path, default /usr/bin/chromium)
-	@$(BIN)/python -m pytest -q -m browser $(ARGS)
+	@$(BIN)/python -m pytest -q -m browser -n $(BROWSERS) --dist loadfile --no-loadscope-reorder \
+		tests/browser $(ARGS)
 
 check: $(VENV)/development ## Lint, layers, types, migrations, translations, templates, built scripts
 	@$(BIN)/ruff check .

@@ -230,6 +230,7 @@ def test_for_lead__filled_in__shows_three_views_and_is_logged(client, editor, no
     page = answer.content.decode()
     assert page.count("Dear Ann") == 3
     assert page.count("sandbox") == 2
+    assert "Subject: Hello\n\nDear Ann" in page, "as it is, with nothing before its lines"
     assert ModelLogEntry.objects.filter(action="wagtail_ma.view_lead", object_id=str(lead.pk)).count() == 1
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.browser.mail_sink import MailSink
-from tests.browser.running_site import RunningSite
+from tests.browser.running_site import RunningSite, move_in
 
 
 class CachedSite(RunningSite):
@@ -22,12 +21,11 @@ class CachedSite(RunningSite):
 
 
 @contextmanager
-def cached_copy(folder: Path, bare_site: Path, sink: MailSink, *, mode: str = "auto") -> Iterator[CachedSite]:
-    """A running copy of the bare site with a few visitors."""
-    shutil.copytree(bare_site, folder / "var")
+def cached_copy(folder: Path, demo_site: Path, sink: MailSink, *, mode: str = "auto") -> Iterator[CachedSite]:
+    """A running copy of the site with visitors."""
     site = CachedSite(folder / "var", sink)
     site.mode = mode
-    site.manage("ma_demo", "--visitors", "10", "--days", "5")
+    move_in(site, demo_site)
     try:
         site.start()
         yield site

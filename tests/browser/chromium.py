@@ -2,7 +2,7 @@
 
 Playwright makes every page believe that it is focused and visible, which is just what a clock of
 attention must not be tested with. This driver emulates nothing: tabs are hidden, windows lose the
-focus, keys and clicks go the way of real input. Without a display it starts Xvfb for itself.
+focus, keys and clicks go the way of real input. It starts a display (Xvfb) for itself.
 """
 
 from __future__ import annotations
@@ -260,9 +260,12 @@ class Tab:
 
 @contextlib.contextmanager
 def display() -> Iterator[str]:
-    """Name of an X display: the present one, or that of an Xvfb of our own."""
-    if present := os.environ.get("DISPLAY"):
-        yield present
+    """Name of an X display: that of an Xvfb of our own, or the present one where there is no Xvfb.
+
+    (On one display two test processes would take the focus from each other, and from whoever sits there.)
+    """
+    if not shutil.which("Xvfb"):
+        yield os.environ["DISPLAY"]
         return
     reader, writer = os.pipe()
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1400x900x24", "-nolisten", "tcp"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,31 @@ import pytest
 
 from tests.browser import chromium
 from tests.browser.mail_sink import MailSink, running_sink
-from tests.browser.running_site import RunningSite, prepare, running
+from tests.browser.running_site import RunningSite, prepare, prepare_demo, running
 from tests.browser.stored import Server, running_server
 from tests.browser.tracker_site import Site, running_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser as Playing
+
+
+# What takes longest begins first, so that the test processes end together (they share the tests by files).
+LONGEST = [
+    "test_editor_path.py",
+    "test_scenario_story.py",
+    "test_screens.py",
+    "test_tracker.py",
+    "test_screens_first_day.py",
+    "test_newsletter.py",
+    "test_visitor_path.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, if nothing else is run."""
+    if {item.path.parent for item in items} == {Path(__file__).parent}:
+        order = {name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")
@@ -90,18 +111,36 @@ def sink(executable: str) -> Iterator[MailSink]:
 @pytest.fixture(scope="session")
 def bare_site(tmp_path_factory: pytest.TempPathFactory, sink: MailSink) -> Path:
     """An installation that has only been migrated, not running; others begin as its copies."""
-    directory = tmp_path_factory.mktemp("bare")
-    prepare(directory, sink)
+    return _once(tmp_path_factory, "bare", lambda directory: prepare(directory, sink))
+
+
+@pytest.fixture(scope="session")
+def demo_site(tmp_path_factory: pytest.TempPathFactory, bare_site: Path, sink: MailSink) -> Path:
+    """An installation with visitors, not running; others begin as its copies."""
+    return _once(tmp_path_factory, "demo", lambda directory: prepare_demo(directory, bare_site, sink))
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A directory that the first of the test processes makes; the others wait for it."""
+    base = factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        base = base.parent
+    directory, done = base / name, base / f"{name}.done"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            make(directory)
+            done.touch()
     return directory
 
 
 @pytest.fixture(scope="session")
 def full_site(
-    tmp_path_factory: pytest.TempPathFactory, bare_site: Path, sink: MailSink
+    tmp_path_factory: pytest.TempPathFactory, demo_site: Path, sink: MailSink
 ) -> Iterator[RunningSite]:
-    """The running example site with forty visitors of the last twelve days."""
-    var = tmp_path_factory.mktemp("full") / "var"
-    with running(var, sink, ["ma_demo", "--visitors", "40", "--days", "12"], begin_as=bare_site) as found:
+    """The running example site with visitors."""
+    with running(tmp_path_factory.mktemp("full") / "var", sink, begin_as=demo_site) as found:
         yield found
 
 

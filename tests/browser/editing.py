@@ -7,6 +7,7 @@ block of ``body`` is ``body-1-value``.
 from __future__ import annotations
 
 import re
+import time
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
@@ -47,6 +48,20 @@ def choose(page: Page, html_id: str, title: str) -> None:
         search.fill(title)
     dialog.get_by_role("link", name=title, exact=True).first.click()
     expect(page.locator(f"#{html_id}")).not_to_have_value("")
+
+
+def preview_as(page: Page, mode: str, shown: Locator) -> None:
+    """Choose a mode of the open preview and wait for what it shows. (While the preview is being loaded anew,
+    because Wagtail has just saved by itself, it does not hear of a choice: then one chooses again.)"""
+    end = time.monotonic() + 60
+    while True:
+        page.select_option("#id_preview_mode", label=mode)
+        try:
+            expect(shown).to_have_count(1, timeout=5_000)
+            return
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
 
 
 def write_text(page: Page, text: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.cached_site import CachedSite, cached_copy
-from tests.browser.editing import add_block, choose, field, publish, save
+from tests.browser.editing import add_block, choose, field, preview_as, publish, save
 from tests.browser.mail_sink import MailSink
 from tests.browser.people import USER_AGENT, Watched, editor, visitor
 from tests.browser.waiting import eventually
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.browser
 def site(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    bare_site: Path,
+    demo_site: Path,
     sink: MailSink,
 ) -> Iterator[CachedSite]:
     folder = tmp_path_factory.mktemp(request.param)
-    with cached_copy(folder, bare_site, sink, mode=request.param) as site:
+    with cached_copy(folder, demo_site, sink, mode=request.param) as site:
         yield site
 
 
@@ -67,8 +67,8 @@ def test_story__segment_built_previewed_published__two_profiles_see_their_varian
     field(page, add_block(page, f"{variant}-content", "Heading")).fill(f"Only for {name}")
     field(page, add_block(page, f"{personalised}-default", "Heading")).fill(f"Not for {name}")
     page.get_by_role("button", name="Toggle preview").click()
-    page.select_option("#id_preview_mode", label=f"Segment: {name}")
-    expect(page.frame_locator("#w-preview-iframe").get_by_text(f"Only for {name}")).to_have_count(1)
+    preview = page.frame_locator("#w-preview-iframe")
+    preview_as(page, f"Segment: {name}", preview.get_by_text(f"Only for {name}"))
     # and publishes it.
     publish(page)
     url = page.locator("a[title='Visible to all'], a:has-text('View live')").first.get_attribute("href")

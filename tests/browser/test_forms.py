@@ -75,7 +75,7 @@ def test_fields__left__repaired_and_checked_in_place(
     page.press("[name=email]", "Tab")
     expect(wrong).to_have_attribute("aria-invalid", "false")
     assert error_of(page, "email") == ""
-    assert somebody.problems == []
+    assert somebody.faults() == []
 
 
 def test_question__that_depends_on_another__appears_and_goes(
@@ -156,4 +156,4 @@ def test_editor__template_and_results__no_fault_on_any_screen(
         colleague.shot(f"admin-forms-{re.sub(r'[0-9/]+', '', path) or 'index'}")
     page.goto(f"{empty_site.admin}marketing/gated-documents/new/")
     colleague.shot("admin-gate-editor")
-    assert colleague.problems == []
+    assert colleague.faults() == []

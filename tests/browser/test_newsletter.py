@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.editing import add_block, choose, field, publish, write_text
+from tests.browser.editing import add_block, choose, field, preview_as, publish, write_text
 from tests.browser.mail_sink import MailSink, body
 from tests.browser.people import ARTEFACTS, Watched, editor, visitor
 from tests.browser.running_site import RunningSite
@@ -74,13 +74,13 @@ def test_newsletter__written_previewed_tested_scheduled__arrives_and_can_be_stop
     keep_picture(reader, ann)
 
     def is_done() -> bool:
-        full_site.manage("ma_tick")
+        full_site.tick()
         page.reload()
         return page.get_by_text("3 of 3 are settled (100 %)").count() == 1
 
     assert eventually(is_done), page.content()
     colleague.shot("editor-newsletter-sent")
-    assert reader.problems == colleague.problems == []
+    assert reader.faults() == colleague.faults() == []
 
 
 def make_readers(site: RunningSite, segment: str, key: str) -> None:
@@ -122,11 +122,9 @@ def look_at_previews(page: Page, colleague: Watched) -> None:
     preview = page.frame_locator("#w-preview-iframe")
     expect(preview.get_by_text("FOR OTHERS")).to_have_count(1)
     expect(preview.get_by_text("Read the case studies")).to_have_count(1)
-    page.select_option("#id_preview_mode", label="Plain text")
-    expect(preview.get_by_text("Subject:")).to_have_count(1)
-    page.select_option("#id_preview_mode", label="On a phone")
+    preview_as(page, "Plain text", preview.get_by_text("Subject:"))
     phone = preview.frame_locator("iframe")
-    expect(phone.get_by_text("Read the case studies")).to_have_count(1)
+    preview_as(page, "On a phone", phone.get_by_text("Read the case studies"))
     colleague.shot("editor-mail-on-a-phone", full=False)
     page.get_by_role("button", name="Toggle preview").click()
 
@@ -156,7 +154,11 @@ def send(colleague: Watched, edit_url: str, segment: str, site: RunningSite) -> 
     page.get_by_label(segment).first.check()
     at = f"{datetime.now() + timedelta(days=2):%Y-%m-%d} 10:30"
     page.fill("[name=scheduled_at]", at)
+    # A calendar opens, and closes when one goes on.
+    calendar = page.locator(".xdsoft_datetimepicker:visible")
+    expect(calendar).to_have_count(1)
     page.keyboard.press("Tab")
+    expect(calendar).to_have_count(0)
     page.get_by_role("button", name="Count the people").click()
     expect(page.get_by_role("heading", name="2 people get this mail")).to_be_visible()
     colleague.shot("editor-newsletter-audience")
@@ -173,7 +175,7 @@ def send(colleague: Watched, edit_url: str, segment: str, site: RunningSite) -> 
         "Dispatch.objects.filter(ended_at=None).update(scheduled_at=timezone.now())"
     )
     for _round in range(3):
-        site.manage("ma_tick")
+        site.tick()
 
 
 def link_of(message: EmailMessage) -> str:

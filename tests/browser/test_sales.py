@@ -42,7 +42,7 @@ def test_lead_page__visitor_reads_on_during_the_call__says_so_within_ten_seconds
     expect(sales.page.locator(".ma-timeline__row--view")).to_have_count(2, timeout=SOON_MS)
     expect(ledger).to_have_attribute("open", "")
     sales.shot("lead-page-during-the-call")
-    assert somebody.problems == sales.problems == []
+    assert somebody.faults() == sales.faults() == []
 
 
 def test_bulk__everybody_of_a_filtered_list__into_a_segment_and_nobody_else(
@@ -71,4 +71,4 @@ def test_bulk__everybody_of_a_filtered_list__into_a_segment_and_nobody_else(
         return sorted(shown) == sorted(names)
 
     assert eventually(are_members), full_site.log("worker")
-    assert sales.problems == []
+    assert sales.faults() == []

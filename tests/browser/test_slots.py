@@ -22,9 +22,9 @@ PRICING_CALL, DEFAULT_CALL = (VARIANTS["ja"][key][0] for key in ("pricing", "def
 
 @pytest.fixture(scope="module")
 def cached_site(
-    tmp_path_factory: pytest.TempPathFactory, bare_site: Path, sink: MailSink
+    tmp_path_factory: pytest.TempPathFactory, demo_site: Path, sink: MailSink
 ) -> Iterator[CachedSite]:
-    with cached_copy(tmp_path_factory.mktemp("cached"), bare_site, sink) as site:
+    with cached_copy(tmp_path_factory.mktemp("cached"), demo_site, sink) as site:
         yield site
 
 
@@ -65,7 +65,7 @@ def test_two_profiles__page_cache_on__different_variants(
     reader.shot("slots-pricing-reader")
     html = html_of(home)
     assert DEFAULT_CALL in html and PRICING_CALL not in html
-    assert reader.problems == stranger.problems == []
+    assert reader.faults() == stranger.faults() == []
 
 
 def test_answer__too_late__default_after_a_second_and_for_good(home: str, playing: Browser) -> None:

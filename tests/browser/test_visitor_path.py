@@ -76,7 +76,7 @@ def test_home_page__pricing_read_three_times__shows_the_variant_to_this_browser_
     read(stranger.page, home)
     assert stranger.page.get_by_text(DEFAULT_CALL).count() == 1
     assert stranger.page.get_by_text(PRICING_CALL).count() == 0
-    assert somebody.problems == stranger.problems == []
+    assert somebody.faults() == stranger.faults() == []
 
 
 def test_whitepaper__asked_for__downloads_mails_and_names_the_visitor(
@@ -125,10 +125,10 @@ def test_whitepaper__asked_for__downloads_mails_and_names_the_visitor(
     check_row(colleague.page, full_site, address, email)
     check_visitor_page(colleague.page, full_site, address, email)
     colleague.shot("admin-visitor-named")
-    assert reader.problems == [problem for problem in reader.problems if "422" in problem], (
+    assert reader.faults() == [problem for problem in reader.faults() if "422" in problem], (
         "only the refused form may be reported"
     )
-    assert colleague.problems == []
+    assert colleague.faults() == []
 
 
 def newest_in_list(page: Page, site: RunningSite) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests import factories
 from wagtail_ma.messaging import fill, merge_fields, ready
@@ -125,6 +126,24 @@ def test_compile__text_part__has_every_link_and_unsubscribe(now):
     assert "- one\n- two" in result.text
     assert "<script" not in result.html and "x()" not in result.html
     assert "L &amp; R" in result.html and "L & R" in result.text
+
+
+def test_compile__paragraphs_links_lists__look_the_same_in_every_mail_program(now):
+    """Mail programs have margins and colours of their own: what is said at the element itself counts."""
+    text = '<p>One</p><p>See <a href="https://example.com/a">A</a></p><ul><li>x</li></ul>'
+    result = filled(factories.make_mail(text=text), factories.make_lead(now=now))
+    content = BeautifulSoup(result.html, "html.parser")
+    styles = [tag.get("style", "") for tag in content.find_all(["p", "ul"])]
+    assert styles[:3] == ["margin:0 0 12px", "margin:0 0 12px", "margin:0;padding-left:24px"]
+    assert "color:" in content.find_all("a")[0]["style"]
+
+
+def test_compile__table__one_line_of_text_for_each_row(now):
+    table = "<table><tr><th>Plan</th><th>A month</th></tr><tr><td>Standard</td><td>120</td></tr></table>"
+    result = filled(
+        factories.make_mail(body=[{"type": "html", "value": table}]), factories.make_lead(now=now)
+    )
+    assert "Plan | A month\nStandard | 120\n" in result.text
 
 
 def test_compile__footer__shows_sender_and_cannot_be_left_out(now):

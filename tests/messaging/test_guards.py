@@ -277,6 +277,30 @@ def test_claim__suspect__taken_alone_and_given_up_at_the_third_death(now):
     assert Delivery.objects.get(pk=other.pk).state == "sent"
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"state": "claimed", "owner": "somebody else"},
+        {"send_after": datetime(2100, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_claim__somebody_was_faster_or_put_it_off__left_alone(now, monkeypatch, meanwhile):
+    one, other = planned(now), planned(now, make_lead(now, "b@example.com"))
+    choose = claiming._harmless
+
+    def and_meanwhile(rows):
+        Delivery.objects.filter(pk=one.pk).update(**meanwhile)
+        return choose(rows)
+
+    monkeypatch.setattr(claiming, "_harmless", and_meanwhile)
+    (taken,) = claiming.claim("me", now=now, limit=50)
+    assert (taken.pk, taken.claims) == (other.pk, 1)
+    stored = Delivery.objects.get(pk=other.pk)
+    told = (taken.state, taken.owner, taken.lease_until, taken.claims)
+    assert told == (stored.state, stored.owner, stored.lease_until, stored.claims)
+    assert Delivery.objects.get(pk=one.pk).owner != "me"
+
+
 def test_reap__senders_die_of_something_else__nothing_is_called_poison(now):
     one = planned(now)
     for number in range(3):

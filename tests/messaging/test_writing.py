@@ -38,6 +38,15 @@ def test_formal_salutation__elsewhere_or_without_name__is_the_plain_one(language
     assert values["formal_salutation"] == expected
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_kana__in_any_language__family_name_first(language: str) -> None:
+    known = {"family_name_kana": "ヤマダ", "given_name_kana": "タロウ"}
+    assert (
+        merge_fields.values_of(Lead(email="a@example.com", **known), language)["full_name_kana"]
+        == "ヤマダ タロウ"
+    )
+
+
 @given(
     st.fixed_dictionaries(
         {name: st.text(max_size=30) for name in ("family_name", "given_name", "company_name", "title")}

@@ -129,6 +129,15 @@ class MailTestForm(forms.Form):
         return email
 
 
+class MailForLeadForm(MailTestForm):
+    """Whose eyes to look with."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["lead_email"].required = True
+        self.fields["lead_email"].help_text = _("The e-mail address of a lead. Nothing is sent.")
+
+
 class MailTestView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):  # type: ignore[type-arg]
     """Send the mail as it stands in the newest draft to oneself. GET asks, POST sends."""
 
@@ -219,16 +228,15 @@ class MailForLeadView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         given = self.request.GET or None
-        form = MailTestForm(given)
-        form.fields["lead_email"].required = True
+        form = MailForLeadForm(given)
         context = super().get_context_data(**kwargs) | {"form": form}
         context["edit_url"] = reverse(f"{NAMESPACE}:edit", args=[self.mail.pk])
         if form.is_valid():
             lead = Lead.objects.filter(email__iexact=form.cleaned_data["lead_email"]).order_by("pk").first()
             log(lead, "wagtail_ma.view_lead", user=self.request.user)
             try:
-                context["filled"] = preview.filled_for(self.mail, lead)
-                context["head"] = preview.head(context["filled"])
+                context["filled"] = filled = preview.filled_for(self.mail, lead)
+                context["plain"] = f"{preview.head(filled)}\n\n{filled.text}"
             except CannotCompile as error:
                 context["error"] = str(error)
         return context

@@ -30,7 +30,7 @@ from wagtail_ma.messaging.slots import Build, Segment, segments_asked
 from wagtail_ma.tracking import sites
 
 # Part of the fingerprint: a change of what compiling produces makes new versions.
-FORMAT = 3
+FORMAT = 4
 # Between the text of the mail and its footer.
 SIGNATURE = "\n\n-- \n"
 FONTS = "'Helvetica Neue', 'Hiragino Sans', 'Yu Gothic', Meiryo, Arial, sans-serif"

@@ -33,6 +33,7 @@ LABELS = {
     "full_name": _("Full name"),
     "family_name": _("Family name"),
     "given_name": _("Given name"),
+    "full_name_kana": _("Full name (kana)"),
     "company_name": _("Company"),
     "department": _("Department"),
     "title": _("Job title"),
@@ -75,6 +76,7 @@ def values_of(lead: Lead, language: str) -> dict[str, str]:
     family, given = _safe(lead.family_name), _safe(lead.given_name)
     names = (family, given) if is_family_first else (given, family)
     full_name = " ".join(name for name in names if name)
+    kana = [_safe(lead.family_name_kana), _safe(lead.given_name_kana)]
     company, department, title = _safe(lead.company_name), _safe(lead.department), _safe(lead.title)
     return {
         "salutation": salutation(full_name, company, language),
@@ -82,6 +84,8 @@ def values_of(lead: Lead, language: str) -> dict[str, str]:
         "full_name": full_name,
         "family_name": family,
         "given_name": given,
+        # Kana are Japanese, whatever the language of the mail.
+        "full_name_kana": " ".join(name for name in kana if name),
         "company_name": company,
         "department": department,
         "title": title,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from django.core.mail import EmailMessage
+from django.db.models import prefetch_related_objects
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.text import clean_line
@@ -55,9 +56,16 @@ class Preparer:
             for pk, version in MailVersion.objects.in_bulk(version_ids).items():
                 self._versions[pk] = _Version(version, self._mails.get(version.mail_id or 0))
 
-    def ask_paces(self, batch: Sequence[Delivery]) -> None:
-        """Look who of these readers has said how often they want mail."""
+    def look_up(self, batch: Sequence[Delivery]) -> None:
+        """Look who of these readers has said how often they want mail, and who looks after them where
+        the mail comes from that colleague."""
         self._paced |= fence.paced({d.email for d in batch if d.is_marketing})
+        leads = [d.lead for d in batch if d.lead is not None and self._is_from_owner(d)]
+        prefetch_related_objects(leads, "owner")
+
+    def _is_from_owner(self, delivery: Delivery) -> bool:
+        mail = self.mail_of(delivery)
+        return mail is not None and mail.is_from_owner
 
     def has_pace(self, delivery: Delivery) -> bool:
         """Whether its reader has."""

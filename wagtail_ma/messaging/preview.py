@@ -34,6 +34,8 @@ def sample_lead(mail: Mail) -> Lead:
             email="reader@example.com",
             family_name=pgettext("sample of a family name", "Smith"),
             given_name=pgettext("sample of a given name", "Alex"),
+            family_name_kana=pgettext("sample of a family name in kana", "Smith"),
+            given_name_kana=pgettext("sample of a given name in kana", "Alex"),
             company_name=pgettext("sample of a company", "Example Ltd"),
             department=pgettext("sample of a department", "Purchasing"),
             title=pgettext("sample of a title", "Manager"),

@@ -34,7 +34,15 @@ RAW_ATTRIBUTES = {
 }
 SCHEMES = {"http", "https", "mailto", "tel"}
 HEADING_SIZES = {"large": "26px", "medium": "20px", "small": "16px"}
-BLOCK_TAGS = {"p", "div", "ul", "ol", "h2", "h3", "h4", "blockquote", "table", "tr", "hr", "center"}
+BLOCK_TAGS = {"p", "div", "ul", "ol", "h2", "h3", "h4", "blockquote", "table", "hr", "center"}
+# Mail programs have margins and colours of their own, each another; what is said at the element counts.
+LINK_STYLE = "color:#12627a"
+STYLES = {
+    "a": LINK_STYLE,
+    "p": "margin:0 0 12px",
+    "ul": "margin:0 0 12px;padding-left:24px",
+    "ol": "margin:0 0 12px;padding-left:24px",
+}
 
 
 class Rendered(NamedTuple):
@@ -159,7 +167,7 @@ def _teaser(value: Any, build: Build) -> Rendered:
         f'<h3 style="margin:0 0 6px;font-size:17px"><a href="{link}" style="color:#1f2933">'
         f"{build.words(title)}</a></h3>"
         f'<p style="margin:0 0 6px">{build.words(text)}</p>'
-        f'<a href="{link}">{build.words(label)}</a>'
+        f'<a href="{link}" style="{LINK_STYLE}">{build.words(label)}</a>'
     )
     lines = [build.plain(title), build.plain(text), link]
     return Rendered(f"<mj-text>{inner}</mj-text>", "\n".join(line for line in lines if line))
@@ -171,7 +179,7 @@ def _document(value: Any, build: Build) -> Rendered:
     link = build.link(document.url if document else "", label)
     if not link:
         return Rendered("", "")
-    inner = build.html(f'<a href="{link}">{build.words(label)}</a>')
+    inner = build.html(f'<a href="{link}" style="{LINK_STYLE}">{build.words(label)}</a>')
     return Rendered(f"<mj-text>{inner}</mj-text>", f"{build.plain(label)}\n{link}")
 
 
@@ -211,11 +219,22 @@ def _fragment(cleaned: str, build: Build) -> Rendered:
         _rewrite(anchor, build)
     for picture in soup.find_all("img"):
         picture["src"] = build.absolute(str(picture.get("src", "")))
+    _style(soup)
     text = re.sub(r"\s*\n\s*\n\s*", "\n\n", _plain(soup, build)).strip()
     for string in list(soup.find_all(string=True)):
         # The marker stands for escaped text, and is safe as text itself.
         string.replace_with(NavigableString(build.words(str(string))))
     return Rendered(f"<mj-text>{build.html(str(soup))}</mj-text>", text)
+
+
+def _style(soup: BeautifulSoup) -> None:
+    """The looks of what editors cannot style themselves. The last paragraph leaves no gap below it."""
+    for tag in soup.find_all(list(STYLES)):
+        tag["style"] = STYLES[tag.name]
+    last = soup.find_all(recursive=False)[-1:]
+    for tag in last:
+        if "margin" in str(tag.get("style", "")):
+            tag["style"] = str(tag["style"]).replace("margin:0 0 12px", "margin:0")
 
 
 def _rewrite(anchor: Tag, build: Build) -> None:
@@ -251,7 +270,9 @@ def _plain(node: Any, build: Build, *, number: int = 0) -> str:
         sign = f"{number}." if node.parent is not None and node.parent.name == "ol" else "-"
         return f"{sign} {inner.strip()}\n"
     if name in ("td", "th"):
-        return f"{inner} "
+        return f"{inner.strip()} | "
+    if name == "tr":
+        return f"{inner.strip().removesuffix('|').strip()}\n"
     return f"\n\n{inner.strip()}\n\n" if name in BLOCK_TAGS else inner
 
 

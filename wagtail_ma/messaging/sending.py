@@ -174,7 +174,7 @@ class _Round:
         if limits:
             rates.give_back(limits, granted - len(batch), now=self.now)
         self.preparer.load(batch)
-        self.preparer.ask_paces(batch)
+        self.preparer.look_up(batch)
         self.waiting.extend(batch)
 
     def _begin(self, delivery: Delivery) -> None:
