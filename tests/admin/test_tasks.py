@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,6 +29,11 @@ def test_create__same_occasion_again__the_same_task(now):
     first = a_task(now)
     tasks.create(first.visitor_id, text="Other", due_at=now, assignee_id=None, source_key="one", now=now)
     assert list(Task.objects.values_list("pk", "text")) == [(first.pk, "Call one")]
+
+
+def test_create__not_storable_for_another_reason__says_so(now):
+    with pytest.raises(IntegrityError):
+        a_task(now, due_at=None)
 
 
 def test_list__open_and_done__filters_tell_them_apart(admin_client, admin_user):

@@ -331,6 +331,28 @@ def test_reap__other_mails_killed_their_senders_alone_as_well__nothing_is_called
     assert Delivery.objects.get(pk=one.pk).state == "failed"
 
 
+@pytest.mark.parametrize(("put_off", "state"), [(timedelta(0), "ready"), (timedelta(days=1), "failed")])
+def test_reap__mails_that_wait_for_another_day__are_no_sign_of_a_storm(now, put_off, state):
+    one = planned(now)
+    ids = [planned(now, make_lead(now, f"q{number}@example.com")).pk for number in range(3)]
+    Delivery.objects.filter(pk__in=ids).update(claims=2, send_after=now + put_off)
+    Delivery.objects.filter(pk=one.pk).update(
+        claims=3, state="claimed", owner="dead", lease_until=now - timedelta(minutes=1)
+    )
+    settling.reap(now=now)
+    assert Delivery.objects.get(pk=one.pk).state == state
+
+
+def test_reap__first_signs_are_enough__others_are_not_asked_for(now, django_assert_num_queries):
+    ids = [planned(now, make_lead(now, f"q{number}@example.com")).pk for number in range(4)]
+    claimed = {"state": "claimed", "owner": "dead", "lease_until": now - timedelta(minutes=1)}
+    Delivery.objects.filter(pk__in=ids).update(claims=3, **claimed)
+    # Anything due; what is claimed; a suspect; four of them: a storm. Then the three updates.
+    with django_assert_num_queries(6):
+        settling.reap(now=now)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"ready"}
+
+
 # --- who it is from -----------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 
 import pytest
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from tests import factories
 from wagtail_ma.messaging import (
@@ -73,6 +73,11 @@ def test_enqueue__same_occasion__one_delivery(now, mail, lead):
     assert queue.enqueue(mail, lead, occurrence="a", now=now) == first
     assert queue.enqueue(mail, lead, occurrence="b", now=now) != first
     assert Delivery.objects.count() == 2
+
+
+def test_enqueue__not_storable_for_another_reason__says_so(now, mail, lead):
+    with pytest.raises(IntegrityError):
+        queue.enqueue(mail, lead, occurrence=None, now=now)
 
 
 def test_drain__due__sent_once_with_headers(now, mail, lead, mailoutbox):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.factories import condition
 from tests.scenarios.stories import a_draft, a_lead, a_mail, a_scenario, end, send, step, wait
 from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity
+from wagtail_ma.admin import scenario_trial
 from wagtail_ma.messaging.models import Delivery
 from wagtail_ma.people.models import Lead, LeadField, Visitor
 from wagtail_ma.personalisation.models import Goal
+from wagtail_ma.scenarios import dry_run as trying
 from wagtail_ma.scenarios import runner
 from wagtail_ma.scenarios.dry_run import LOOKS, dry_run
 from wagtail_ma.scenarios.entry import put_in
@@ -97,6 +101,43 @@ def test_dry_run__conditions__statements_do_not_grow_with_the_time(now, django_a
     scenario = a_draft([wait()], entry="rule", activity_kind="", rule=[TWICE])
     with django_assert_max_num_queries(LOOKS + 3):
         dry_run(scenario, since=now - 900 * DAY, until=now)
+
+
+class Clock:
+    """Each look takes as long."""
+
+    def __init__(self, monkeypatch, seconds):
+        self.now, self.looks = 0.0, 0
+        ask = trying.everyone
+
+        def slow(*args, **kwargs):
+            self.now += seconds
+            self.looks += 1
+            return ask(*args, **kwargs)
+
+        monkeypatch.setattr(trying, "everyone", slow)
+        monkeypatch.setattr(scenario_trial, "dry_run", partial(dry_run, clock=self))
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "looks", "days", "people"),
+    [(0, 31, None, 2), (1, 8, 7, 1), (2.5, 4, 3, 1), (20, 2, 1, 0)],
+)
+def test_dry_run__conditions_of_very_many__stops_after_a_time(now, monkeypatch, seconds, looks, days, people):
+    """The latest days are looked at first."""
+    scenario = a_draft([wait()], entry="rule", activity_kind="", rule=[TWICE])
+    often, once = (a_browser(a_visitor(now - 50 * DAY), now) for _number in range(2))
+    for browser, times in ((often, (20, 19, 3, 2)), (once, (25, 24))):
+        for day in times:
+            a_visit(browser, now - day * DAY - HOUR)
+    clock = Clock(monkeypatch, seconds)
+    found = dry_run(scenario, since=now - 30 * DAY, until=now, clock=clock)
+    assert (clock.looks, found.people, found.inside_now) == (looks, people, 1)
+    assert found.since == (None if days is None else now - days * DAY)
+    assert [would.visitor.pk for would in found.first[:1]] == [often.visitor_id][:people]
 
 
 def test_dry_run__conditions_broken_or_of_the_request__do_not_tell(now):
@@ -255,7 +296,6 @@ def trial(client, scenario, **query):
 def test_trial_page__draft__tells_of_the_past_and_walks_with_somebody(admin_client, now):
     lead = a_lead(now, email="hanako@example.com")
     scenario = a_draft([wait(), end()])
-    from django.utils import timezone
 
     an_activity(lead.visitor.identities.get(), timezone.now() - DAY)
     before = rows()
@@ -269,7 +309,6 @@ def test_trial_page__draft__tells_of_the_past_and_walks_with_somebody(admin_clie
 
 
 def test_trial_page__conditions__asked_of_the_past_only_by_hand(admin_client, now):
-    from django.utils import timezone
 
     lead = a_lead(now, email="hanako@example.com")
     browser = lead.visitor.identities.get()
@@ -281,6 +320,27 @@ def test_trial_page__conditions__asked_of_the_past_only_by_hand(admin_client, no
     text = " ".join(trial(admin_client, scenario, days="7").content.decode().split())
     assert "In the last 7 days it would have let in 1 person." in text
     assert "1 person fulfils the conditions now." in text and "hanako" in text
+
+
+def test_trial_page__conditions_of_very_many__says_how_far_back_it_looked(admin_client, monkeypatch):
+    Clock(monkeypatch, 1)
+    scenario = a_draft([wait()], entry="rule", activity_kind="", rule=[TWICE])
+    text = " ".join(trial(admin_client, scenario, days="30").content.decode().split())
+    assert "In the last 7 days it would have let in 0 people." in text
+    assert "looked at the last 7 of 30 days only" in text
+    text = trial(admin_client, scenario, days="7").content.decode()
+    assert "it would have let in" in text and "too long" not in text
+
+
+def test_trial_page__conditions_and_a_person_chosen__not_asked_of_everybody_again(admin_client, monkeypatch):
+    lead = a_lead(timezone.now(), email="hanako@example.com")
+    scenario = a_draft([wait()], entry="rule", activity_kind="", rule=[TWICE])
+    clock = Clock(monkeypatch, 0)
+    for query in ({"person": lead.visitor_id}, {"q": "hanako@example.com"}, {"way-wait:1": "waited"}):
+        text = trial(admin_client, scenario, days="7", **query).content.decode()
+        assert clock.looks == 0 and "Choose how far to look back" in text
+    trial(admin_client, scenario, days="7")
+    assert clock.looks == 8
 
 
 @pytest.mark.parametrize(
@@ -301,7 +361,6 @@ def test_trial_page__hostile_query__answers(admin_client, query):
 
 def test_trial_page__without_the_right_to_see_leads__no_names(client, now):
     lead = a_lead(now, email="hanako@example.com")
-    from django.utils import timezone
 
     an_activity(lead.visitor.identities.get(), timezone.now() - DAY)
     user = User.objects.create_user("eve", password="x")

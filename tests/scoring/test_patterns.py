@@ -299,6 +299,59 @@ def test_pattern__its_facts_were_deleted_by_retention__is_not_paid_a_second_time
     assert after.engagement_sum == pytest.approx(before.engagement_sum, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("conditions", "match"),
+    [
+        ([visits(comparison="at_least", number=1, days=30)], "all"),
+        ([visits(comparison="at_least", number=2, days=30)], "all"),
+        ([visits(comparison="at_most", number=0, days=30)], "none"),
+        ([visits(comparison="at_least", number=1, days=30), did("download", days=60)], "any"),
+        ([viewed(number=3), visits(comparison="at_least", number=1, days=30)], "all"),
+    ],
+)
+def test_pattern__held_without_a_break_across_deletions__is_paid_once(now, conditions, match):
+    """Somebody who comes each week; then not for a long time, and again."""
+    a_pattern(*conditions, match=match)
+    visitor = a_visitor(now)
+    browser = a_browser(visitor, now)
+
+    def comes(week: int) -> datetime:
+        at = now + week * 7 * DAY
+        a_view(a_visit(browser, at), at)
+        return at
+
+    for week in range(40):
+        comes(week)
+    end = now + 100 * 7 * DAY
+    award([visitor.pk], now=end)
+    assert standing_of(visitor.pk).lifetime == 7
+    # Each time more than the window, each time less, and a day after the other.
+    for weeks in (4, 10, 12, 13, 20, 20.2):
+        forget(now + weeks * 7 * DAY, now=end)
+        award([visitor.pk], now=end)
+        assert standing_of(visitor.pk).lifetime == 7, weeks
+    for week in (50, 51):
+        comes(week)
+    award([visitor.pk], now=end)
+    assert standing_of(visitor.pk).lifetime == 14
+    forget(now + 52 * 7 * DAY, now=end)
+    comes(53)
+    award([visitor.pk], now=end)
+    assert standing_of(visitor.pk).lifetime == 14
+
+
+def test_pattern__what_was_deleted_had_not_been_paid__first_time_is_paid(now):
+    a_pattern(visits(comparison="at_least", number=2, days=30))
+    visitor = a_visitor(now)
+    browser = a_browser(visitor, now)
+    for days in (0, 40, 50):
+        a_visit(browser, now + days * DAY)
+    award([visitor.pk], now=now + 60 * DAY)
+    forget(now + 30 * DAY, now=now + 60 * DAY)
+    award([visitor.pk], now=now + 60 * DAY)
+    assert earned(visitor) == [(now + 50 * DAY, 7)]
+
+
 def test_pattern__what_it_names_was_deleted__keeps_its_points_and_says_so(now, home):
     page = a_page(now, translation_key=home.translation_key, page_id=home.pk)
     rule = a_pattern(viewed(page=home.pk))

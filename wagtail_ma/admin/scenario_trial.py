@@ -78,10 +78,13 @@ class ScenarioTrialView(WagtailAdminTemplateMixin, TemplateView):
         now = timezone.now()
         asked = self.request.GET
         period = next((days for days in PERIODS if str(days) == asked.get("days")), 30)
-        # Conditions are put to everybody again and again: only when somebody asks for it.
-        is_asked = self.scenario.entry != Scenario.Entry.RULE or "days" in asked
+        # Conditions are put to everybody again and again: only when somebody asks for it, and not again
+        # with each person and each way that is tried.
+        is_walk = bool(asked.keys() - {"days"})
+        is_asked = self.scenario.entry != Scenario.Entry.RULE or ("days" in asked and not is_walk)
         since = now - timedelta(days=period)
         found = dry_run(self.scenario, since=since, until=now) if is_asked else DryRun(people=None)
+        looked = (now - found.since).days if found.since else period
         visitor, candidates = self._person()
         start = _moment(asked.get("start", "")) or now
         choices = {
@@ -95,10 +98,11 @@ class ScenarioTrialView(WagtailAdminTemplateMixin, TemplateView):
             "problems": problems(self.scenario),
             "period": period,
             "periods": PERIODS,
-            "sentence": _sentence(found.people, period)
+            "sentence": _sentence(found.people, looked)
             if is_asked
             else _("Choose how far to look back; it may take a while."),
             "is_asked": is_asked,
+            "cut_short": _cut_short(looked, period) if looked < period else "",
             "by_conditions": self.scenario.entry == Scenario.Entry.RULE,
             "dry_run": found,
             "people": [self._row(would.visitor, would.at) for would in found.first],
@@ -168,6 +172,14 @@ def _moment(text: str) -> datetime | None:
     if found is None or not 2000 <= found.year <= 2100:
         return None
     return timezone.make_aware(found) if timezone.is_naive(found) else found
+
+
+def _cut_short(looked: int, period: int) -> str:
+    """That not all days were looked at."""
+    return _(
+        "It took too long: looked at the last %(looked)d of %(period)d days only. Choose fewer days, or "
+        "simpler conditions."
+    ) % {"looked": looked, "period": period}
 
 
 def _sentence(people: int | None, days: int) -> str:

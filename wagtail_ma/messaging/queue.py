@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from wagtail_ma.core.many_rows import InsertRows
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.messaging import message, reasons, timing
 from wagtail_ma.messaging.compile import CannotCompile
@@ -15,6 +16,9 @@ from wagtail_ma.messaging.ready import version_to_send
 from wagtail_ma.people.models import Lead
 
 logger = logging.getLogger(__name__)
+
+# By the unique key alone: ``ignore_conflicts`` on SQLite hides everything else that a row may be refused for.
+_insert = InsertRows(Delivery, unique=("mail", "lead", "occurrence"))
 
 
 def enqueue(
@@ -67,7 +71,7 @@ def enqueue(
         message_id=message.message_id(public_id, mail.sender.email),
     )
     # The unique key decides; two statements, where "get or create" takes five.
-    Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+    _insert.run([delivery])
     return same.get()
 
 

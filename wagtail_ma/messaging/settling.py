@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,21 +97,33 @@ def reap(*, now: datetime) -> None:
 
 def _is_storm(*, now: datetime) -> bool:
     """Whether senders die for other reasons than what they hold."""
-    is_cut_short = Q(state=State.UNKNOWN, reason=reasons.INTERRUPTED) | Q(
+    # One of the first is the one that we ask about.
+    deaths = -1
+    for found in _deaths(now=now):
+        deaths += found
+        if deaths >= STORM_DEATHS:
+            return True
+    return False
+
+
+def _deaths(*, now: datetime) -> Iterator[int]:
+    """How many senders died lately, by each kind of what they left behind (some more than needed at most).
+
+    One kind after the other, those first that an index finds: mostly they are enough.
+    """
+    enough = STORM_DEATHS + 1
+    # What is claimed a second time is alone with its sender: so many died with others.
+    again = Delivery.objects.filter(claims__gte=2)
+    overdue = again.filter(lease_until__lt=now, state=State.CLAIMED)
+    yield len(overdue.values_list("pk")[:enough])
+    # What is put off may have been so for days: it says nothing of now.
+    yield len(again.filter(state=State.READY, send_after__lte=now).values_list("pk")[:enough])
+    lately = Delivery.objects.filter(sending_at__gt=now - STORM_LASTS)
+    dead = Q(state=State.UNKNOWN, reason=reasons.INTERRUPTED) | Q(
         state=State.SENDING, sending_at__lt=now - claiming.CLAIM_LEASE
     )
-    lately = Q(sending_at__gt=now - STORM_LASTS)
-    cut_short = Delivery.objects.filter(is_cut_short & lately).order_by("owner")
-    owners = cut_short.values_list("owner", flat=True).distinct()[:STORM_DEATHS]
-    # What is claimed a second time is alone with its sender: so many died with others. (One of these is
-    # the one that we ask about.)
-    died_alone = Delivery.objects.filter(
-        Q(state=State.READY, claims__gte=2)
-        | Q(state=State.CLAIMED, claims__gte=2, lease_until__lt=now)
-        | Q(state=State.SENT, claims__gte=3) & lately
-    )
-    others = died_alone.values_list("pk")[: STORM_DEATHS + 1]
-    return len(owners) + max(len(others) - 1, 0) >= STORM_DEATHS
+    yield len(lately.filter(dead).order_by("owner").values_list("owner", flat=True).distinct()[:enough])
+    yield len(lately.filter(state=State.SENT, claims__gte=3).values_list("pk")[:enough])
 
 
 def expire(*, now: datetime) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from wagtail_ma.core.many_rows import InsertRows
 from wagtail_ma.sales.models_of_tasks import Task
+
+# The unique key decides, in one statement; a scenario makes many. (Not ``ignore_conflicts``: on SQLite it
+# hides everything else that a row may be refused for.)
+_insert = InsertRows(Task, unique=("source_key",))
 
 
 def create(
@@ -30,8 +35,7 @@ def create(
         assignee_id=assignee_id,
         created_at=now,
     )
-    # The unique key decides, in one statement; a scenario makes many.
-    Task.objects.bulk_create([task], ignore_conflicts=True)
+    _insert.run([task])
 
 
 def finish(task_id: int, *, by: Any, now: datetime) -> bool:

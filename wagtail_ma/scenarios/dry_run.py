@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +26,8 @@ from wagtail_ma.tracking.models import Activity
 SHOWN = 20
 # How often a past time is looked at, at most, for conditions.
 LOOKS = 30
+# Seconds after which no further look is begun: a reader waits, and web servers give up after some 30.
+BUDGET_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -43,21 +47,27 @@ class DryRun:
     :param first: the latest of them, at most :data:`SHOWN`.
     :param inside_now: how many are in the entry segment, or fulfil the conditions, today (they do not enter
         by themselves).
+    :param since: how far back it was looked; None: as far as asked for.
     """
 
     people: int | None
     occasions: int = 0
     first: list[Would] = field(default_factory=list)
     inside_now: int | None = None
+    since: datetime | None = None
 
 
-def dry_run(scenario: Scenario, *, since: datetime, until: datetime) -> DryRun:
+def dry_run(
+    scenario: Scenario, *, since: datetime, until: datetime, clock: Callable[[], float] = time.monotonic
+) -> DryRun:
     """Whom this scenario would have let in between two moments (a few statements).
 
     As if nobody had been in it before, and as the facts are now: of segments, who entered or left them
-    then; of conditions, who came to fulfil them from one day to the next (up to :data:`LOOKS` statements
-    over everybody); of dates, whose day it was. Those merged away, excluded, and machines are not counted, as
-    at a real entry.
+    then; of conditions, who came to fulfil them from one day to the next (up to :data:`LOOKS` + 1 statements
+    over everybody, as far back as :data:`BUDGET_SECONDS` let it); of dates, whose day it was. Those merged
+    away, excluded, and machines are not counted, as at a real entry.
+
+    :param clock: seconds that pass, from any beginning.
     """
     if scenario.entry == Scenario.Entry.ACTIVITY:
         return _of_activities(scenario.activity_kind, since, until)
@@ -72,7 +82,7 @@ def dry_run(scenario: Scenario, *, since: datetime, until: datetime) -> DryRun:
         past = PastMembership.objects.filter(segment=scenario.segment_id or 0)
         return _of_segments([(past, "left_at")], since, until, inside_now=None)
     if scenario.entry == Scenario.Entry.RULE:
-        return _of_rule(scenario, since, until)
+        return _of_rule(scenario, since, until, clock)
     if scenario.entry == Scenario.Entry.DATE:
         return _of_dates(scenario, since, until)
     return DryRun(people=None)
@@ -113,9 +123,13 @@ def _of_segments(
     return DryRun(count, occasions, _named(_newest(firsts)), inside_now)
 
 
-def _of_rule(scenario: Scenario, since: datetime, until: datetime) -> DryRun:
+def _of_rule(scenario: Scenario, since: datetime, until: datetime, clock: Callable[[], float]) -> DryRun:
     """Whom the conditions let in from one look to the next, one or more days apart: as many statements
-    over everybody as there are looks. Who fulfilled them only in between is not found."""
+    over everybody as there are looks. Who fulfilled them only in between is not found.
+
+    From the end backwards, as long as there is time: what is left out is what was longest ago. (One step is
+    always made; a look cannot be broken off.)
+    """
     tree = parse(scenario.match, stored(scenario.rule))
     if isinstance(tree, Broken) or is_live(stored(scenario.rule)):
         return DryRun(people=None)
@@ -126,17 +140,19 @@ def _of_rule(scenario: Scenario, since: datetime, until: datetime) -> DryRun:
         return set(everyone(tree, there, now=moment, until=moment).values_list("pk", flat=True))
 
     step = max(timedelta(days=1), (until - since) / LOOKS)
-    inside, moment, occasions = fulfilled(since), since, 0
+    began = clock()
+    inside = inside_now = fulfilled(until)
+    moment, occasions = until, 0
     firsts: dict[int, datetime] = {}
-    while moment < until:
-        moment = min(moment + step, until)
-        found = fulfilled(moment)
-        entered = found - inside
-        occasions += len(entered)
-        for visitor_id in entered:
-            firsts.setdefault(visitor_id, moment)
-        inside = found
-    return DryRun(len(firsts), occasions, _named(_newest(firsts)), inside_now=len(inside))
+    while moment > since and (moment == until or clock() < began + BUDGET_SECONDS):
+        earlier = max(moment - step, since)
+        before = fulfilled(earlier)
+        occasions += len(inside - before)
+        # Further back each time: the first time stays.
+        firsts.update(dict.fromkeys(inside - before, moment))
+        inside, moment = before, earlier
+    looked = moment if moment > since else None
+    return DryRun(len(firsts), occasions, _named(_newest(firsts)), len(inside_now), looked)
 
 
 def _of_dates(scenario: Scenario, since: datetime, until: datetime) -> DryRun:

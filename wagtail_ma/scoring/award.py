@@ -51,7 +51,13 @@ def fill(visitor_ids: Sequence[int], models: Collection[ScoringModel], *, now: d
     history = read(named_at)
     rules = list(ScoringRule.objects.filter(is_active=True).order_by("pk"))
     paying = counted((rule for rule in rules if not rule.is_fit), history)
-    engagement = earn(paying, history.facts, zone=timezone.get_default_timezone(), carried=history.carried)
+    engagement = earn(
+        paying,
+        history.facts,
+        zone=timezone.get_default_timezone(),
+        carried=history.carried,
+        lost_until=history.lost_until,
+    )
     for each in paying:
         if each.rule.kind == ScoringRule.Kind.PATTERN:
             fit.note_broken(each.rule, each.broken)

@@ -61,6 +61,8 @@ class History:
 
     facts: list[Fact] = field(default_factory=list)
     carried: list[Carried] = field(default_factory=list)
+    # visitor → the moment of the last fact that retention has deleted
+    lost_until: dict[int, datetime] = field(default_factory=dict)
     seen: dict[int, Seen] = field(default_factory=dict)
     labels: Labels = field(default_factory=lambda: Labels({}, {}, {}))
 
@@ -209,6 +211,8 @@ def _read_carried(ids: list[int], history: History) -> None:
         seen.view_count += row.view_count
         seen.engaged_seconds += row.engaged_seconds
         seen.at(row.last_seen_at)
+        before = history.lost_until.get(row.visitor_id, row.last_seen_at)
+        history.lost_until[row.visitor_id] = max(before, row.last_seen_at)
     points = CarriedPoints.objects.filter(visitor_id__in=ids).values_list(
         "pk", "rule_id", "visitor_id", "points", "at", "count", "last_day", "last_day_count"
     )

@@ -95,14 +95,14 @@ class Counted:
     """A rule with the tracked pages it counts on (None: on any page).
 
     :param completing: of a pattern of conditions (``occurrences.py``): the facts of one visitor, in the
-        order of their time → those with which its conditions came to hold.
+        order of their time, and until when others are gone → those with which its conditions came to hold.
     :param is_once: they cannot come to hold a second time.
     :param broken: why they cannot be decided; what the rule gave then stays as it is.
     """
 
     rule: ScoringRule
     page_ids: Collection[int] | None = None
-    completing: Callable[[Sequence[Fact]], Iterable[Fact]] | None = None
+    completing: Callable[[Sequence[Fact], datetime | None], Iterable[Fact]] | None = None
     is_once: bool = False
     broken: str = ""
 
@@ -142,13 +142,19 @@ def _is_boosted(when: str, fact: Fact) -> bool:
 
 
 def earn(
-    counted: Iterable[Counted], facts: Iterable[Fact], *, zone: tzinfo, carried: Iterable[Carried] = ()
+    counted: Iterable[Counted],
+    facts: Iterable[Fact],
+    *,
+    zone: tzinfo,
+    carried: Iterable[Carried] = (),
+    lost_until: Mapping[int, datetime] | None = None,
 ) -> dict[Key, Award]:
     """All engagement entries that the facts earn under the rules.
 
     :param facts: facts of any visitors, in any order; each visitor's must be complete, because
         caps look at all of them.
     :param carried: what deleted facts had earned; it counts towards the caps.
+    :param lost_until: visitor → the moment of the last deleted fact.
     :param zone: the site's time zone: where "per day" begins and ends.
     """
     paying = list(counted)
@@ -169,7 +175,7 @@ def earn(
             by_visitor[fact.visitor_id].append(fact)
         for each in patterns:
             for mine in by_visitor.values():
-                till.pay_pattern(each, mine)
+                till.pay_pattern(each, mine, lost_until or {})
     return till.earned
 
 
@@ -194,11 +200,15 @@ class _Till:
             key = Key(each.rule.pk, fact.kind, fact.id)
             self.earned[key] = Award(fact.visitor_id, each.points(fact), fact.at)
 
-    def pay_pattern(self, each: Counted, facts: Sequence[Fact]) -> None:
+    def pay_pattern(self, each: Counted, facts: Sequence[Fact], lost_until: Mapping[int, datetime]) -> None:
         """Pay those of a visitor's facts that complete the pattern."""
-        if each.completing is not None:
-            for fact in each.completing(facts):
-                self.pay(each, fact)
+        if each.completing is None or not facts:
+            return
+        visitor_id = facts[0].visitor_id
+        # Without anything carried it has not been paid for what is gone: nothing can be paid twice.
+        is_carried = self._purse(each, visitor_id).total > 0
+        for fact in each.completing(facts, lost_until.get(visitor_id) if is_carried else None):
+            self.pay(each, fact)
 
     def _purse(self, each: Counted, visitor_id: int) -> _Purse:
         key = (each.rule.pk, visitor_id)

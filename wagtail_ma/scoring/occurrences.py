@@ -7,6 +7,12 @@ whatever order they arrive; what time alone brings about earns nothing.
 
 Which rows a condition counts is asked of the database, by the same description as everywhere else
 (:class:`~wagtail_ma.core.conditions.Dated`); windows and numbers are then followed in memory.
+
+Where retention has deleted facts that had been paid, what is left no longer tells whether the conditions
+held just before. Then only what is known to have been otherwise can come to hold: a condition whose window
+reaches back to deleted facts is open, as long as those that are left do not settle it. So a true first
+occurrence shortly after the limit may be dropped (where conditions have no window, a later one, too);
+paying the same one again after each deletion would be the larger error.
 """
 
 from __future__ import annotations
@@ -47,8 +53,10 @@ class Watched:
 class _Tally:
     """One condition while the facts of one visitor go by in the order of their time."""
 
-    def __init__(self, watched: Watched, visitor_id: int) -> None:
+    def __init__(self, watched: Watched, visitor_id: int, lost_until: datetime | None) -> None:
         self.watched = watched
+        # States are no facts that retention deletes.
+        self.lost_until = lost_until if watched.kind else None
         self.dated = watched.dated
         self.window = timedelta(days=watched.dated.days) if watched.dated.days is not None else None
         self.states = watched.moments.get(visitor_id, ())
@@ -77,6 +85,16 @@ class _Tally:
             return number <= self.dated.number
         return number == self.dated.number
 
+    def was_known_to_hold(self, at: datetime) -> bool | None:
+        """As :meth:`holds`; None where deleted facts might change the answer."""
+        verdict = self.holds(at)
+        if self.lost_until is None or (self.window is not None and self.lost_until < at - self.window):
+            return verdict
+        # More facts can only make the number larger.
+        if self.dated.comparison == "at_least":
+            return verdict or None
+        return False if self._number(at) > self.dated.number else None
+
     def _number(self, at: datetime) -> float:
         if self.dated.of == "visits":
             return len(self.visits)
@@ -102,34 +120,40 @@ class _Tally:
             self.seconds = math.fsum(seconds for _at, _visit_id, seconds in self.kept)
 
 
-def _holds(node: Node, tallies: Iterator[_Tally], at: datetime) -> bool:
-    """Whether a tree holds; ``tallies`` are those of its leaves in order."""
+def _holds(node: Node, leaves: Iterator[bool | None]) -> bool | None:
+    """Whether a tree holds; ``leaves`` are the verdicts of its leaves in order. None: not known."""
     if not isinstance(node, Group):
-        return next(tallies).holds(at)
-    # Every child is asked: each leaf takes its tally.
-    verdicts = [_holds(child, tallies, at) for child in node.children]
-    if node.match == "all":
-        return all(verdicts)
-    return any(verdicts) if node.match == "any" else not any(verdicts)
+        return next(leaves)
+    # Every child is asked: each leaf takes its verdict.
+    verdicts = [_holds(child, leaves) for child in node.children]
+    settling = node.match != "all"
+    if settling in verdicts:
+        found: bool | None = settling
+    else:
+        found = None if None in verdicts else not settling
+    return not found if node.match == "none" and found is not None else found
 
 
-def occurrences(tree: Group, watched: Sequence[Watched], facts: Sequence[Fact]) -> Iterator[Fact]:
+def occurrences(
+    tree: Group, watched: Sequence[Watched], facts: Sequence[Fact], lost_until: datetime | None = None
+) -> Iterator[Fact]:
     """The facts with which a tree came to hold.
 
     :param watched: of the leaves, in order.
     :param facts: of one visitor, complete, in the order of their time.
+    :param lost_until: facts up to this moment may be gone, and had been paid; None: these are all.
     """
     if not facts:
         return
-    tallies = [_Tally(each, facts[0].visitor_id) for each in watched]
+    tallies = [_Tally(each, facts[0].visitor_id, lost_until) for each in watched]
     for at, group in groupby(facts, key=lambda fact: fact.at):
         seen = [(tally, fact) for fact in group for tally in tallies if tally.counts(fact)]
         if not seen:
             continue
-        held = _holds(tree, iter(tallies), at)
+        held = _holds(tree, (tally.was_known_to_hold(at) for tally in tallies))
         for tally, fact in seen:
             tally.see(fact)
-        if not held and _holds(tree, iter(tallies), at):
+        if held is False and _holds(tree, (tally.holds(at) for tally in tallies)):
             yield max((fact for _tally, fact in seen), key=lambda fact: (TELLING[fact.kind], fact.id))
 
 
@@ -150,8 +174,10 @@ def counted(patterns: Sequence[ScoringRule], facts: Sequence[Fact]) -> list[Coun
     return found
 
 
-def _finder(tree: Group, watched: Sequence[Watched]) -> Callable[[Sequence[Fact]], Iterable[Fact]]:
-    return lambda facts: occurrences(tree, watched, facts)
+def _finder(
+    tree: Group, watched: Sequence[Watched]
+) -> Callable[[Sequence[Fact], datetime | None], Iterable[Fact]]:
+    return lambda facts, lost_until: occurrences(tree, watched, facts, lost_until)
 
 
 def _watch(dated: Dated, ids: Mapping[str, list[int]], visitor_ids: Collection[int]) -> Watched:

@@ -130,7 +130,13 @@ def _compare_chunk(
     }
     history = read(named_at)
     paying = counted((rule for rule in rules if not rule.is_fit), history)
-    engagement = earn(paying, history.facts, zone=timezone.get_default_timezone(), carried=history.carried)
+    engagement = earn(
+        paying,
+        history.facts,
+        zone=timezone.get_default_timezone(),
+        carried=history.carried,
+        lost_until=history.lost_until,
+    )
     for key, award in engagement.items():
         sums.points_of_rules[key.rule_id] += max(0.0, award.points)
     others = given.earned(rules, list(named_at)) | occurrences.kept(paying, list(named_at), model)
