@@ -32,7 +32,7 @@ def load_offer_scenario(
     ask = [
         block("wait", {"amount": 2, "unit": "days"}),
         block("wait_until", {"day": "business", "at": "10:00"}),
-        block("send_mail", {"mail": mails["offer", "ja"].pk, "patience_days": 5}),
+        block("send_mail", {"mail": mails["offer", "ja"].pk, "patience_days": 10}),
         block("task", {"text": OFFER_TASK, "days": 1, "user": None}),
     ]
     lasting = {"amount": 10, "unit": "days", "yes": ask, "no": [block("end", {})]}

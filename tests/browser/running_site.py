@@ -68,7 +68,9 @@ class RunningSite:
         return {
             **kept,
             "DJANGO_SETTINGS_MODULE": SETTINGS,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), kept.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(ROOT), str(ROOT / "example_site"), kept.get("PYTHONPATH", "")])
+            ),
             "PYTHONUNBUFFERED": "1",
             "WAGTAIL_MA_VAR": str(self.var),
             "WAGTAIL_MA_TEST_SMTP_PORT": str(self.sink.port),

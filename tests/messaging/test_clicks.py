@@ -239,6 +239,12 @@ def test_bind__person__browser_with_its_past_is_theirs(now, tagged):
     assert kinds() == ["mail_click"]
 
 
+def test_bind__key_on_its_way_into_the_database__kept(now, tagged):
+    found = click(tagged, now)
+    token = tagging.token_for(found.click_id, now=now)
+    assert tagging.bind(token, "drawn-a-moment-ago", now=now, is_key_fresh=True) == "drawn-a-moment-ago"
+
+
 def test_bind__same_token_again_or_too_late__nothing(now, tagged):
     found = click(tagged, now)
     token = tagging.token_for(found.click_id, now=now)

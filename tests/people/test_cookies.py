@@ -94,6 +94,13 @@ def test_cookie__says_a_key_for_a_day__then_given_anew(now, days, other, says):
     assert undated.key == "abc" and not undated.says("abc", now=now)
 
 
+def test_cookie__of_a_day__renewed_long_before_its_end(settings, now):
+    settings.WAGTAIL_MA = {"COOKIE_DAYS": 1}
+    cookie = cookies.read(asking(tokens.dumps(cookies.PURPOSE, b"abc", now=now)))
+    assert cookie.says("abc", now=now + timedelta(hours=2))
+    assert not cookie.says("abc", now=now + timedelta(hours=3))
+
+
 @pytest.mark.django_db
 def test_recognise__unknown_key__never_adopted(now):
     with transaction.atomic():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.factories import page_hit
 from wagtail_ma import flow
-from wagtail_ma.people.models import Visitor
+from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import stream as stream_module
 from wagtail_ma.tracking.batch import Heard
 from wagtail_ma.tracking.hits import Hit
@@ -134,6 +134,22 @@ def test_redis_away__recorded_directly_and_said_once(
             flow.receive(page_hit(home, browser_key=first.browser_key, is_key_fresh=True), now=now)
     assert caplog.text.count("recorded without Redis") == 1
     assert (Visitor.objects.count(), PageView.objects.count()) == (1, 4)
+
+
+@needs_redis
+@pytest.mark.django_db
+def test_answer_got_lost_though_the_message_was_taken__browser_gets_its_key(
+    stream: Any, home: Any, now: datetime, monkeypatch: Any
+) -> None:
+    def taken_and_written(heard: Heard) -> None:
+        Stream._add(stream, heard)
+        flow.write_gathered()
+        raise TimeoutError
+
+    monkeypatch.setattr(stream, "_add", taken_and_written)
+    recorded = flow.receive(page_hit(home), now=now)
+    assert recorded.browser_key == Identity.objects.get().key
+    assert (Visitor.objects.count(), PageView.objects.count()) == (1, 1)
 
 
 @needs_redis

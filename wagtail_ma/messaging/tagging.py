@@ -33,10 +33,11 @@ def token_for(click_id: int, *, now: datetime) -> str:
     return tokens.dumps(PURPOSE, (click_id,), now=now)
 
 
-def bind(token: str, browser_key: str | None, *, now: datetime) -> str | None:
+def bind(token: str, browser_key: str | None, *, now: datetime, is_key_fresh: bool = False) -> str | None:
     """Tie the browser to the reader of the mail, once for each click.
 
     :param browser_key: of the cookie; None for a browser without one.
+    :param is_key_fresh: the key need not be in the database yet (people/drawn_keys.py).
     :returns: the key that the browser shall keep, or None: nothing was tied.
     :raises wagtail_ma.core.tokens.BadToken: not ours, or too old.
     """
@@ -48,7 +49,7 @@ def bind(token: str, browser_key: str | None, *, now: datetime) -> str | None:
         # Single use, by guarded update.
         if not LinkClick.objects.filter(pk=click.pk, is_confirmed=False).update(is_confirmed=True):
             return None
-        browser = browsers.recognise(browser_key, now=now)
+        browser = browsers.recognise(browser_key, now=now, is_fresh=is_key_fresh)
         delivery = click.delivery
         evidence = {"mail": delivery.mail_id, "delivery": delivery.pk}
         found = identify_browser(browser, email=delivery.email, now=now, method=METHOD, evidence=evidence)

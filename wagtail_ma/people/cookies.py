@@ -1,4 +1,4 @@
-"""The browser cookie: a signed random key and nothing else."""
+"""The browser cookie: a random key and when it was given, signed, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ CONSENTED = "browser with consent"
 SECONDS_PER_DAY = 86_400
 # What the cookie says instead of a key once the visitor has said no.
 REFUSED = "no"
-# The life of a cookie begins anew with a message, but not with every one of a visit.
+# The life of a cookie begins anew with a message, but not with every one of a visit: when it has lived for a
+# day, or for a tenth of its life.
 RENEW_AFTER = timedelta(days=1)
+RENEW_AFTER_SHARE = 0.1
 
 
 class Cookie(NamedTuple):
@@ -41,7 +43,9 @@ class Cookie(NamedTuple):
 
     def says(self, key: str, *, now: datetime) -> bool:
         """Whether the browser has this key, and got it not long ago."""
-        return self.key == key and self.issued_at is not None and now - self.issued_at < RENEW_AFTER
+        if self.key != key or self.issued_at is None:
+            return False
+        return now - self.issued_at < min(RENEW_AFTER, timedelta(days=conf.COOKIE_DAYS) * RENEW_AFTER_SHARE)
 
 
 def browser_key(request: HttpRequest) -> str | None:
@@ -71,7 +75,7 @@ def read(request: HttpRequest) -> Cookie:
 
 
 def set_browser_key(response: HttpResponseBase, key: str, *, request: HttpRequest) -> None:
-    """Give the browser its key for another ``COOKIE_DAYS`` (its life begins anew each time)."""
+    """Give the browser its key for another ``COOKIE_DAYS``, from now on."""
     purpose = CONSENTED if _asks_for_consent() else PURPOSE
     response.set_cookie(
         conf.COOKIE_NAME,

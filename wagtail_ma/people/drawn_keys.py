@@ -4,8 +4,8 @@ Where messages are gathered before they are written, the answer to a browser's f
 key, while its identity is only made some moments later. Such a key is drawn so that all processes
 draw the same one for the same view: a message that is sent again makes no second visitor.
 
-The cookie is dated then. For an hour its key counts as *fresh*: we drew it, or looked it up, not long
-ago, and if it is not in the database it is on its way there. An older one is looked up again.
+The cookie is dated. For an hour its key counts as *fresh*: we drew it, or looked it up, not long ago, and
+if it is not in the database it is on its way there. An older one is looked up again.
 """
 
 from __future__ import annotations

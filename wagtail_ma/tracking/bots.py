@@ -121,7 +121,6 @@ PHONE_MARKS = (
 NO_BROWSER = rf"(?!{BEGINNINGS})(?!.*(?:{PHONE_MARKS}|webkit/|webkit\d|gecko/))"
 
 
-@lru_cache(maxsize=4096)
 def is_bot(user_agent: str) -> bool:
     """Whether a user agent belongs to a programme: crawler, monitor, library, link preview …
 
@@ -129,8 +128,13 @@ def is_bot(user_agent: str) -> bool:
     :returns: True for bots and for an empty or missing header, False for browsers, in-app
         browsers, television sets, consoles and phones. Never raises for a string.
     """
-    text = user_agent[:MAX_LENGTH].strip().lower()
-    return _expression().search(text) is not None
+    # (Cut before it is remembered: a header may have 8 kB.)
+    return _is_bot(user_agent[:MAX_LENGTH])
+
+
+@lru_cache(maxsize=4096)
+def _is_bot(text: str) -> bool:
+    return _expression().search(text.strip().lower()) is not None
 
 
 @cache

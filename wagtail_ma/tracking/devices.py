@@ -53,15 +53,20 @@ TABLE: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-@lru_cache(maxsize=4096)
 def device(user_agent: str) -> str:
     """The kind of device: ``desktop``, ``mobile``, ``tablet``, ``tv`` (with consoles) or ``other``.
 
     :param user_agent: the header as it came. An iPad that asks for desktop pages (the default
         since iPadOS 13) is indistinguishable from a Macintosh and counts as desktop.
     """
-    text = user_agent[:MAX_LENGTH].lower()
+    # (Cut before it is remembered: a header may have 8 kB.)
+    return _device(user_agent[:MAX_LENGTH])
+
+
+@lru_cache(maxsize=4096)
+def _device(text: str) -> str:
+    lowered = text.lower()
     for name, pattern in TABLE:
-        if pattern.search(text):
+        if pattern.search(lowered):
             return name
     return OTHER

@@ -22,7 +22,7 @@ from wagtail_ma.core.tokens import BadToken
 from wagtail_ma.jobs import queue
 from wagtail_ma.messaging import clicks, opens, tagging, unsubscribing
 from wagtail_ma.messaging.models_of_sending import MailPace
-from wagtail_ma.people.cookies import browser_key, refuses_identifier, set_browser_key
+from wagtail_ma.people import cookies
 from wagtail_ma.tracking import sites
 from wagtail_ma.tracking.bots import is_bot
 
@@ -52,7 +52,11 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     except Exception:
         logger.exception("a click could not be followed")
         clicked = clicks.Clicked("", is_machine=False)
-    if clicked.click_id is not None and _is_own(clicked.target_url) and not refuses_identifier(request):
+    if (
+        clicked.click_id is not None
+        and _is_own(clicked.target_url)
+        and not cookies.refuses_identifier(request)
+    ):
         return _private(_page_between(request, clicked.target_url, clicked.click_id))
     return _private(HttpResponseRedirect(clicked.target_url or "/"))
 
@@ -65,15 +69,16 @@ def follow(request: HttpRequest) -> HttpResponse:
     """The script of the page between says that a person is there: the browser is tied to the reader.
     (By POST nothing but the signed token counts; another site cannot read one.)"""
     response = HttpResponse(status=204)
-    if is_bot(request.headers.get("User-Agent", "")) or refuses_identifier(request):
+    if is_bot(request.headers.get("User-Agent", "")) or cookies.refuses_identifier(request):
         return _private(response)
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         return _private(response)
     try:
         token = request.read(MAX_TOKEN + 1).decode("ascii", "replace")
-        key = tagging.bind(token, browser_key(request), now=timezone.now())
+        cookie = cookies.read(request)
+        key = tagging.bind(token, cookie.key, now=timezone.now(), is_key_fresh=cookie.is_fresh)
         if key is not None:
-            set_browser_key(response, key, request=request)
+            cookies.set_browser_key(response, key, request=request)
             queue.wake()
     except BadToken:
         pass

@@ -52,12 +52,14 @@ READERS = (
     (3.2, 1.1, False),
     # Done with it at the end of the last day: waiting for the hour of business.
     (4.2, 50 / 24, False),
-    # No address for the mail: waited for. (Between are two days, a weekend, perhaps holidays.)
-    (5.8, 5.2, False),
-    (7.0, 6.5, False),
-    (9.0, 8.5, False),
+    # No address for the mail: waited for. (Between are two days, a weekend, perhaps holidays. More than a day
+    # before they come back: the worker of those days has two rounds a day, one to let them in, one to offer.)
+    (5.8, 4.7, False),
+    (7.0, 5.8, False),
+    (9.0, 7.8, False),
+    (10.8, 9.6, False),
     # Mail and task.
-    (10.8, 9.5, True),
+    (10.9, 9.5, True),
 )
 
 
