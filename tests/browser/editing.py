@@ -85,8 +85,10 @@ def publish(page: Page) -> None:
         # On a busy machine Wagtail's own saving may have given up: the button saves.
         page.locator("footer button[type=submit]:visible").first.click()
         page.wait_for_url(re.compile("/edit/"))
-    page.wait_for_timeout(1_000)
-    expect(page.locator(".w-autosave-indicator__state--saved")).to_be_visible()
+        page.wait_for_load_state()
+    else:
+        page.wait_for_timeout(1_000)
+        expect(page.locator(".w-autosave-indicator__state--saved")).to_be_visible()
     page.locator("footer [data-w-dropdown-target=toggle]:visible").first.click()
     page.locator("button[name=action-publish]").click()
     expect(page.locator(".messages .success").first).to_be_visible()
