@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from wagtail.blocks import StreamBlock
 
 from tests import factories
@@ -76,7 +79,7 @@ def latest_browser() -> Identity:
     ],
 )
 def test_page__other_browser_once_the_address_is_proven_there__filled_in(
-    client, form, now, methods, has_typed, is_shown
+    client, form, methods, has_typed, is_shown
 ):
     send(client, form)
     other = Client()
@@ -87,11 +90,20 @@ def test_page__other_browser_once_the_address_is_proven_there__filled_in(
         Submission.objects.exclude(form=form).delete()
         IdentityLink.objects.filter(identity=latest_browser()).update(strength="claimed")
     for method in methods:
-        identify(latest_browser(), email="ann@example.com", now=now, method=method)
+        identify(latest_browser(), email="ann@example.com", now=timezone.now(), method=method)
     response = other.get(url_of(form))
     expected = ["email", "title", "phone"] if is_shown else ["email", "family_name", "company_name"]
     assert asked(response) == expected
     assert ('value="ann@example.com"' in response.content.decode()) == (is_shown or has_typed)
+
+
+def test_page__address_typed_only_after_the_link_of_a_mail__not_filled_in(client, form):
+    send(client, form)
+    other = Client()
+    send(other, factories.lead_form("email"))
+    earlier = timezone.now() - timedelta(days=1)
+    identify(latest_browser(), email="ann@example.com", now=earlier, method="mail_link")
+    assert asked(other.get(url_of(form))) == ["email", "family_name", "company_name"]
 
 
 def test_page__proven_and_then_taken_apart__nothing_shown(client, form, now):

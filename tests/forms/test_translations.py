@@ -241,3 +241,14 @@ def test_screens__ways_to_the_texts__are_there(admin_client, form, settings):
     assert url_of(form) not in html and 'name="language"' not in html
     index = admin_client.get(reverse("wagtail_ma_forms:index")).content.decode()
     assert "Japanese, English" not in index
+
+
+def test_choices__added_in_front_and_removed_later__each_keeps_its_own_words(form):
+    row = form.fields.get(key="topic")
+    row.choices = "採用\nデモ\n料金"
+    row.save()
+    form = LeadForm.objects.get()
+    shown = PublicForm(translations.in_language(form, "en"))
+    words = dict(shown.rows["topic"].choice_pairs)
+    assert words == {"採用": "採用", "デモ": "A demonstration", "料金": "Prices"}
+    assert translations.read(form, "en")["q:topic:choices"] == "\nA demonstration\nPrices"

@@ -204,6 +204,16 @@ def test_undo__twice_or_without_the_kept_one__refused(merged):
     assert not company_undo.merges_of(kept).exists()
 
 
+def test_undo__times_with_microseconds__first_seen_as_before(site, now):
+    now = now.replace(microsecond=123_456)
+    other = Company.objects.create(name=BETA, created_at=now)
+    kept = Company.objects.create(name=ALPHA, created_at=now + timedelta(days=1))
+    company_merge.merge(kept, other, now=now + timedelta(days=2))
+    company_undo.undo(CompanyMerge.objects.get(), now=now + timedelta(days=3))
+    times = dict(Company.objects.values_list("name", "created_at"))
+    assert times == {ALPHA: now + timedelta(days=1), BETA: now}
+
+
 def test_undo_view__one_click__both_are_there_and_it_is_logged(merged, admin_client):
     _world, kept, other = merged
     page = reverse("wagtail_ma_companies:company", args=[kept.pk])

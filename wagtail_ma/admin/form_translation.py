@@ -111,6 +111,11 @@ class TranslationForm(forms.Form):
         return found
 
 
+def _is_whole(key: str, text: str) -> bool:
+    """Whether a text is there; of choices, all of them (an empty line is one that is missing)."""
+    return "" not in text.split("\n") if key.endswith(f":{CHOICES}") else bool(text)
+
+
 class TranslationView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
     """GET shows the texts, POST keeps them."""
 
@@ -159,7 +164,7 @@ class TranslationView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
             "media": context.get("media", forms.Media()) + form.media,
             "parts": form.parts(),
             "language_name": self.language_name,
-            "missing": len(form.sources) - len(given),
+            "missing": sum(not _is_whole(key, given.get(key, "")) for key in form.sources),
             "edit_url": reverse("wagtail_ma_forms:edit", args=[self.lead_form.pk]),
         }
 

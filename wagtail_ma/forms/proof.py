@@ -25,8 +25,9 @@ def spoken_for(browser: BrowserVisitor) -> Q:
 
 def is_proven(browser: BrowserVisitor) -> bool:
     """Whether the person whom a browser belongs to has shown, there, to be that person."""
-    methods = set(browsers.proofs(browser.identity_id, browser.visitor_id).values_list("method", flat=True))
-    if methods & ENOUGH:
+    steps = list(browsers.proofs(browser.identity_id, browser.visitor_id).values_list("method", "at"))
+    if any(method in ENOUGH for method, _at in steps):
         return True
     typed = Submission.objects.filter(browser_id=browser.identity_id, visitor_id=browser.visitor_id)
-    return WHERE_TYPED in methods and typed.exists()
+    links = [at for method, at in steps if method == WHERE_TYPED]
+    return bool(links) and typed.filter(at__lte=max(links)).exists()

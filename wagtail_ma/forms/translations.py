@@ -18,8 +18,10 @@ from wagtail_ma.core.text import split_lines
 from wagtail_ma.forms.models import LeadForm, LeadFormField
 
 TEXTS = ("heading", "intro", "consent_text", "submit_label", "thanks")
-# Of each question; the choices one per line, in the order of the form's own.
+# Of each question; the choices are kept by the form's own ({own: translated}), whose order may change,
+# and are written one per line, in the present order.
 QUESTION_TEXTS = ("label", "help_text", "choices")
+CHOICES = "choices"
 QUESTIONS = "questions"
 DOCUMENT = "document_id"
 
@@ -62,7 +64,7 @@ def with_words(row: LeadFormField, words: Mapping[str, Any]) -> LeadFormField:
     shown.own_label = row.label
     shown.label = words.get("label") or row.label
     shown.help_text = words.get("help_text") or row.help_text
-    shown.choice_words = dict(zip(row.choice_list, split_lines(words.get("choices", "")), strict=False))
+    shown.choice_words = words.get(CHOICES, {})
     return shown
 
 
@@ -78,8 +80,12 @@ def read(form: LeadForm, language: str) -> dict[str, str]:
     """What is translated, by the keys of :func:`sources`."""
     words = form.translations.get(language, {})
     found = {name: words.get(name, "") for name in TEXTS}
+    choices = {row.name: row.choice_list for row in form.fields.all()}
     for question, texts in words.get(QUESTIONS, {}).items():
-        found |= {f"q:{question}:{name}": text for name, text in texts.items()}
+        found |= {f"q:{question}:{name}": text for name, text in texts.items() if name != CHOICES}
+        # An empty line where one is missing.
+        lines = [texts.get(CHOICES, {}).get(choice, "") for choice in choices.get(question, [])]
+        found[f"q:{question}:{CHOICES}"] = "\n".join(lines) if any(lines) else ""
     return {key: found[key] for key in sources(form) if found.get(key)}
 
 
@@ -88,14 +94,18 @@ def write(form: LeadForm, language: str, texts: Mapping[str, str], *, document_i
 
     :param texts: by the keys of :func:`sources`.
     """
+    choices = {row.name: row.choice_list for row in form.fields.all()}
     words: dict[str, Any] = {DOCUMENT: document_id} if document_id else {}
     for key, text in texts.items():
         if not text.strip():
             continue
         question, _colon, name = key.removeprefix("q:").rpartition(":")
         if question:
-            words.setdefault(QUESTIONS, {}).setdefault(question, {})[name] = text
+            kept: Any = text
+            if name == CHOICES:
+                kept = dict(zip(choices.get(question, []), split_lines(text), strict=False))
+            words.setdefault(QUESTIONS, {}).setdefault(question, {})[name] = kept
         else:
             words[key] = text
-    rest = {code: kept for code, kept in form.translations.items() if code != language}
+    rest = {code: other for code, other in form.translations.items() if code != language}
     form.translations = {**rest, language: words} if words else rest

@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.people import companies, news
-from wagtail_ma.people.company_merge import TABLES, gain, name_also
+from wagtail_ma.people.company_merge import TABLES, as_stored, gain, name_also
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyMerge
 
@@ -52,8 +52,9 @@ def undo(step: CompanyMerge, *, now: datetime) -> Company:
     :raises CannotUndo: see there.
     """
     with transaction.atomic():
-        step = CompanyMerge.objects.select_for_update(of=("self",)).get(pk=step.pk)
+        # The company first: all steps of one company wait there, and never for each other.
         kept = Company.objects.select_for_update().filter(pk=step.kept_key).first()
+        step = CompanyMerge.objects.select_for_update(of=("self",)).get(pk=step.pk)
         if kept is None or step.undone_at is not None:
             raise CannotUndo(step.pk)
         other = Company(**_values(step.other))
@@ -86,7 +87,7 @@ def _revert(kept: Company, step: CompanyMerge) -> None:
         if getattr(kept, name) == (_time(after) if is_time else after):
             setattr(kept, name, _time(before) if is_time else before)
     for later in merges_of(kept).filter(pk__gt=step.pk).order_by("pk"):
-        later.gained = {**later.gained, **gain(kept, _values(later.other))}
+        later.gained = {**later.gained, **as_stored(gain(kept, _values(later.other)))}
         if later.moved["named"] is None:
             later.moved["named"] = name_also(kept, later.other["name"])
         later.save(update_fields=["gained", "moved"])
