@@ -145,12 +145,12 @@ def test_direct_address__another_browser_of_the_same_person__asked(client, clien
 
 
 def test_direct_address__another_browser_where_the_address_is_proven__let_through(
-    client, client_two, document, form, now
+    client, client_two, document, form
 ):
     send(client, form)
     send(client_two, factories.lead_form())
     other = Identity.objects.filter(kind="browser").latest("pk")
-    identify(other, email="ann@example.com", now=now, method="mail_link")
+    identify(other, email="ann@example.com", now=timezone.now(), method="mail_link")
     assert client_two.get(document.url).status_code == 200
 
 
