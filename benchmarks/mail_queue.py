@@ -128,7 +128,7 @@ def fill_queue(waiting: int) -> None:
         "public_id": "1000000 + n",
         "occurrence": "'bench:' || n",
         "dispatch_id": "NULL",
-        "state": "CASE WHEN n % 10 = 0 THEN 'ready' ELSE 'sent' END",
+        "state": "CASE WHEN n %% 10 = 0 THEN 'ready' ELSE 'sent' END",
         "email": "'q' || n || '@example.com'",
     }
     source = ", ".join(changed.get(name, f"d.{quote}") for name, quote in zip(fields, quoted, strict=True))

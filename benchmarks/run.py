@@ -174,6 +174,13 @@ def statements(env: dict[str, str]) -> dict[str, object]:
     return json.loads(output.splitlines()[-1])
 
 
+def tell(lines: list[str]) -> list[str]:
+    """Print a part of the outcome as soon as it is there; the same lines."""
+    print("\n".join(lines), flush=True)
+    return lines
+
+
+NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 # Tables beside that of the requests, by database.
 MORE: dict[str, list[str]] = {}
 
@@ -248,7 +255,7 @@ def own(*, is_large: bool) -> list[str]:
         print(f"{name} ...", flush=True)
         call = [sys.executable, "-m", f"benchmarks.{name}", *["--large"] * is_large]
         output = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
-        lines += [*(line for line in output.splitlines() if line.startswith("|")), ""]
+        lines += tell([*(line for line in output.splitlines() if line.startswith("|")), ""])
     return lines
 
 
@@ -273,15 +280,16 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
                     case.measure(count)
             if has_redis():
                 print(f"{database}: the writer of hits from Redis: {writer(site)}", flush=True)
+            tell(["", *table(NAMES[database], cases), ""])
             if not match:
                 print(f"{database}: personalised pages ...", flush=True)
-                MORE[database] = personalisation(database, site)
+                MORE[database] = tell(personalisation(database, site))
                 print(f"{database}: mail ...", flush=True)
-                MORE[database] += ["", *mails(database, site)]
+                MORE[database] += tell(["", *mails(database, site)])
                 print(f"{database}: scenarios ...", flush=True)
-                MORE[database] += ["", *scenarios(database, site)]
+                MORE[database] += tell(["", *scenarios(database, site)])
                 print(f"{database}: queue of mail ...", flush=True)
-                MORE[database] += ["", *queue_of_mail(database, postgres)]
+                MORE[database] += tell(["", *queue_of_mail(database, postgres)])
             return cases
         finally:
             for server in servers:
@@ -462,7 +470,7 @@ def main() -> None:
     if options.scenarios:
         scenarios_alone()
         return
-    lines = ["", machine(), ""]
+    lines = tell(["", machine(), ""])
     for database, url in (("sqlite", ""), ("postgres", POSTGRES)):
         if options.only not in (None, database):
             continue
@@ -470,11 +478,10 @@ def main() -> None:
             print(f"PostgreSQL does not answer at {url}: left out (set POSTGRES).")
             continue
         cases = measure(database, url, count=options.requests, rounds=options.rounds, match=options.match)
-        lines += [*table({"sqlite": "SQLite", "postgres": "PostgreSQL"}[database], cases), ""]
+        lines += [*table(NAMES[database], cases), ""]
         lines += [*MORE.get(database, []), ""]
         if url and not options.match:
             lines += own(is_large=options.large)
-    print("\n".join(lines))
     if options.write:
         write(lines)
 
