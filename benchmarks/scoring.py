@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -110,6 +112,7 @@ def rescore() -> tuple[float, float, int, int]:
 
 
 def _measure(visitors: int, reacting: int) -> list[str]:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "example_site"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.site_settings")
     os.environ["WAGTAIL_MA_DATABASE"] = urlsplit(POSTGRES)._replace(path=f"/{DATABASE}").geturl()
     import django
