@@ -14,6 +14,7 @@ from django.utils import timezone
 from tests import factories
 from tests.sales.stories import Person, classed_page, define
 from wagtail_ma.messaging.models import Delivery
+from wagtail_ma.people.models import Visitor
 from wagtail_ma.sales.models import ExclusionRule, HotDefinition, HotEntry, Marking
 from wagtail_ma.tracking.models import PageClass, PageLabel, Topic
 
@@ -57,6 +58,19 @@ def test_lists__each__shows_its_people_with_their_reasons(admin_client: Client, 
     assert "Read case studies" in admin_client.get(HOT, {"list": "cooling"}).content.decode()
 
 
+def hot_as_well(person: Person, visitor: Visitor, definition: HotDefinition) -> HotEntry:
+    """Somebody else, hot since the same moment and for the same reason."""
+    return HotEntry.objects.create(
+        definition=definition,
+        visitor=visitor,
+        born_visitor=visitor,
+        opened_at=person.now,
+        evidence_at=person.now,
+        expires_at=timezone.now() + timedelta(days=9),
+        data=person.hot[0].data,
+    )
+
+
 def test_lists__leads__only_for_those_who_may_see_them(client: Client, home: Any) -> None:
     worried(home)
     signed_in(client, "view_visitor")
@@ -70,15 +84,7 @@ def test_lists__many_entries__a_fixed_number_of_statements(
     definition = HotDefinition.objects.get()
     for number in range(25):
         lead = factories.make_lead(f"a{number}@example.com", now=person.now)
-        HotEntry.objects.create(
-            definition=definition,
-            visitor=lead.visitor,
-            born_visitor=lead.visitor,
-            opened_at=person.now,
-            evidence_at=person.now,
-            expires_at=timezone.now() + timedelta(days=9),
-            data=person.hot[0].data,
-        )
+        hot_as_well(person, lead.visitor, definition)
     admin_client.get(HOT, {"list": "hidden"})
     with django_assert_max_num_queries(25):
         admin_client.get(HOT, {"list": "hidden"})
@@ -136,15 +142,7 @@ def test_handled__card_with_several_reasons__ends_them_all(admin_client: Client,
     person = doubly_hot(home)
     (card,) = admin_client.get(HOT, {"list": "hidden"}).context["cards"]
     other = factories.make_lead("other@example.com", now=person.now)
-    foreign = HotEntry.objects.create(
-        definition=person.hot[0].definition,
-        visitor=other.visitor,
-        born_visitor=other.visitor,
-        opened_at=person.now,
-        evidence_at=person.now,
-        expires_at=timezone.now() + timedelta(days=9),
-        data=person.hot[0].data,
-    )
+    foreign = hot_as_well(person, other.visitor, person.hot[0].definition)
     sent = {"entry": [*(entry.pk for entry in card["open"]), foreign.pk, "nonsense"]}
     admin_client.post(f"{HOT}{card['open'][0].pk}/handled/", sent)
     assert person.hot == []

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from django.contrib.auth.models import Group, User
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.auth.models import User
 from django.urls import reverse
-from wagtail.models import GroupApprovalTask, Locale, Workflow, WorkflowContentType, WorkflowTask
+from wagtail.models import Locale, Workflow
 
 from tests import factories
+from tests.admin.approval import approval_by
 from tests.admin.test_mails import post_data, url
 from wagtail_ma.messaging import ready
 from wagtail_ma.messaging.compile import CannotCompile, compile_mail, static_text
@@ -22,15 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
 
 @pytest.fixture
 def workflow(admin_user: User) -> Workflow:
-    group = Group.objects.create(name="Heads")
-    admin_user.groups.add(group)
-    task = GroupApprovalTask.objects.create(name="Head of marketing")
-    task.groups.add(group)
-    found = Workflow.objects.create(name="Approval")
-    WorkflowTask.objects.create(workflow=found, task=task, sort_order=0)
-    kind = ContentType.objects.get_for_model(Mail)
-    WorkflowContentType.objects.create(workflow=found, content_type=kind)
-    return found
+    return approval_by(admin_user, Mail)
 
 
 def log_in(client: Any, name: str) -> User:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.urls import reverse
-from wagtail.models import GroupApprovalTask, Workflow, WorkflowContentType, WorkflowTask
 
+from tests.admin.approval import approval_by
 from tests.admin.test_scenarios import form
 from tests.scenarios.stories import a_draft, a_mail, send, wait
 from wagtail_ma.messaging.models import Mail
@@ -17,18 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
 
 @pytest.fixture
 def workflow(admin_user):
-    from django.contrib.contenttypes.models import ContentType
-
-    group = Group.objects.create(name="Heads")
-    admin_user.groups.add(group)
-    task = GroupApprovalTask.objects.create(name="Head of marketing")
-    task.groups.add(group)
-    found = Workflow.objects.create(name="Approval")
-    WorkflowTask.objects.create(workflow=found, task=task, sort_order=0)
-    WorkflowContentType.objects.create(
-        workflow=found, content_type=ContentType.objects.get_for_model(Scenario)
-    )
-    return found
+    return approval_by(admin_user, Scenario)
 
 
 def test_submit__ready__waits_and_is_in_force_once_approved(admin_client, admin_user, workflow):

@@ -108,19 +108,25 @@ def test_sentence__deleted_page__is_named_as_such(home):
     assert "deleted" in sentence(rule)
 
 
+def condition(kind: str, **values: str) -> dict[str, str]:
+    """What a form posts for a rule tree of one condition."""
+    posted = {
+        "rule-count": "1",
+        "rule-0-deleted": "",
+        "rule-0-order": "0",
+        "rule-0-type": kind,
+        "rule-0-id": "",
+    }
+    posted["rule-0-type"] = kind
+    return posted | {f"rule-0-value-{name}": value for name, value in values.items()}
+
+
 TITLE_RULE = {
     **VALUES,
     "name": "Decides",
     "kind": "holds",
     "points": "30",
-    "rule-count": "1",
-    "rule-0-deleted": "",
-    "rule-0-order": "0",
-    "rule-0-type": "lead_attribute",
-    "rule-0-id": "",
-    "rule-0-value-attribute": "title",
-    "rule-0-value-operator": "contains",
-    "rule-0-value-text": "director",
+    **condition("lead_attribute", attribute="title", operator="contains", text="director"),
 }
 
 
@@ -208,15 +214,7 @@ PATTERN = {
     # Left over from another kind.
     "times": "3",
     "min_seconds": "30",
-    "rule-count": "1",
-    "rule-0-deleted": "",
-    "rule-0-order": "0",
-    "rule-0-type": "page_viewed",
-    "rule-0-id": "",
-    "rule-0-value-comparison": "at_least",
-    "rule-0-value-number": "2",
-    "rule-0-value-count": "views",
-    "rule-0-value-days": "7",
+    **condition("page_viewed", comparison="at_least", number="2", count="views", days="7"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.rules.random_people import TEXTS
@@ -13,6 +14,13 @@ from tests.rules.world import OBJECTS, Site
 from wagtail_ma.core.conditions import facts
 from wagtail_ma.core.parameters import Choice, Flag, Number, Reference, Text, ZoneName
 from wagtail_ma.people.own_field_facts import WHEN
+
+# For tests that ask the database about each example.
+ours = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def values_of(parameter: Any) -> st.SearchStrategy[Any]:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import translation
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rules import random_people, random_rules, reference, stored_people, world
 from tests.rules.person import Person
+from tests.rules.random_rules import ours
 from wagtail_ma.core.conditions import facts
 from wagtail_ma.core.placeholders import NoRequest
 from wagtail_ma.people.models import Visitor
@@ -27,11 +28,6 @@ BUILT_IN = sorted(reference.CONDITIONS)
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 LIVE = sorted(fact.key for fact in facts if fact.is_live)
 STORED = sorted(set(BUILT_IN) - set(LIVE))
-ours = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 @pytest.fixture

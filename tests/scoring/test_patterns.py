@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.rules import random_people, random_rules, reference, stored_people, world
 from tests.rules.person import Person
+from tests.rules.random_rules import ours
 from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity
 from tests.scoring.test_carry import forget
 from wagtail_ma.core.conditions import facts
@@ -30,11 +31,6 @@ pytestmark = pytest.mark.django_db
 DATED = sorted(fact.key for fact in facts if fact.may_be_dated)
 FACTS = {"view": PageView, "visit": Visit, "activity": Activity}
 DAY = timedelta(days=1)
-ours = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 @pytest.fixture

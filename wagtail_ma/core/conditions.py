@@ -146,8 +146,11 @@ class Condition:
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
     def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        """The database test for these parameter values."""
-        raise NotImplementedError
+        """The database test for these parameter values; default: as :meth:`dated` says, as of now."""
+        dated = self.dated(values)
+        if dated is None:
+            raise NotImplementedError
+        return dated.test(scope)
 
     def dated(self, values: Mapping[str, Any]) -> Dated | None:
         """How it is decided for a past moment; None: it cannot be, it says how somebody is and not since

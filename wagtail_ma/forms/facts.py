@@ -118,9 +118,6 @@ class Downloaded(Condition):
         rows = Activity.objects.filter(kind="download", object_kind="document", object_key=key)
         return Dated(rows, values["days"], values["comparison"], values["number"])
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
-
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("downloaded “%(document)s” %(times)s%(within)s") % {
             "document": values["document"].label,

@@ -101,9 +101,6 @@ class MailClicked(Condition):
         wanted = ("at_most", 0) if values["is"] == "not_clicked" else ("at_least", 1)
         return Dated(rows, values["days"], *wanted)
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
-
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {"mail": mail_name(values), "within": within(values["days"])}
         if values["is"] == "not_clicked":

@@ -78,8 +78,8 @@ def merge(kept: Company, other: Company, *, now: datetime, user_id: int | None =
         visitors = list(Lead.objects.filter(company=other).values_list("visitor_id", flat=True))
         moved: dict[str, Any] = {name: _move(table, other, kept) for name, table in TABLES.items()}
         moved["named"] = name_also(kept, other.name)
-        step = CompanyMerge(kept_key=kept.pk, other=as_stored(as_values(other)), moved=moved, at=now)
-        step.gained = as_stored(gain(kept, as_values(other)))
+        step = CompanyMerge(kept_key=kept.pk, other=as_values(other), moved=moved, at=now)
+        step.gained = gain(kept, step.other)
         step.decided_by_id = user_id
         step.save()
         kept.save()
@@ -91,15 +91,6 @@ def merge(kept: Company, other: Company, *, now: datetime, user_id: int | None =
 def as_values(company: Company) -> dict[str, Any]:
     """A row by the names of its columns."""
     return {field.attname: getattr(company, field.attname) for field in Company._meta.concrete_fields}
-
-
-def as_stored(value: Any) -> Any:
-    """The same as JSON, with times to the microsecond (Django's own encoder cuts them)."""
-    if isinstance(value, dict):
-        return {name: as_stored(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [as_stored(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def gain(kept: Company, other: dict[str, Any]) -> dict[str, list[Any]]:

@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.people import companies, news
-from wagtail_ma.people.company_merge import TABLES, as_stored, gain, name_also
+from wagtail_ma.people.company_merge import TABLES, gain, name_also
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyMerge
 
@@ -87,7 +87,7 @@ def _revert(kept: Company, step: CompanyMerge) -> None:
         if getattr(kept, name) == (_time(after) if is_time else after):
             setattr(kept, name, _time(before) if is_time else before)
     for later in merges_of(kept).filter(pk__gt=step.pk).order_by("pk"):
-        later.gained = {**later.gained, **as_stored(gain(kept, _values(later.other)))}
+        later.gained = {**later.gained, **gain(kept, _values(later.other))}
         if later.moved["named"] is None:
             later.moved["named"] = name_also(kept, later.other["name"])
         later.save(update_fields=["gained", "moved"])

@@ -53,11 +53,6 @@ def browser_key(request: HttpRequest) -> str | None:
     return read(request).key
 
 
-def is_fresh(request: HttpRequest) -> bool:
-    """:attr:`Cookie.is_fresh` of the request's cookie."""
-    return read(request).is_fresh
-
-
 def read(request: HttpRequest) -> Cookie:
     """What the request's cookie says."""
     cookie = request.COOKIES.get(conf.COOKIE_NAME)

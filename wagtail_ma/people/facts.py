@@ -41,9 +41,6 @@ class IsIdentified(Condition):
         wanted = ("at_most", 0) if values["is"] == "no" else ("at_least", 1)
         return Dated(Lead.objects.all(), None, *wanted, moment="created_at")
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
-
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("is still anonymous") if values["is"] == "no" else _("is known by name")
 

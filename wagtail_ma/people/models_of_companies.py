@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -132,18 +135,26 @@ class Affiliation(models.Model):
         return f"{self.company} {self.since:%Y-%m-%d}"
 
 
+class ExactJSONEncoder(DjangoJSONEncoder):
+    """With times to the microsecond, so that they are the same when they come back (Django's cuts them)."""
+
+    def default(self, o: Any) -> Any:
+        """What is no JSON by itself."""
+        return o.isoformat() if isinstance(o, datetime) else super().default(o)
+
+
 class CompanyMerge(models.Model):
     """That two companies were made one: what is needed to make them two again."""
 
     # By id: a company that is merged itself is gone, and comes back with this when that is undone.
     kept_key = models.PositiveBigIntegerField(db_index=True)
     # The row of the one that went.
-    other = models.JSONField(encoder=DjangoJSONEncoder)
+    other = models.JSONField(encoder=ExactJSONEncoder)
     # What changed the company, by kind: ids of "leads", "affiliations", "domains", "aliases"; under "named"
     # that of the alias that its name became.
     moved = models.JSONField()
     # Values that the kept one got: {"website": [before, after]}.
-    gained = models.JSONField(encoder=DjangoJSONEncoder)
+    gained = models.JSONField(encoder=ExactJSONEncoder)
     at = models.DateTimeField(_("merged"))
     decided_by = models.ForeignKey(conf.user_model(), null=True, on_delete=models.SET_NULL, related_name="+")
     undone_at = models.DateTimeField(_("undone"), null=True)

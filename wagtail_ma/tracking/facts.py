@@ -149,9 +149,6 @@ class PageViewed(Condition):
         of = "visits" if values["count"] == "visits" else "rows"
         return Dated(views, values["days"], values["comparison"], values["number"], of)
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
-
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {"page": page_name(values), "within": within(values["days"])}
         if values["comparison"] != "at_least" and values["number"] == 0:
@@ -197,9 +194,6 @@ class TimeOnPage(Condition):
     def dated(self, values: Mapping[str, Any]) -> Dated:
         views = views_of(values["page"], with_descendants=values["subtree"])
         return Dated(views, values["days"], number=values["seconds"], of="seconds")
-
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {
@@ -328,9 +322,6 @@ class DidActivity(Condition):
         kind = values["name"] or "" if values["kind"] == OWN_KIND else values["kind"]
         rows = Activity.objects.filter(kind=kind)
         return Dated(rows, values["days"], values["comparison"], values["number"])
-
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {

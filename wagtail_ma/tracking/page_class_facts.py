@@ -85,9 +85,6 @@ class Viewed(Condition):
         of = "visits" if values["count"] == "visits" else "rows"
         return Dated(self.views(values), values["days"], values["comparison"], values["number"], of)
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
-
     def sentence(self, values: Mapping[str, Any]) -> str:
         words = {"pages": self.name(values), "within": within(values["days"])}
         if values["comparison"] != "at_least" and values["number"] == 0:
@@ -149,9 +146,6 @@ class TimeOnTopic(Condition):
     def dated(self, values: Mapping[str, Any]) -> Dated:
         views = PageView.objects.filter(tracked_page__topics=values["topic"].pk)
         return Dated(views, values["days"], number=values["seconds"], of="seconds")
-
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
 
     def sentence(self, values: Mapping[str, Any]) -> str:
         return ngettext(

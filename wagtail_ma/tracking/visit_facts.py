@@ -41,9 +41,6 @@ class VisitCount(Condition):
         counting = (values["days"], values["comparison"], values["number"])
         return Dated(human_visits(), *counting, moment="started_at")
 
-    def test(self, values: Mapping[str, Any], scope: Scope) -> Test:
-        return self.dated(values).test(scope)
-
     def sentence(self, values: Mapping[str, Any]) -> str:
         return _("made %(visits)s%(within)s") % {
             "visits": visits(values["comparison"], values["number"]),

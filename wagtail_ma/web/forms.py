@@ -111,9 +111,8 @@ def _take(
     with write_facts(wait_ms=WAIT_MS):
         browser = None
         if not cookies.refuses_identifier(request):
-            browser = browsers.recognise(
-                cookies.browser_key(request), now=now, is_fresh=cookies.is_fresh(request)
-            )
+            cookie = cookies.read(request)
+            browser = browsers.recognise(cookie.key, now=now, is_fresh=cookie.is_fresh)
         done = submit(
             form,
             values,

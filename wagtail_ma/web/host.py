@@ -89,9 +89,8 @@ def _identify(
     with write_facts(wait_ms=WAIT_MS):
         browser = None
         if not cookies.refuses_identifier(request):
-            browser = browsers.recognise(
-                cookies.browser_key(request), now=now, is_fresh=cookies.is_fresh(request)
-            )
+            cookie = cookies.read(request)
+            browser = browsers.recognise(cookie.key, now=now, is_fresh=cookie.is_fresh)
         who = identify_browser(browser, email=email, now=now, method=method, evidence=evidence, **fields)
         if activity:
             activities.add(

@@ -20,6 +20,7 @@ from wagtail_ma import flow
 from wagtail_ma.conf import conf
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import cookies, log_identities
+from wagtail_ma.people.cookies import Cookie
 from wagtail_ma.tracking import networks, places
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import MAX_URL_LENGTH, VIEW, Hit
@@ -89,14 +90,15 @@ def _hit(page: Any, request: HttpRequest) -> Hit:
     user_agent = request.headers.get("User-Agent", "")
     refuses = cookies.refuses_identifier(request)
     bot = is_bot(user_agent)
+    cookie = Cookie() if refuses or bot else cookies.read(request)
     site = Site.find_for_request(request)
     place = places.of_request(request.META)
     return Hit(
         kind=VIEW,
         view_id=uuid.uuid4(),
         url=request.build_absolute_uri()[:MAX_URL_LENGTH],
-        browser_key=None if refuses or bot else cookies.browser_key(request),
-        is_key_fresh=not (refuses or bot) and cookies.is_fresh(request),
+        browser_key=cookie.key,
+        is_key_fresh=cookie.is_fresh,
         page=PageRef(site.pk if site else None, page.pk, request.path, get_language() or ""),
         referrer=request.headers.get("Referer", "").replace("\0", "")[:MAX_URL_LENGTH],
         language=_language(request),
