@@ -6,6 +6,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from wagtail_ma.web.wsgi import answer_hits_first
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example.settings.demo")
 
-application = get_wsgi_application()
+# What the tracker posts is answered before Django makes ready for a page.
+application = answer_hits_first(get_wsgi_application())

@@ -29,7 +29,7 @@ def make(page_id: int, variant_id: str) -> str:
 
 def read(token: str) -> tuple[int, str] | None:
     """Page and variant of a token, None when it is not ours."""
-    return _read(token, tuple(conf.secrets()))
+    return _read(token, conf.secrets())
 
 
 @lru_cache(maxsize=1024)

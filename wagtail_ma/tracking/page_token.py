@@ -48,7 +48,7 @@ def is_for(page_ref: PageRef, path: str) -> bool:
 def read(token: str) -> PageRef | None:
     """The page of a token, None when it is not ours."""
     # The same few come with every message.
-    return _read(token, tuple(conf.secrets()))
+    return _read(token, conf.secrets())
 
 
 @lru_cache(maxsize=1024)

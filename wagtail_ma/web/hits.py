@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -29,6 +30,27 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPES = ("text/plain", "application/json")
 # A person makes a few messages per minute, a page with many custom activities some dozens.
 per_browser = PerMinute(3000)
+
+
+class HitPath:
+    """Tells the path that the tracker posts to, for those who answer before Django asks its URLs."""
+
+    def __init__(self) -> None:
+        self._path: str | None = None
+
+    def is_at(self, path_info: str) -> bool:
+        """Whether a request with this path (below the script's name) is for :func:`hit`."""
+        if self._path is None:
+            self._path = self._find()
+        return path_info == self._path
+
+    def _find(self) -> str:
+        try:
+            # (``reverse`` puts the script's name in front, which ends with a slash.)
+            return reverse("wagtail_ma:hit")[len(get_script_prefix()) - 1 :]
+        except NoReverseMatch:
+            logger.error("wagtail_ma.urls is not among the site's URLs: nothing is recorded")  # noqa: TRY400
+            return "*"
 
 
 @csrf_exempt
