@@ -32,13 +32,9 @@ def _of_django(name: str, default: Any = None) -> Any:
 class Conf:
     """Typed view of ``settings.WAGTAIL_MA``."""
 
-    @property
-    def _dict(self) -> dict[str, Any]:
-        value = _of_django("WAGTAIL_MA", {})
-        return value if isinstance(value, dict) else {}
-
     def _get(self, key: str, default: Any) -> Any:
-        return self._dict.get(key, default)
+        given = _of_django("WAGTAIL_MA", {})
+        return given.get(key, default) if isinstance(given, dict) else default
 
     @property
     def CONSENT(self) -> str:

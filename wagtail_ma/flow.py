@@ -14,9 +14,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 
@@ -59,8 +60,7 @@ CHUNK = 50
 CHUNK_BESIDE_OTHERS = 100
 
 
-@dataclass(frozen=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What the browser gets back: the key to keep in its cookie, or None (nothing to keep)."""
 
     browser_key: str | None
@@ -99,7 +99,7 @@ def receive(hit: Hit, *, now: datetime) -> Recorded:
     try:
         stream.stream.add(Heard(hit, now))
     except stream.Unavailable:
-        return replace(record_hit(hit, now=now), is_fresh=True)
+        return record_hit(hit, now=now)._replace(is_fresh=True)
     return recorded
 
 
@@ -108,7 +108,7 @@ def _with_fresh_key(hit: Hit, *, now: datetime) -> tuple[Hit, Recorded]:
     key = hit.browser_key
     if key is None or not browsers.is_known(key):
         key = drawn_keys.draw(hit.view_id, now=now)
-    return replace(hit, browser_key=key, is_key_fresh=True), Recorded(key, is_fresh=True)
+    return hit._replace(browser_key=key, is_key_fresh=True), Recorded(key, is_fresh=True)
 
 
 def record_hit(hit: Hit, *, now: datetime) -> Recorded:

@@ -33,7 +33,7 @@ def test_cookie__set_and_read__same_key_and_strict_attributes():
     morsel = answered("abc", secure=True)
     assert cookies.browser_key(asking(morsel.value)) == "abc"
     assert morsel["httponly"] and morsel["secure"]
-    assert (morsel["samesite"], morsel["path"], morsel["max-age"]) == ("Lax", "/", 400 * 86_400)
+    assert (morsel["samesite"], morsel["path"], int(morsel["max-age"])) == ("Lax", "/", 400 * 86_400)
 
 
 def test_cookie__plain_http__not_marked_secure():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -82,7 +81,7 @@ def wipe() -> None:
 def fresh(hit: Hit, at: datetime) -> Hit:
     """As ``flow.receive`` hands it on: with the key that the browser is given."""
     key = hit.browser_key or drawn_keys.draw(hit.view_id, now=at)
-    return replace(hit, browser_key=key, is_key_fresh=True)
+    return hit._replace(browser_key=key, is_key_fresh=True)
 
 
 @st.composite
@@ -258,7 +257,7 @@ def test_batch__one_hit_that_cannot_be_written__loses_nobody_else(
     # Longer than its column; no message of a browser can be.
     bad = page_hit(home, kind="c", event_id=uuid4(), name="x" * 80, browser_key="bad", is_key_fresh=True)
     if connection.vendor == "sqlite":
-        bad = replace(bad, data={"x": {1, 2}})
+        bad = bad._replace(data={"x": {1, 2}})
     good = [Heard(fresh(page_hit(home), now), now) for _ in range(3)]
     batch.write_all([good[0], Heard(bad, now), *good[1:]])
     assert (PageView.objects.count(), Activity.objects.count()) == (3, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -38,7 +37,7 @@ def view(query: str, referrer: str) -> Hit:
 def record_each(hits: list[Hit], now: datetime) -> None:
     key = None
     for number, hit in enumerate(hits):
-        recorded = flow.record_hit(replace(hit, browser_key=key), now=now + timedelta(minutes=number))
+        recorded = flow.record_hit(hit._replace(browser_key=key), now=now + timedelta(minutes=number))
         key = recorded.browser_key or key
 
 
@@ -46,7 +45,7 @@ def record_together(hits: list[Hit], now: datetime) -> None:
     key = flow.record_hit(hits[0], now=now).browser_key
     batch.write_all(
         [
-            Heard(replace(hit, browser_key=key), now + timedelta(minutes=number))
+            Heard(hit._replace(browser_key=key), now + timedelta(minutes=number))
             for number, hit in enumerate(hits)
         ]
     )
@@ -88,8 +87,8 @@ def test_visit__longer_read_in_the_older_tab__next_view_joins_the_newer_visit(
     settings.WAGTAIL_MA = {"NEW_VISIT_BY_ORIGIN": True}
     first, second = view("", SEARCH), view("?utm_source=letter&utm_medium=email", "")
     key = flow.record_hit(first, now=now).browser_key
-    flow.record_hit(replace(second, browser_key=key), now=now + timedelta(minutes=1))
-    grown = replace(first, kind="e", browser_key=key, engaged_ms=60_000, visible_ms=60_000)
+    flow.record_hit(second._replace(browser_key=key), now=now + timedelta(minutes=1))
+    grown = first._replace(kind="e", browser_key=key, engaged_ms=60_000, visible_ms=60_000)
     flow.record_hit(grown, now=now + timedelta(minutes=2))
-    flow.record_hit(replace(view("", ""), browser_key=key), now=now + timedelta(minutes=3))
+    flow.record_hit(view("", "")._replace(browser_key=key), now=now + timedelta(minutes=3))
     assert visits_seen() == [1, 2, 2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +26,7 @@ def child(parent: Any, slug: str, **fields: Any) -> ContentPage:
 
 def hit_of(page: Any, path: str = "/a/") -> Any:
     ref = PageRef(site_id=None, page_id=getattr(page, "pk", page), path=path, locale="ja")
-    return replace(page_hit(url=f"http://localhost{path}?x=1"), page=ref)
+    return page_hit(url=f"http://localhost{path}?x=1")._replace(page=ref)
 
 
 def look(page: Any, now: datetime, path: str = "/a/") -> TrackedPage:

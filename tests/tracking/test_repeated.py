@@ -131,10 +131,9 @@ def pushed(home: Any, site: Any, path: str) -> TrackedPage:
 
 
 def _recorded(hit: Any, ref: PageRef) -> TrackedPage:
-    from dataclasses import replace
 
     pages.forget()
-    flow.record_hit(replace(hit, page=ref), now=datetime(2026, 3, 3, tzinfo=UTC))
+    flow.record_hit(hit._replace(page=ref), now=datetime(2026, 3, 3, tzinfo=UTC))
     return TrackedPage.objects.get(views__view_id=hit.view_id)
 
 

@@ -156,7 +156,7 @@ def test_page__two_in_a_visit__time_of_the_first_is_estimated(
     for seconds in (0, 35, 95):
         request = rf.get("/", headers={"user-agent": CHROME})
         hit = server_side._hit(home, request)
-        hit = Hit(**{**vars(hit), "browser_key": key})
+        hit = hit._replace(browser_key=key)
         key = flow.record_hit(hit, now=now + timedelta(seconds=seconds)).browser_key
     assert list(PageView.objects.order_by("at").values_list("engaged_seconds", flat=True)) == [35, 60, 0]
 

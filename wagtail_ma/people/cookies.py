@@ -71,29 +71,31 @@ def read(request: HttpRequest) -> Cookie:
 
 def set_browser_key(response: HttpResponseBase, key: str, *, request: HttpRequest) -> None:
     """Give the browser its key for another ``COOKIE_DAYS``, from now on."""
+    response.cookies.load(giving(key, request=request))
+
+
+def giving(key: str, *, request: HttpRequest) -> str:
+    """The same as the text of a ``Set-Cookie`` header. (Each new visitor gets one, and the response's own
+    ``set_cookie`` takes as long as all the rest of a message.)"""
     purpose = CONSENTED if _asks_for_consent() else PURPOSE
-    response.set_cookie(
-        conf.COOKIE_NAME,
-        tokens.dumps(purpose, key.encode("ascii"), now=timezone.now()),
-        max_age=conf.COOKIE_DAYS * SECONDS_PER_DAY,
-        path="/",
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    return _keeping(tokens.dumps(purpose, key.encode("ascii"), now=timezone.now()), request=request)
 
 
-def set_refused(response: HttpResponseBase, *, request: HttpRequest) -> None:
-    """Replace the key by the visitor's no, which is all that is kept of them."""
-    response.set_cookie(
-        conf.COOKIE_NAME,
-        REFUSED,
-        max_age=conf.COOKIE_DAYS * SECONDS_PER_DAY,
-        path="/",
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+def refusing(*, request: HttpRequest) -> str:
+    """A ``Set-Cookie`` header that replaces the key by the visitor's no, all that is kept of them."""
+    return _keeping(REFUSED, request=request)
+
+
+def forgetting() -> str:
+    """A ``Set-Cookie`` header that takes the cookie away."""
+    return f"{conf.COOKIE_NAME}=; Max-Age=0; Path=/; SameSite=Lax"
+
+
+def _keeping(value: str, *, request: HttpRequest) -> str:
+    # (Max-Age alone: every browser of today knows it.)
+    secure = "; Secure" if request.is_secure() else ""
+    seconds = conf.COOKIE_DAYS * SECONDS_PER_DAY
+    return f"{conf.COOKIE_NAME}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 def refuses_identifier(request: HttpRequest) -> bool:

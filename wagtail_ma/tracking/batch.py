@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from wagtail_ma.people import browsers, drawn_keys, log_identities
 from wagtail_ma.people.models import Identity
@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 WAIT_MS = 5_000
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(NamedTuple):
     """A message and when it came."""
 
     hit: Hit

@@ -10,9 +10,8 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -61,11 +60,12 @@ class BadHit(MarketingError):
         self.status = status
 
 
-@dataclass(frozen=True)
-class Hit:
+# (Named tuples, here and below: a frozen dataclass takes three times as long to make, and these are made
+# for every message.)
+class Hit(NamedTuple):
     """One message of one browser, read and checked; easy to build by hand.
 
-    Times in milliseconds are totals of the view so far, never differences.
+    Times in milliseconds are totals of the view so far, never differences. Nobody changes ``data``.
     """
 
     kind: str
@@ -80,7 +80,7 @@ class Hit:
     sequence: int = 0
     event_id: UUID | None = None
     name: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
     nav_type: str = "n"
     language: str = ""
     width: int = 0
@@ -126,8 +126,7 @@ class Hit:
         return now - timedelta(seconds=self.visible_seconds) if self.is_engagement else now
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """What the HTTP request, and not the message, says about who sent it.
 
     :param hosts: lower-case names of our hosts; empty accepts any.

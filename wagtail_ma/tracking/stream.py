@@ -14,7 +14,6 @@ import socket
 import threading
 import time
 import uuid
-from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -232,10 +231,7 @@ def load(body: dict[bytes, bytes]) -> Heard | None:
 
 
 _SPECIAL = ("kind", "view_id", "url", "event_id", "page")
-_USUAL: dict[str, Any] = {
-    **{field.name: field.default for field in fields(Hit) if field.name not in _SPECIAL},
-    "data": {},
-}
+_USUAL: dict[str, Any] = {name: usual for name, usual in Hit._field_defaults.items() if name not in _SPECIAL}
 # Made once: this runs in every request.
 _unusual = attrgetter(*_USUAL)
 _encode = json.JSONEncoder(separators=(",", ":")).encode

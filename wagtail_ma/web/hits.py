@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.core.exceptions import DisallowedHost
@@ -49,13 +50,43 @@ class HitPath:
             # (``reverse`` puts the script's name in front, which ends with a slash.)
             return reverse("wagtail_ma:hit")[len(get_script_prefix()) - 1 :]
         except NoReverseMatch:
-            logger.error("wagtail_ma.urls is not among the site's URLs: nothing is recorded")  # noqa: TRY400
+            logger.error("wagtail_ma.urls is not among the site's URLs: nothing is recorded")
             return "*"
+
+
+class Answer(NamedTuple):
+    """What is said to a message.
+
+    :param reason: for the developer who reads it; empty where all is well.
+    :param cookie: a ``Set-Cookie`` header; empty: none.
+    """
+
+    status: int = 204
+    reason: str = ""
+    cookie: str = ""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """All but the cookie."""
+        again = [("Retry-After", "1")] if self.status == 503 else []
+        return [("Content-Type", "text/plain"), ("Cache-Control", "no-store"), *again]
+
+    def response(self) -> HttpResponse:
+        """As the answer of a view."""
+        response = HttpResponse(self.reason, status=self.status, headers=dict(self.headers()))
+        response.cookies.load(self.cookie)
+        # Django would log each "send again" as an error, and mail it to the site's administrators.
+        response._has_been_logged = self.status == 503  # type: ignore[attr-defined]
+        return response
 
 
 @csrf_exempt
 @require_POST
 def hit(request: HttpRequest) -> HttpResponse:
+    """The view: record one message of a browser."""
+    return answer(request).response()
+
+
+def answer(request: HttpRequest) -> Answer:
     """Record one message of a browser.
 
     :returns: 204 recorded or silently dropped; 4xx malformed or from elsewhere; 503 the database
@@ -64,18 +95,18 @@ def hit(request: HttpRequest) -> HttpResponse:
     try:
         return _answer(request)
     except BadHit as refusal:
-        return _empty(refusal.status, str(refusal))
+        return Answer(refusal.status, str(refusal) if refusal.status >= 400 else "")
     except DatabaseError:
         logger.exception("a hit could not be recorded")
     except Busy:
         pass
     except Exception:
         logger.exception("a hit could not be recorded")
-        return _empty(204)
-    return _busy()
+        return Answer()
+    return Answer(503)
 
 
-def _answer(request: HttpRequest) -> HttpResponse:
+def _answer(request: HttpRequest) -> Answer:
     hosts = _our_hosts(request)
     _refuse_strangers(request, hosts)
     message = read(_body(request))
@@ -95,36 +126,34 @@ def _answer(request: HttpRequest) -> HttpResponse:
     if found.page is not None and sites.is_of_another(found.page.site_id, found.url):
         raise BadHit("page token of another site", 204)
     if _is_over_limit(sender) or networks.is_excluded(sender.place.network_id) or is_staff(request):
-        return _empty(204)
+        return Answer()
     now = timezone.now()
     recorded = flow.receive(found, now=now)
     queue.wake()
-    response = _empty(204)
     if recorded.browser_key is not None:
         if recorded.is_fresh or not cookie.says(recorded.browser_key, now=now):
-            cookies.set_browser_key(response, recorded.browser_key, request=request)
+            return Answer(cookie=cookies.giving(recorded.browser_key, request=request))
     elif found.is_anonymous and not refuses:
         # The browser's own signal came in the message only: forget what we knew.
-        response.delete_cookie(conf.COOKIE_NAME, samesite="Lax")
-    return response
+        return Answer(cookie=cookies.forgetting())
+    return Answer()
 
 
-def _consent(request: HttpRequest, message: dict[str, Any]) -> HttpResponse:
+def _consent(request: HttpRequest, message: dict[str, Any]) -> Answer:
     """``ma.consent(true)`` gives the browser its key, ``ma.consent(false)`` takes it away."""
     if message.get("c") not in (0, 1):
         raise BadHit("c is neither 1 nor 0")
     if message["c"] and (not isinstance(message.get("t"), str) or page_token.read(message["t"]) is None):
         # Without a page of ours nobody makes visitors.
         raise BadHit("bad page token", 204)
-    response = _empty(204)
     if not message["c"]:
-        cookies.set_refused(response, request=request)
-    elif not (message.get("g") or _signals_refusal(request)) and not is_staff(request):
+        return Answer(cookie=cookies.refusing(request=request))
+    if not (message.get("g") or _signals_refusal(request)) and not is_staff(request):
         with write_facts():
             cookie = cookies.read(request)
             identity = browsers.recognise(cookie.key, now=timezone.now(), is_fresh=cookie.is_fresh)
-        cookies.set_browser_key(response, identity.key, request=request)
-    return response
+        return Answer(cookie=cookies.giving(identity.key, request=request))
+    return Answer()
 
 
 def _signals_refusal(request: HttpRequest) -> bool:
@@ -149,6 +178,7 @@ def _refuse_strangers(request: HttpRequest, hosts: frozenset[str]) -> None:
         raise BadHit("from another site", 403)
 
 
+@lru_cache(maxsize=256)
 def _name(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").lower()
@@ -181,19 +211,3 @@ def is_staff(request: HttpRequest) -> bool:
         return False
     user = getattr(request, "user", None)
     return user is not None and user.is_authenticated and user.has_perm("wagtailadmin.access_admin")
-
-
-def _busy() -> HttpResponse:
-    """Send again: the tracker does."""
-    response = _empty(503)
-    response["Retry-After"] = "1"
-    # Django would log each one as an error, and mail it to the site's administrators.
-    response._has_been_logged = True  # type: ignore[attr-defined]
-    return response
-
-
-def _empty(status: int, reason: str = "") -> HttpResponse:
-    """A short plain answer; ``reason`` is for the developer who reads it."""
-    response = HttpResponse(reason if status >= 400 else "", status=status, content_type="text/plain")
-    response["Cache-Control"] = "no-store"
-    return response

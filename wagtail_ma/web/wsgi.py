@@ -15,17 +15,21 @@ whole request object, middleware) costs more than all that we do with a message.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from django.core.handlers.wsgi import LimitedStream, WSGIRequest
-from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.http import HttpRequest
 
 from wagtail_ma.conf import conf
 
+if TYPE_CHECKING:
+    from wagtail_ma.web import hits
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-View = Callable[[HttpRequest], HttpResponse]
+Answer = Callable[[HttpRequest], "hits.Answer"]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
@@ -46,7 +50,7 @@ def answer_hits_first(application: Application) -> Application:
             and path.is_at(environ.get("PATH_INFO", ""))
             and conf.session_cookie() not in environ.get("HTTP_COOKIE", "")
         ):
-            return _answer(hits.hit, environ, start_response)
+            return _answer(hits.answer, environ, start_response)
         return application(environ, start_response)
 
     return answer
@@ -72,13 +76,21 @@ def _length(environ: Environ) -> int:
         return 0
 
 
-def _answer(view: View, environ: Environ, start_response: StartResponse) -> list[bytes]:
-    # As Django does at both ends of a request: connections that are too old, or broken, are not used.
-    close_old_connections()
+def _answer(answer: Answer, environ: Environ, start_response: StartResponse) -> list[bytes]:
+    _close_if_old()
     try:
-        response = view(HitRequest(environ))
+        found = answer(HitRequest(environ))
     finally:
-        close_old_connections()
-    cookies = [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
-    start_response(f"{response.status_code} {response.reason_phrase}", [*response.items(), *cookies])
-    return [response.content]
+        _close_if_old()
+    headers = found.headers()
+    if found.cookie:
+        headers.append(("Set-Cookie", found.cookie))
+    start_response(f"{found.status} {HTTPStatus(found.status).phrase}", headers)
+    return [found.reason.encode()]
+
+
+def _close_if_old() -> None:
+    """As Django does at both ends of a request, for the one connection that hits use."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.connection is not None:
+        connection.close_if_unusable_or_obsolete()
