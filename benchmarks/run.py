@@ -36,8 +36,8 @@ POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432/postgr
 DATABASES = ("wagtail_ma_bench_site", "wagtail_ma_bench_reference")
 BROWSERS = 100
 RECORDINGS = ("direct", "buffered", "redis")
-# Budgets: speed as a share of that of the view that does one INSERT (direct: SQLite, PostgreSQL).
-DIRECT = {False: 0.6, True: 0.45}
+# Budgets: speed as a share of that of the view that does one INSERT.
+DIRECT = 0.6
 GATHERED = 1.5
 
 
@@ -328,11 +328,11 @@ def _cases(
              statements=page_without["page"]),
         Case("product page with the tracker", site, lambda n: [load.get(path)] * n,
              "product page without us", statements=counted["page"]),
-        Case("hit: view, known visitor", site, hits.known, "reference: one INSERT", DIRECT[is_postgres],
+        Case("hit: view, known visitor", site, hits.known, "reference: one INSERT", DIRECT,
              statements=counted["hit, known visitor"]),
-        Case("hit: view, new visitor", site, hits.new, "reference: one INSERT", DIRECT[is_postgres],
+        Case("hit: view, new visitor", site, hits.new, "reference: one INSERT", DIRECT,
              statements=counted["hit, new visitor"]),
-        Case("hit: engagement", site, hits.engagement, "reference: one INSERT", DIRECT[is_postgres],
+        Case("hit: engagement", site, hits.engagement, "reference: one INSERT", DIRECT,
              statements=counted["hit, engagement"]),
     ]
     # fmt: on

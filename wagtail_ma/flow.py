@@ -35,13 +35,12 @@ from wagtail_ma.segments import refresh
 from wagtail_ma.tracking import (
     activities,
     counts,
-    few_statements,
     networks,
-    one_statement,
     page_classes,
     pages,
     retention,
     rollups,
+    short_way,
     stream,
     views,
     visits,
@@ -49,7 +48,7 @@ from wagtail_ma.tracking import (
 from wagtail_ma.tracking.batch import Heard
 from wagtail_ma.tracking.buffer import buffer
 from wagtail_ma.tracking.hits import Hit
-from wagtail_ma.tracking.one_statement import Outcome
+from wagtail_ma.tracking.usual import Outcome
 from wagtail_ma.tracking.writing import Busy, Repeated, write_facts
 
 logger = logging.getLogger(__name__)
@@ -147,13 +146,10 @@ def _record_again(hit: Hit, repetition: Repeated, *, now: datetime) -> Recorded:
 
 def _record(hit: Hit, *, now: datetime) -> Recorded:
     page = pages.tracked_page_for(hit, now=now)
-    told = one_statement.record(hit, page, now=now)
+    told = short_way.record(hit, page, now=now)
     if told.outcome is Outcome.DONE:
         return Recorded(told.browser_key)
-    usual = few_statements.ready(hit, page, now=now)
     with write_facts():
-        if usual is not None and (key := few_statements.write(usual, now=now)):
-            return Recorded(browser_key=key)
         if hit.is_engagement and told.outcome is not Outcome.UNKNOWN_VIEW and views.grow(hit, now=now):
             return Recorded(browser_key=None)
         identity = _recognise(hit, now=now)

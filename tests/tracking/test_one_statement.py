@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 import pytest
 from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 
 from tests.factories import engagement_hit, page_hit
+from tests.statements import counted
 from tests.tracking.test_batch import rows, stories, told, wipe
 from wagtail_ma import flow
 from wagtail_ma.people.models import Identity, News, Visitor
@@ -45,15 +45,15 @@ def _long_way_only() -> Any:
 
 def test_view_and_totals__few_statements(home: Any, now: datetime) -> None:
     flow.record_hit(page_hit(home), now=now)
-    with CaptureQueriesContext(connection) as captured:
+    with counted() as captured:
         key = flow.record_hit(page_hit(home), now=now).browser_key
     # SQLite: five rows of a new visitor, BEGIN and COMMIT.
     assert len(captured) == (1 if IS_POSTGRES else 7)
     hit = page_hit(home, browser_key=key)
-    with CaptureQueriesContext(connection) as captured:
+    with counted() as captured:
         assert flow.record_hit(hit, now=now + timedelta(seconds=9)).browser_key == key
     assert len(captured) == (1 if IS_POSTGRES else 6)
-    with CaptureQueriesContext(connection) as captured:
+    with counted() as captured:
         flow.record_hit(engagement_hit(hit.view_id, 5, page=home), now=now + timedelta(seconds=20))
     assert len(captured) == (2 if IS_POSTGRES else 6)
     view = PageView.objects.select_related("visit").get(view_id=hit.view_id)
@@ -67,7 +67,7 @@ def test_any_single_view__at_most_eight_statements(home: Any, now: datetime, lat
     stranger = flow.record_hit(page_hit(home), now=now).browser_key
     Visitor.objects.filter(identities__key=stranger).delete()
     for hit in (page_hit(home), page_hit(home, browser_key=key), page_hit(home, browser_key=stranger)):
-        with CaptureQueriesContext(connection) as captured:
+        with counted() as captured:
             flow.record_hit(hit, now=now + later)
         assert len(captured) <= 8
     assert Identity.objects.filter(key=stranger).count() == 0

@@ -16,7 +16,6 @@ from tests.factories import CHROME
 from wagtail_ma import flow
 from wagtail_ma.conf import conf
 from wagtail_ma.people.models import Identity, Visitor
-from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import PageCount, PageView, Visit
 from wagtail_ma.web import server_side
 

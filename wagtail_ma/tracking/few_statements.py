@@ -1,8 +1,9 @@
-"""A new view, the most frequent message, in as few statements as possible (SQLite).
+"""The most frequent messages in as few statements as possible, and past Django's cursors (SQLite).
 
 SQLite has one writer: what matters is how long a message holds the lock. So its rows are made ready
-before, and nothing is asked for twice. What is not as usual goes the long way (``flow.record_hit``) in
-the same transaction. (PostgreSQL does it in one statement: one_statement.py.)
+before, nothing is asked for twice, and the statements go to the driver as they are (Django's way to it takes
+as long as the statement). What is not as usual goes the long way (``flow.record_hit``). (PostgreSQL does it
+in one statement: one_statement.py.)
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
 from wagtail_ma.core.prepared import database_value
@@ -20,17 +20,30 @@ from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import views, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
-from wagtail_ma.tracking.usual import LATER, First, columns, first, is_usual, table, values
+from wagtail_ma.tracking.usual import (
+    LATER,
+    TOTALS,
+    First,
+    Outcome,
+    Told,
+    columns,
+    first,
+    is_usual,
+    table,
+    values,
+)
+from wagtail_ma.tracking.writing import read_raw, write_raw
 
 
 @dataclass(frozen=True)
-class Ready:
+class _Ready:
     """A view made ready to be written, its values as the database takes them. ``first``: where the browser
     brings no key; ``since``: visits that have gone on after it are open."""
 
     hit: Hit
     page: TrackedPage
     connection: Any
+    at: datetime
     view: list[Any]
     first: First | None
     view_id: Any
@@ -48,69 +61,110 @@ class _Browser(NamedTuple):
     is_new: bool = False
 
 
-def ready(hit: Hit, page: TrackedPage, *, now: datetime) -> Ready | None:
-    """Make the rows of a message, or None if it is not for here. Asks the database nothing."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    if connection.vendor != "sqlite" or not is_usual(hit):
-        return None
+def record(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> Told:
+    """Record a message if it is as usual.
+
+    :param connection: an SQLite database.
+    :raises wagtail_ma.tracking.writing.Busy: the database cannot write now.
+    """
+    if hit.is_engagement:
+        return Told(_grow(hit, connection, now=now))
+    if not is_usual(hit):
+        return Told(Outcome.UNUSUAL)
+    message = _ready(hit, page, connection, now=now)
+    key = write_raw(connection, lambda raw: _write(raw, message))
+    return Told(Outcome.DONE, key) if key else Told(Outcome.UNUSUAL)
+
+
+def _ready(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> _Ready:
+    """Make the rows of a view. Asks the database nothing."""
     view = values(PageView, views.fields_of_seen(hit, page, at=now), connection)
     rows = None if hit.browser_key else first(hit, page, connection, now=now)
     view_id = database_value(_VIEW_ID, hit.view_id, connection)
-    moments = [database_value(_AT, at, connection) for at in (now, now - visits.timeout())]
-    return Ready(hit, page, connection, view, rows, view_id, *moments)
+    return _Ready(hit, page, connection, now, view, rows, view_id, *_moments(connection, now=now))
 
 
-def write(message: Ready, *, now: datetime) -> str | None:
-    """Write a view, within ``write_facts()``.
+def _moments(connection: Any, *, now: datetime) -> list[Any]:
+    """Now, and since when a visit must have gone on to be open, as the database takes them."""
+    return [database_value(_AT, at, connection) for at in (now, now - visits.timeout())]
+
+
+def _write(raw: Any, message: _Ready) -> str | None:
+    """Write a view.
 
     :returns: the browser's key; None if the message is not as usual: nothing has been written then.
     """
-    connection = message.connection
-    with connection.cursor() as cursor:
-        browser = _known(cursor, message) or _met(cursor, message, now=now)
-        if browser is None or browser.is_repeated:
-            return None
-        key, identity_id, visitor_id, visit_id, *_rest = browser
-        if visit_id is None:
-            visit = values(Visit, visits.fields_of_begun(message.hit, message.page, now=now), connection)
-            visit_id = _insert(cursor, Visit, identity_id, visitor_id, *visit)
-        elif not browser.is_new:
-            cursor.execute(_prolong_sql(), [message.now, visit_id, message.now])
-        _insert(cursor, PageView, visit_id, identity_id, visitor_id, *message.view)
-        _insert(cursor, News, visitor_id, *values(News, {"at": now}, connection))
+    browser = _known(raw, message) or _met(raw, message)
+    if browser is None or browser.is_repeated:
+        return None
+    key, identity_id, visitor_id, visit_id, *_rest = browser
+    if visit_id is None:
+        begun = visits.fields_of_begun(message.hit, message.page, now=message.at)
+        visit_id = _insert(raw, Visit, identity_id, visitor_id, *values(Visit, begun, message.connection))
+    elif not browser.is_new:
+        raw.execute(_prolong_sql(), [message.now, visit_id, message.now, message.since])
+    _insert(raw, PageView, visit_id, identity_id, visitor_id, *message.view)
+    _mark(raw, visit_id, message.connection, at=message.at)
     return key
 
 
-def _known(cursor: Any, message: Ready) -> _Browser | None:
+def _known(raw: Any, message: _Ready) -> _Browser | None:
     """Who brings this key, and their open visit: one statement."""
     key = message.hit.browser_key
     if not key:
         return None
-    cursor.execute(_known_sql(), [message.since, message.view_id, key])
-    row = cursor.fetchone()
+    row = raw.execute(_known_sql(), [message.since, message.view_id, key]).fetchone()
     return row and _Browser(key, *row)
 
 
-def _met(cursor: Any, message: Ready, *, now: datetime) -> _Browser | None:
+def _met(raw: Any, message: _Ready) -> _Browser | None:
     """A new visitor and their browser; None if the view is known: its message came twice."""
-    rows = message.first or first(message.hit, message.page, message.connection, now=now)
-    cursor.execute(_visitor_sql(), [*rows.visitor, message.view_id])
-    row = cursor.fetchone()
-    if row is None:
+    rows = message.first or first(message.hit, message.page, message.connection, now=message.at)
+    inserted = raw.execute(_visitor_sql(), [*rows.visitor, message.view_id])
+    if inserted.rowcount == 0:
         return None
-    (visitor_id,) = row
-    identity_id = _insert(cursor, Identity, visitor_id, *rows.identity)
-    visit_id = _insert(cursor, Visit, identity_id, visitor_id, *rows.visit)
+    visitor_id = inserted.lastrowid
+    identity_id = _insert(raw, Identity, visitor_id, *rows.identity)
+    visit_id = _insert(raw, Visit, identity_id, visitor_id, *rows.visit)
     return _Browser(rows.key, identity_id, visitor_id, visit_id, is_new=True)
 
 
-def _insert(cursor: Any, model: type[Model], *row: Any) -> int:
-    cursor.execute(_insert_sql(model), row)
-    (pk,) = cursor.fetchone()
-    return pk
+def _grow(hit: Hit, connection: Any, *, now: datetime) -> Outcome:
+    """Larger totals of a known view. Read without the lock: what is written only raises what is there."""
+    view_id = database_value(_VIEW_ID, hit.view_id, connection)
+    row = read_raw(connection, lambda raw: raw.execute(_seen_sql(), [view_id]).fetchone())
+    if row is None:
+        return Outcome.UNKNOWN_VIEW
+    pk, visit_id, at, *known_totals, was_doubtful = row
+    at = connection.ops.convert_datetimefield_value(at, _AT_COLUMN, connection)
+    totals, is_doubtful = views.told(hit, at, now=now)
+    known = views.Totals(*known_totals)
+    if is_doubtful and not was_doubtful:
+        return Outcome.UNUSUAL
+    if totals.is_beyond(known):
+        until, since = _moments(connection, now=now)
+
+        def write(raw: Any) -> None:
+            raw.execute(_prolong_sql(), [until, visit_id, until, since])
+            raw.execute(_raise_sql(), [totals.engaged, totals.visible, totals.scroll, is_doubtful, pk])
+            if totals.is_noticeably_beyond(known):
+                _mark(raw, visit_id, connection, at=now)
+
+        write_raw(connection, write)
+    return Outcome.DONE
+
+
+def _mark(raw: Any, visit_id: int, connection: Any, *, at: datetime) -> None:
+    """News of a visitor (read from the visit: right even when a merge is under way)."""
+    raw.execute(_news_sql(), [*values(News, {"at": at}, connection), visit_id])
+
+
+def _insert(raw: Any, model: type[Model], *row: Any) -> int:
+    return raw.execute(_insert_sql(model), row).lastrowid
 
 
 _VIEW_ID, _AT = PageView._meta.get_field("view_id"), PageView._meta.get_field("at")
+_AT_COLUMN = _AT.get_col("view")  # type: ignore[union-attr]
 
 
 @cache
@@ -118,29 +172,48 @@ def _known_sql() -> str:
     # By the unique index on kind and key, ma_visit_open, and the unique index on view_id.
     return f"""
         SELECT me.id, me.visitor_id, (
-            SELECT id FROM {table(Visit)} WHERE identity_id = me.id AND last_at > %s
+            SELECT id FROM {table(Visit)} WHERE identity_id = me.id AND last_at > ?
             ORDER BY started_at DESC LIMIT 1
-        ), EXISTS (SELECT 1 FROM {table(PageView)} WHERE view_id = %s)
-        FROM {table(Identity)} me WHERE kind = '{Identity.Kind.BROWSER.value}' AND key = %s
+        ), EXISTS (SELECT 1 FROM {table(PageView)} WHERE view_id = ?)
+        FROM {table(Identity)} me WHERE kind = '{Identity.Kind.BROWSER.value}' AND key = ?
     """  # noqa: S608
 
 
 @cache
+def _seen_sql() -> str:
+    return f"SELECT id, visit_id, at, {', '.join(TOTALS)} FROM {table(PageView)} WHERE view_id = ?"  # noqa: S608
+
+
+@cache
 def _prolong_sql() -> str:
-    return f"UPDATE {table(Visit)} SET last_at = %s WHERE id = %s AND last_at < %s"  # noqa: S608
+    return f"UPDATE {table(Visit)} SET last_at = ? WHERE id = ? AND last_at < ? AND last_at > ?"  # noqa: S608
+
+
+@cache
+def _raise_sql() -> str:
+    raised = ", ".join(f"{name} = MAX({name}, ?)" for name in TOTALS)
+    return f"UPDATE {table(PageView)} SET {raised} WHERE id = ?"  # noqa: S608
+
+
+@cache
+def _news_sql() -> str:
+    names = [field.column for field in columns(News)]
+    return f"""
+        INSERT INTO {table(News)} (visitor_id, {", ".join(names)})
+        SELECT visitor_id, {", ".join("?" * len(names))} FROM {table(Visit)} WHERE id = ?
+    """  # noqa: S608
 
 
 @cache
 def _visitor_sql() -> str:
     names = [f'"{field.column}"' for field in columns(Visitor)]
     return f"""
-        INSERT INTO {table(Visitor)} ({", ".join(names)}) SELECT {", ".join(["%s"] * len(names))}
-        WHERE NOT EXISTS (SELECT 1 FROM {table(PageView)} WHERE view_id = %s) RETURNING id
+        INSERT INTO {table(Visitor)} ({", ".join(names)}) SELECT {", ".join("?" * len(names))}
+        WHERE NOT EXISTS (SELECT 1 FROM {table(PageView)} WHERE view_id = ?)
     """  # noqa: S608
 
 
 @cache
 def _insert_sql(model: type[Model]) -> str:
     names = [f'"{name}"' for name in (*LATER[model], *(field.column for field in columns(model)))]
-    given = ", ".join(["%s"] * len(names))
-    return f"INSERT INTO {table(model)} ({', '.join(names)}) VALUES ({given}) RETURNING id"  # noqa: S608
+    return f"INSERT INTO {table(model)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608

@@ -7,9 +7,7 @@ in one. Everything else, and whatever turns out not to be as usual, goes the lon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from functools import cache
 from typing import Any
 
@@ -21,42 +19,34 @@ from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import views, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
-from wagtail_ma.tracking.usual import LATER, First, columns, first, is_usual, table, values
+from wagtail_ma.tracking.usual import (
+    LATER,
+    TOTALS,
+    First,
+    Outcome,
+    Told,
+    columns,
+    first,
+    is_usual,
+    table,
+    values,
+)
 from wagtail_ma.tracking.writing import busy_when_away
 
-_TOTALS = ("engaged_seconds", "visible_seconds", "scroll_percent", "is_doubtful")
 _seen = Select(
     lambda: PageView.objects.filter(view_id=Slot("view_id", PageView._meta.get_field("view_id"))).values_list(
-        "pk", "visit_id", "at", *_TOTALS
+        "pk", "visit_id", "at", *TOTALS
     )
 )
 
 
-class Outcome(Enum):
-    """What became of a message here."""
+def record(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> Told:
+    """Record a message if it is as usual.
 
-    DONE = "done"
-    # Nothing has been written.
-    UNUSUAL = "unusual"
-    UNKNOWN_VIEW = "unknown view"
-    UNKNOWN_BROWSER = "unknown browser"
-
-
-@dataclass(frozen=True)
-class Told:
-    """``browser_key``: for the browser to keep, None for nothing."""
-
-    outcome: Outcome
-    browser_key: str | None = None
-
-
-def record(hit: Hit, page: TrackedPage, *, now: datetime) -> Told:
-    """Record a message if it is as usual, and if this database can do so.
-
+    :param connection: a PostgreSQL database.
     :raises wagtail_ma.tracking.writing.Busy: the database cannot write now.
     """
-    connection = connections[DEFAULT_DB_ALIAS]
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
+    if connection.in_atomic_block:
         return Told(Outcome.UNUSUAL)
     with busy_when_away():
         if hit.is_engagement:
@@ -179,7 +169,7 @@ def _insert_sql(model: type[Model], found: str, source: str) -> str:
 
 @cache
 def _grow_sql() -> str:
-    raised = ", ".join(f"{name} = GREATEST({name}, %s)" for name in _TOTALS)
+    raised = ", ".join(f"{name} = GREATEST({name}, %s)" for name in TOTALS)
     # Its visitor is read from the locked visit: right even when a merge is under way.
     return f"""
         WITH going_on AS (

@@ -1,8 +1,8 @@
 """What the short ways into the database share: rows made ready before anything is asked of it.
 
 A view of a known browser, or the first one of a new browser, is by far the most frequent message.
-``one_statement.py`` writes it on PostgreSQL, ``few_statements.py`` on SQLite; what is not as usual goes
-the long way (``flow.record_hit``).
+``one_statement.py`` writes it on PostgreSQL, ``few_statements.py`` on SQLite (``short_way.py`` chooses);
+what is not as usual goes the long way (``flow.record_hit``).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Model
 
@@ -30,6 +31,27 @@ LATER: Mapping[type[Model], tuple[str, ...]] = {
     PageView: ("visit_id", "identity_id", "visitor_id"),
     News: ("visitor_id",),
 }
+
+
+# What grows while a view is read, by column.
+TOTALS = ("engaged_seconds", "visible_seconds", "scroll_percent", "is_doubtful")
+
+
+class Outcome(Enum):
+    """What became of a message on a short way."""
+
+    DONE = "done"
+    # Nothing has been written.
+    UNUSUAL = "unusual"
+    UNKNOWN_VIEW = "unknown view"
+    UNKNOWN_BROWSER = "unknown browser"
+
+
+class Told(NamedTuple):
+    """``browser_key``: for the browser to keep, None for nothing."""
+
+    outcome: Outcome
+    browser_key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 
@@ -16,6 +18,10 @@ logger = logging.getLogger(__name__)
 # Longest wait for SQLite's one write lock, in milliseconds: a hit must not occupy a web worker for
 # the 5 or 20 seconds that are right for an editor who saves a page.
 LOCK_WAIT_MS = 250
+# Whoever writes a few statements looks as often whether the lock is free (seconds; longer and longer).
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.0001, 0.005
+
+T = TypeVar("T")
 
 
 class Busy(MarketingError):
@@ -85,3 +91,64 @@ def _wait(connection: Any, wait_ms: int) -> Iterator[None]:
         connection.transaction_mode = usual_mode
         if connection.connection is raw:
             raw.execute(f"PRAGMA busy_timeout = {usual_wait:d}")
+
+
+def read_raw(connection: Any, read: Callable[[Any], T]) -> T:
+    """Call ``read`` with the driver's own connection of an SQLite database.
+
+    :raises Busy: the database cannot be read now.
+    """
+    connection.ensure_connection()
+    with busy_when_away(), connection.wrap_database_errors:
+        return read(connection.connection)
+
+
+def write_raw(connection: Any, write: Callable[[Any], T]) -> T:
+    """Call ``write`` with the driver's own connection of an SQLite database, in a short write transaction.
+
+    What :func:`write_facts` does, for a few statements that are sooner run than Django is ready for them.
+    (Who waits for the lock as SQLite does sleeps a millisecond and more, several times as long as one of
+    these takes.)
+
+    :raises Busy: the database could not write; nothing was written.
+    """
+    if connection.in_atomic_block or not connection.get_autocommit():
+        with write_facts(), connection.wrap_database_errors:
+            return write(connection.connection)
+    connection.ensure_connection()
+    raw = connection.connection
+    with busy_when_away(), connection.wrap_database_errors:
+        usual_wait = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+        raw.execute("PRAGMA busy_timeout = 0")
+        try:
+            return _in_transaction(raw, write)
+        finally:
+            raw.execute(f"PRAGMA busy_timeout = {usual_wait:d}")
+
+
+def _in_transaction(raw: Any, write: Callable[[Any], T]) -> T:
+    _patiently(raw, "BEGIN IMMEDIATE")
+    try:
+        done = write(raw)
+        # (Waits for readers where the journal is no write-ahead log.)
+        _patiently(raw, "COMMIT")
+    except BaseException:
+        # (Some errors have ended the transaction already.)
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
+        raise
+    return done
+
+
+def _patiently(raw: Any, statement: str) -> None:
+    waited, pause = 0.0, SHORTEST_PAUSE_SECONDS
+    while True:
+        try:
+            raw.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited >= LOCK_WAIT_MS / 1000:
+                raise
+            time.sleep(pause)
+            waited, pause = waited + pause, min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+        else:
+            return
