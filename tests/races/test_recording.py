@@ -7,13 +7,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import close_old_connections, connection, connections, transaction
+from django.db import IntegrityError, close_old_connections, connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -23,7 +24,7 @@ from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import page_token, pages, writing
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
 from wagtail_ma.tracking.page_token import PageRef
-from wagtail_ma.tracking.writing import Busy, write_facts
+from wagtail_ma.tracking.writing import Busy, write_facts, write_raw
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,6 +168,87 @@ def test_write_facts__database_locked__busy_soon_and_time_out_restored(now: date
     with write_facts():
         Visitor.objects.create(first_seen_at=now)
     assert Visitor.objects.count() == 1
+
+
+@only_sqlite
+def test_write_raw__database_locked__busy_soon_and_time_out_restored(now: datetime) -> None:
+    usual = connection.cursor().execute("PRAGMA busy_timeout").fetchone()[0]
+    done: list[int] = []
+    with write_lock():
+        began = time.monotonic()
+        with pytest.raises(Busy):
+            write_raw(connection, lambda _raw: done.append(1))
+        assert writing.LOCK_WAIT_MS / 1000 * 0.8 < time.monotonic() - began < 2
+    assert not done
+    assert connection.cursor().execute("PRAGMA busy_timeout").fetchone()[0] == usual == 20_000
+    write_raw(connection, _insert_visitor)
+    assert Visitor.objects.count() == 1
+
+
+def _insert_visitor(raw: Any) -> None:
+    raw.execute(
+        "INSERT INTO wagtail_ma_visitor (first_seen_at, bucket, excluded_reason, is_customer) "
+        "VALUES ('2026-03-03 00:00:00', 1, '', 0)"
+    )
+
+
+@only_sqlite
+def test_write_raw__lock_free_after_a_moment__written() -> None:
+    is_held = threading.Event()
+
+    def hold() -> None:
+        with write_lock():
+            is_held.set()
+            time.sleep(0.05)
+
+    def write() -> None:
+        is_held.wait(5)
+        write_raw(connection, _insert_visitor)
+
+    together(hold, write)
+    assert Visitor.objects.count() == 1
+
+
+def test_write_raw__reader_in_the_way_of_the_commit__waits_for_it(tmp_path: Path) -> None:
+    """A database without write-ahead log: nobody commits while somebody reads."""
+    path = tmp_path / "rollback.sqlite3"
+    writer = sqlite3.connect(path, isolation_level=None, timeout=0)
+    writer.execute("CREATE TABLE t (n)")
+    writer.execute("INSERT INTO t VALUES (1), (2)")
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    rows = reader.execute("SELECT n FROM t")
+    rows.fetchone()
+    waiting = threading.Timer(0.05, rows.close)
+    waiting.start()
+    writing._in_transaction(writer, lambda raw: raw.execute("INSERT INTO t VALUES (3)"))
+    waiting.join()
+    assert reader.execute("SELECT COUNT(*) FROM t").fetchone() == (3,)
+
+
+@only_sqlite
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_write_raw__fails_half_way__nothing_written_and_next_one_works(is_nested: bool) -> None:
+    def fail(raw: Any) -> None:
+        _insert_visitor(raw)
+        raise RuntimeError("half way")
+
+    def break_a_rule(raw: Any) -> None:
+        _insert_visitor(raw)
+        raw.execute(
+            "INSERT INTO wagtail_ma_news (visitor_id, at, attempts, error, cause) VALUES (0, '', 0, '', '')"
+        )
+
+    with transaction.atomic() if is_nested else nullcontext():
+        with pytest.raises(RuntimeError):
+            write_raw(connection, fail)
+        assert Visitor.objects.count() == 0
+    if not is_nested:
+        # (The foreign key is looked at in the end.)
+        with pytest.raises(IntegrityError):
+            write_raw(connection, break_a_rule)
+        assert Visitor.objects.count() == 0
+    write_raw(connection, _insert_visitor)
+    assert Visitor.objects.count() == 1 and connection.get_autocommit()
 
 
 @only_sqlite

@@ -36,7 +36,7 @@ class Visitor(models.Model):
     # By the company or by hand; kept current by react (sales/standpoint.py).
     is_customer = models.BooleanField(_("customer"), default=False)
     merged_into = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged_from"
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged_from", db_index=False
     )
 
     class Meta:
@@ -47,6 +47,12 @@ class Visitor(models.Model):
             models.Index(fields=["id"], condition=~models.Q(excluded_reason=""), name="ma_visitor_excluded"),
             # The list of customers.
             models.Index(fields=["id"], condition=models.Q(is_customer=True), name="ma_visitor_customer"),
+            # The few who were merged, which queries leave out; and who was merged into somebody.
+            models.Index(
+                fields=["merged_into"],
+                condition=models.Q(merged_into__isnull=False),
+                name="ma_visitor_merged",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -343,7 +349,8 @@ class News(models.Model):
     """That something happened to this visitor: insert-only, deleted by ``react`` once read.
 
     A separate table, because a column updated by every hit would wait behind react. A row that
-    failed is put back with ``at`` in the future and its error, and shown in the admin.
+    failed is put back with ``at`` in the future and its error, and shown in the admin. (No index but
+    that of the visitor: each hit writes a row, and whoever asks for the oldest has to group them all.)
     """
 
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="+")
@@ -356,10 +363,6 @@ class News(models.Model):
     class Meta:
         verbose_name = _("news")
         verbose_name_plural = _("news")
-        indexes = [
-            # react takes the oldest news that are due.
-            models.Index(fields=["at", "id"], name="ma_news_due"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.visitor_id} {self.at:%Y-%m-%d %H:%M:%S}"

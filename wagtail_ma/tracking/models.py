@@ -99,7 +99,10 @@ class Visit(models.Model):
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="visits", db_index=False)
     started_at = models.DateTimeField()
     last_at = models.DateTimeField()
-    landing = models.ForeignKey(TrackedPage, null=True, on_delete=models.SET_NULL, related_name="+")
+    # (Nobody asks for the visits of a landing page, and tracked pages are not deleted.)
+    landing = models.ForeignKey(
+        TrackedPage, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     referrer_host = models.CharField(max_length=255, blank=True)
     medium = models.CharField(max_length=20)
     source = models.CharField(max_length=100, blank=True)
