@@ -148,7 +148,8 @@ def test_malformed_or_foreign__refused_in_words(
     assert not PageView.objects.exists() and not served.passed
 
 
-def test_body__no_more_is_read_than_is_allowed(home: Any, served: Site) -> None:
+@pytest.mark.parametrize("length", ["8192", "-1", "many"])
+def test_body__no_more_is_read_than_is_allowed(home: Any, served: Site, length: str) -> None:
     class Endless(io.BytesIO):
         """A body that never ends, as that of a connection that stays open."""
 
@@ -160,7 +161,7 @@ def test_body__no_more_is_read_than_is_allowed(home: Any, served: Site) -> None:
             return b"x" * size
 
     endless = Endless()
-    assert served.ask(b"", CONTENT_LENGTH="8192", **{"wsgi.input": endless})[0].startswith("400")
+    assert served.ask(b"", CONTENT_LENGTH=length, **{"wsgi.input": endless})[0].startswith("400")
     assert endless.taken <= 8192
 
 

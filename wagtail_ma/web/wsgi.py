@@ -65,7 +65,7 @@ class HitRequest(WSGIRequest):
         self.method = environ["REQUEST_METHOD"]
         self.path = self.path_info = environ.get("PATH_INFO", "")
         self.content_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-        self._stream = LimitedStream(environ["wsgi.input"], _length(environ))
+        self._stream = LimitedStream(environ["wsgi.input"], _length(environ))  # type: ignore[assignment]
         self._read_started = False
 
 
