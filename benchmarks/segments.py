@@ -24,21 +24,23 @@ POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432/postgr
 PAGES = 200
 
 FILL = [
-    "INSERT INTO wagtail_ma_visitor (id, first_seen_at, bucket, excluded_reason) "
-    "SELECT n, now() - (n %% 365) * interval '1 day', (n::bigint * 7919) %% 10000, '' "
+    "INSERT INTO wagtail_ma_visitor (id, first_seen_at, bucket, excluded_reason, is_customer) "
+    "SELECT n, now() - (n %% 365) * interval '1 day', (n::bigint * 7919) %% 10000, '', false "
     "FROM generate_series(1, {n}) n",
     "INSERT INTO wagtail_ma_identity (id, kind, key, visitor_id, created_at) "
     "SELECT n, 'browser', 'b' || n, n, now() FROM generate_series(1, {n}) n",
     "INSERT INTO wagtail_ma_visit (id, identity_id, visitor_id, started_at, last_at, referrer_host, medium, "
-    "source, campaign, device, language, is_bot) SELECT n, v, v, at, at + interval '5 minutes', '', "
+    "source, campaign, device, language, country, region, is_bot) "
+    "SELECT n, v, v, at, at + interval '5 minutes', '', "
     "(ARRAY['organic','direct','paid','referral','email'])[1 + floor(random() * 5)::int], '', '', "
-    "(ARRAY['desktop','mobile'])[1 + floor(random() * 2)::int], 'ja', n %% 50 = 0 FROM "
+    "(ARRAY['desktop','mobile'])[1 + floor(random() * 2)::int], 'ja', '', '', n %% 50 = 0 FROM "
     "(SELECT n, 1 + floor(random() ^ 2 * {n})::int AS v, now() - random() ^ 2 * interval '365 days' AS at "
     "FROM generate_series(1, {n} * 3) n) q",
-    "INSERT INTO wagtail_ma_pageview (visit_id, identity_id, visitor_id, tracked_page_id, view_id, query, "
-    "at, source, engaged_seconds, visible_seconds, scroll_percent) SELECT t.id, t.visitor_id, t.visitor_id, "
-    "{first} + floor(random() ^ 3 * {pages})::int, gen_random_uuid(), '', t.started_at + g * interval '30 "
-    "seconds', 'script', random() * 60, 60, 50 FROM wagtail_ma_visit t, "
+    "INSERT INTO wagtail_ma_pageview (visit_id, identity_id, visitor_id, tracked_page_id, view_id, at, "
+    "source, engaged_seconds, visible_seconds, scroll_percent, is_doubtful) "
+    "SELECT t.id, t.visitor_id, t.visitor_id, "
+    "{first} + floor(random() ^ 3 * {pages})::int, gen_random_uuid(), t.started_at + g * interval '30 "
+    "seconds', 'script', random() * 60, 60, 50, false FROM wagtail_ma_visit t, "
     "generate_series(1, 3 + (t.id %% 3 = 0)::int) g",
 ]
 

@@ -19,7 +19,7 @@ from uuid import UUID
 ROOT = Path(__file__).resolve().parents[2]
 
 VIEWS = """
-SELECT v.view_id, p.url, v.query, p.key, p.title, v.at,
+SELECT v.view_id, p.url, p.key, p.title, v.at,
     v.engaged_seconds, v.visible_seconds, v.scroll_percent, v.visit_id, v.identity_id, t.is_bot, v.is_doubtful
 FROM wagtail_ma_pageview v
 JOIN wagtail_ma_trackedpage p ON p.id = v.tracked_page_id
@@ -88,11 +88,11 @@ class Server:
         return {table: self.rows(f"SELECT * FROM wagtail_ma_{table} ORDER BY id") for table in tables}
 
 
-def _view(view_id: str, url: str, query: str, key: str, title: str, at: str, *rest: Any) -> View:
+def _view(view_id: str, url: str, key: str, title: str, at: str, *rest: Any) -> View:
     engaged, visible, scroll, visit, identity, is_bot, is_doubtful = rest
     return View(
         id=str(UUID(view_id)),
-        url=f"{url}?{query}" if query else url,
+        url=url,
         key=key,
         title=title,
         at=datetime.fromisoformat(at).replace(tzinfo=UTC),

@@ -51,7 +51,6 @@ def rows() -> dict[str, Any]:
             v.engaged_seconds,
             v.visible_seconds,
             v.scroll_percent,
-            v.query,
         )
         for v in PageView.objects.all()
     ]

@@ -143,7 +143,10 @@ class Visit(models.Model):
 
 
 class PageView(models.Model):
-    """One look at one page. ``engaged_seconds`` only grows, up to the cap."""
+    """One look at one page. ``engaged_seconds`` only grows, up to the cap.
+
+    What stood behind the ``?`` of its address is not kept: it may name a person.
+    """
 
     class Source(models.TextChoices):
         """Who told of it. Only the script measures how long a page was read; for the others it is
@@ -161,7 +164,6 @@ class PageView(models.Model):
     )
     # Made by the browser: retries, duplicates and late beacons find their row.
     view_id = models.UUIDField(unique=True)
-    query = models.CharField(max_length=2000, blank=True)
     at = models.DateTimeField()
     source = models.CharField(max_length=6, choices=Source.choices, default=Source.SCRIPT)
     # Visible, focused and active; in tenths of a second. An estimate unless the source is the script.

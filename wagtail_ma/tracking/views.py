@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db.models import Count
 from django.db.models.functions import Greatest
@@ -118,7 +117,6 @@ def fields_of_seen(hit: Hit, page: TrackedPage, *, at: datetime) -> dict[str, An
     return {
         "tracked_page_id": page.pk,
         "view_id": hit.view_id,
-        "query": urlsplit(hit.url).query[:2000],
         "at": at,
         "source": hit.source,
         "engaged_seconds": totals.engaged,
