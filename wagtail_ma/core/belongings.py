@@ -69,6 +69,8 @@ class Belonging:
     :param led_by: tells which of the rows led somebody to give their name, as evidence to be kept.
     :param active_at: the time in a row at which the person did something (or one of us for them): leads
         without any for long may be erased (``people.retention``). "" where rows say nothing of that.
+    :param is_trace: what is left of facts that are gone: alone it keeps no anonymous visitor
+        (``people.strangers``), but where ``active_at`` says that it is younger.
     :param is_told: rows are in the export that people get of themselves. Facts are; what we thought
         of them is for staff.
     """
@@ -83,6 +85,7 @@ class Belonging:
     outward: FindOutward | None = None
     led_by: FindLeading | None = None
     active_at: str = ""
+    is_trace: bool = False
     owners: tuple[str, ...] = ()
     told_if: Q = field(default_factory=Q)
 

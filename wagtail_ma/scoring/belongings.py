@@ -8,8 +8,14 @@ declare(Belonging("wagtail_ma.ScoreEntry", "derived"))
 declare(Belonging("wagtail_ma.Standing", "derived"))
 declare(Belonging("wagtail_ma.Interest", "derived"))
 declare(Belonging("wagtail_ma.GivenPoints", "decision", fields=("visitor", "born_visitor")))
-declare(Belonging("wagtail_ma.CarriedPoints", "fact", fields=("identity", "visitor")))
 # What stays of visits that are deleted by age.
+declare(Belonging("wagtail_ma.CarriedPoints", "fact", fields=("identity", "visitor"), is_trace=True))
 declare(
-    Belonging("wagtail_ma.CarriedCounts", "fact", fields=("identity", "visitor"), active_at="last_seen_at")
+    Belonging(
+        "wagtail_ma.CarriedCounts",
+        "fact",
+        fields=("identity", "visitor"),
+        active_at="last_seen_at",
+        is_trace=True,
+    )
 )

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from wagtail_ma.conf import conf
 from wagtail_ma.people import retention as retention_of_leads
+from wagtail_ma.people import strangers
 from wagtail_ma.scoring.carry import carry_forward
 from wagtail_ma.tracking import retention, rollups
 
@@ -21,9 +22,9 @@ SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Deletes visits, page views and activities that are older than RETENTION_MONTHS, and erases leads "
-        "without a sign of life for LEAD_RETENTION_MONTHS. The background work does the same little by "
-        "little; daily totals and scores of others stay."
+        "Deletes visits, page views and activities that are older than RETENTION_MONTHS, forgets strangers "
+        "of whom nothing else is left, and erases leads without a sign of life for LEAD_RETENTION_MONTHS. "
+        "The background work does the same little by little; daily totals and scores of others stay."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,6 +43,9 @@ class Command(BaseCommand):
         deleted = retention.purge(now=now, carry=partial(carry_forward, now=now), progress=self._progress)
         self._end_bar()
         self.stdout.write(f"Deleted rows: {deleted}")
+        forgotten = strangers.purge(now=now, progress=self._progress)
+        self._end_bar()
+        self.stdout.write(f"Forgotten strangers: {forgotten}")
         if conf.LEAD_RETENTION_MONTHS:
             erased = retention_of_leads.purge(now=now, progress=self._progress)
             self._end_bar()
@@ -51,6 +55,7 @@ class Command(BaseCommand):
         before = retention.cutoff(now=now)
         self.stdout.write(f"Keeping {conf.RETENTION_MONTHS} months: since {before:%Y-%m-%d}.")
         self.stdout.write(f"Visits that would be deleted: {retention.count_due(now=now)}")
+        self.stdout.write(f"Strangers that would be forgotten: {strangers.due(now=now).count()}")
         last = retention_of_leads.cutoff(now=now)
         if last is None:
             self.stdout.write("Leads are kept for ever (LEAD_RETENTION_MONTHS is 0).")

@@ -1,0 +1,93 @@
+"""Strangers whom nobody can recognise any more are forgotten: their cookie has ended, their visits are
+deleted by age, and nobody here ever did anything for them.
+
+Without this, a random key and a date would stay of each browser that ever came by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from wagtail_ma.conf import conf
+from wagtail_ma.core.belongings import belongings
+from wagtail_ma.core.durations import months_before
+from wagtail_ma.people import merge
+from wagtail_ma.people.models import Identity, Visitor
+
+Progress = Callable[[int, int], None]
+# Visitors per transaction.
+CHUNK = 200
+# The background work looks in this hour of the site's night, every so many minutes: each look asks about
+# everybody who is old enough and stays.
+HOUR, EVERY_MINUTES = 3, 5
+LIMIT = 2_000
+
+
+def cutoff(*, now: datetime) -> datetime:
+    """Who came first, and was last heard of, before this moment may be forgotten."""
+    by_age = now - timedelta(days=conf.COOKIE_DAYS)
+    local = timezone.localtime(now, timezone.get_default_timezone())
+    kept = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    oldest = months_before(kept.date(), conf.RETENTION_MONTHS)
+    return min(by_age, kept.replace(year=oldest.year, month=oldest.month, day=oldest.day))
+
+
+def due(*, now: datetime) -> QuerySet[Visitor]:
+    """Whoever is to be forgotten, by id.
+
+    Each table is asked by the index on its visitor.
+    """
+    before = cutoff(now=now)
+    found = Visitor.objects.filter(
+        first_seen_at__lt=before, lead__isnull=True, merged_into__isnull=True, merged_from__isnull=True
+    )
+    for belonging in belongings:
+        if belonging.role not in ("fact", "decision") or (belonging.is_trace and not belonging.active_at):
+            continue
+        rows = apps.get_model(belonging.model)._default_manager.filter(visitor=OuterRef("pk"))
+        if belonging.is_trace:
+            rows = rows.filter(**{f"{belonging.active_at}__gte": before})
+        found = found.exclude(Exists(rows))
+    return found.order_by("pk")
+
+
+def forget_due(*, now: datetime, limit: int = LIMIT) -> int:
+    """Forget some of those who are due: what ``flow.run_due`` calls.
+
+    :param limit: at most so many.
+    :returns: how many were forgotten.
+    """
+    local = timezone.localtime(now, timezone.get_default_timezone())
+    if local.hour != HOUR or local.minute % EVERY_MINUTES:
+        return 0
+    return _forget(list(due(now=now).values_list("pk", flat=True)[:limit]), now=now)
+
+
+def purge(*, now: datetime, progress: Progress | None = None) -> int:
+    """Forget all who are due.
+
+    :param progress: called as ``progress(done, total)``.
+    :returns: how many were forgotten.
+    """
+    return _forget(list(due(now=now).values_list("pk", flat=True)), now=now, progress=progress)
+
+
+def _forget(visitor_ids: list[int], *, now: datetime, progress: Progress | None = None) -> int:
+    forgotten = 0
+    for start in range(0, len(visitor_ids), CHUNK):
+        chunk = visitor_ids[start : start + CHUNK]
+        with transaction.atomic():
+            # A message in flight writes before this, and they stay; or after, and is from somebody new.
+            merge.lock(Identity.objects.filter(visitor__in=chunk).values_list("pk", flat=True))
+            ids = list(due(now=now).filter(pk__in=chunk).values_list("pk", flat=True))
+            Visitor.objects.filter(pk__in=ids).delete()
+        forgotten += len(ids)
+        if progress:
+            progress(min(start + CHUNK, len(visitor_ids)), len(visitor_ids))
+    return forgotten
