@@ -51,8 +51,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # Answers what the tracker posts, before everything that is nothing to it.
-    "wagtail_ma.web.middleware.HitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -134,8 +132,6 @@ WAGTAIL_MA: dict[str, object] = {
 if os.environ.get("WAGTAIL_MA_PAGE_CACHE") == "1":
     # Whole pages are kept for everybody: personalised blocks then are filled in by a script.
     MIDDLEWARE = [
-        # Answers what the tracker posts, before everything that is nothing to it.
-        "wagtail_ma.web.middleware.HitMiddleware",
         "django.middleware.cache.UpdateCacheMiddleware",
         *MIDDLEWARE,
         "django.middleware.cache.FetchFromCacheMiddleware",
