@@ -13,3 +13,6 @@ register = template.Library()
 def nothing(*args: Any, **kwargs: Any) -> str:
     """The tag that renders nothing."""
     return ""
+
+
+register.simple_tag(nothing, name="wagtail_ma_consent")

@@ -28,6 +28,15 @@ def test_check_databases__connections_kept__no_warning(
     assert found == (["wagtail_ma.W021"] if is_warned else [])
 
 
+@pytest.mark.parametrize(("value", "expected"), [(True, ["wagtail_ma.W020"]), (False, []), (None, [])])
+def test_check_databases__a_transaction_for_each_request__warned(
+    monkeypatch: pytest.MonkeyPatch, value: bool | None, expected: list[str]
+) -> None:
+    database = {"CONN_MAX_AGE": 60} | ({} if value is None else {"ATOMIC_REQUESTS": value})
+    monkeypatch.setitem(django_settings.DATABASES, "default", database)
+    assert [message.id for message in checks.check_databases(None)] == expected
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("direct", []), ("buffered", []), ("redis", []), ("kafka", ["wagtail_ma.E008"])],
@@ -38,8 +47,17 @@ def test_check_settings__recording__one_of_three_ways(settings: Any, value: str,
 
 
 @pytest.mark.parametrize(
-    ("application", "expected"), [(None, []), ("site.asgi.application", ["wagtail_ma.W022"])]
+    ("application", "recording", "expected"),
+    [
+        (None, "direct", []),
+        ("site.asgi.application", "direct", ["wagtail_ma.W022"]),
+        ("site.asgi.application", "buffered", []),
+        ("site.asgi.application", "redis", []),
+    ],
 )
-def test_check_server__asynchronous__warned(settings: Any, application: Any, expected: list[str]) -> None:
+def test_check_server__asynchronous_and_direct__warned(
+    settings: Any, application: Any, recording: str, expected: list[str]
+) -> None:
     settings.ASGI_APPLICATION = application
+    settings.WAGTAIL_MA = {"RECORDING": recording}
     assert [message.id for message in checks.check_server(None)] == expected

@@ -82,8 +82,10 @@ def check_urls(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility)
 def check_server(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Hits are not answered by an asynchronous server (measured: 2 to 4 times slower)."""
-    if not getattr(settings, "ASGI_APPLICATION", None):
+    """Hits are not answered by an asynchronous server (measured: 2 to 4 times slower), unless they only wait
+    there for others to write them. Sites that are served that way without this setting are told in the log
+    (``web/asynchronous.py``)."""
+    if conf.RECORDING != "direct" or not getattr(settings, "ASGI_APPLICATION", None):
         return []
     return [
         Warning(

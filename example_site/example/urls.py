@@ -11,6 +11,8 @@ from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
+from company.feeds import ArticleFeed
+
 # The demo has no web server in front, so Django hands out the files itself. Of the media only
 # the images: a document under /media/ could be had without asking.
 files: list[URLPattern | URLResolver] = [
@@ -27,5 +29,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/", include(wagtaildocs_urls)),
     path("ma/", include("wagtail_ma.urls")),
     *files,
-    *i18n_patterns(path("", include(wagtail_urls)), prefix_default_language=True),
+    *i18n_patterns(
+        path("blog/feed/", ArticleFeed(), name="feed"),
+        path("", include(wagtail_urls)),
+        prefix_default_language=True,
+    ),
 ]

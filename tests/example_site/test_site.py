@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
@@ -20,6 +21,7 @@ from company.content.structure import PLACES
 from company.load import load_admin, load_site
 from company.papers import Sheet, write
 from example.settings.database import from_url
+from wagtail_ma.tracking.channels import classify
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loaded")]
 
@@ -53,13 +55,56 @@ def test_page__in_two_languages__links_to_both_and_the_links_answer(
     client: Client, language: str, address: str
 ) -> None:
     soup = soup_of(client, address)
-    found = {link["hreflang"]: link["href"] for link in soup.select("link[rel=alternate]")}
+    found = {link["hreflang"]: link["href"] for link in soup.select("link[rel=alternate][hreflang]")}
     path = address.removeprefix(f"/{language}/")
     assert set(found) == {"ja", "en", "x-default"}
     for code in ("ja", "en"):
         assert found[code].endswith(f"/{code}/{path}")
     switch = {link["hreflang"]: link["href"] for link in soup.select(".languages a")}
     assert switch == {"ja": f"/ja/{path}", "en": f"/en/{path}"}
+
+
+@every_page
+def test_page__tells_that_visits_are_recorded_and_names_the_feed(
+    client: Client, language: str, address: str
+) -> None:
+    soup = soup_of(client, address)
+    banner = soup.select_one("[data-ma-consent]")
+    # Hidden until the script knows that this browser has not answered.
+    assert banner is not None and banner.has_attr("hidden")
+    assert [button["data-ma-choice"] for button in banner.find_all("button")] == ["1", "0"]
+    assert banner.p is not None and banner.p.a is not None
+    assert banner.p.a["href"] == f"/ma/recorded/?lang={language}"
+    assert soup.select_one(f'footer a[href="/ma/recorded/?lang={language}"]') is not None
+    feed = soup.select_one('link[type="application/rss+xml"]')
+    assert feed is not None and feed["href"] == f"/{language}/blog/feed/"
+
+
+def test_recorded_page__has_the_choice_itself_and_no_notice(client: Client) -> None:
+    soup = soup_of(client, "/ma/recorded/?lang=en")
+    assert soup.select_one("[data-ma-consent]") is None
+    assert [button["data-ma-choice"] for button in soup.select("[data-ma-choice]")] == ["1", "0"]
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_feed__articles_of_its_language__links_answer_and_say_that_they_come_from_it(
+    client: Client, language: str
+) -> None:
+    response = client.get(f"/{language}/blog/feed/")
+    assert response.status_code == 200
+    items = ElementTree.fromstring(response.content).findall("channel/item")
+    published = models.ArticlePage.objects.live().filter(locale__language_code=language)
+    assert {item.findtext("title") for item in items} == {article.title for article in published} != set()
+    newest = published.order_by("-published_on", "-pk").first()
+    assert newest is not None and items[0].findtext("title") == newest.title
+    for item in items:
+        address = str(item.findtext("link"))
+        assert address.endswith("/?utm_source=blog&utm_medium=rss")
+        assert address.startswith(f"http://testserver/{language}/blog/")
+        assert "utm_" not in str(item.findtext("guid"))
+        assert client.get(address).status_code == 200
+    channel = classify(address, "", {"testserver"})
+    assert (channel.medium, channel.source) == ("rss", "blog")
 
 
 @every_page
@@ -92,7 +137,9 @@ def test_page__all_its_links_and_pictures__lead_somewhere(
 ) -> None:
     soup = soup_of(client, address)
     targets = {link["href"] for link in soup.select("a[href^='/']")}
-    assert targets <= {known for _, known in ADDRESSES} | {"/ja/", "/en/"} | documents()
+    recorded = f"/ma/recorded/?lang={language}"
+    assert targets <= {known for _, known in ADDRESSES} | {"/ja/", "/en/", recorded} | documents()
+    assert client.get(recorded).status_code == 200
     for picture in soup.find_all("img"):
         assert client.get(picture["src"]).status_code == 200
 

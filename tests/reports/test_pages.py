@@ -62,6 +62,8 @@ def test_page_report__period__adds_up_days_and_counts_people_once(story: Any) ->
     assert [day.views for day in report.days] == [0, 0, 1, 0, 1, 3, 1]
     assert [day.visitors for day in report.days] == [0, 0, 1, 0, 1, 1, 1]
     assert report.days[-1].engaged_median == 90
+    site = overview(now=end, days=7)
+    assert (site.engaged_median, site.engaged_p90) == (39, 90)
 
 
 @pytest.mark.parametrize("counted_until", [None, 0, 5, 39, 40])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from django.template import Context, Template
 from django.test import Client, override_settings
 from django.urls import reverse
 
+import wagtail_ma
 from wagtail_ma.blocks import RecordedBlock
-from wagtail_ma.tracking import networks
+from wagtail_ma.tracking import disclosure, networks
 from wagtail_ma.tracking.models import Network
 
 
@@ -41,6 +44,18 @@ def tag(name: str, **context: Any) -> str:
         ({"TRACKING": "server"}, "until the next page", "how far you scroll"),
         ({}, "/privacy/", "only after you have agreed"),
         ({"SELF_SERVICE": False}, "up to 30 minutes", "/privacy/"),
+        ({}, "Nothing of this is handed to an outside service", "Other systems"),
+        ({"WEBHOOK_SECRET": "x" * 16}, "Other systems", "Nothing of this is handed"),
+        # Too short a key is none.
+        ({"WEBHOOK_SECRET": "short"}, "Nothing of this is handed to an outside service", "Other systems"),
+        ({}, "Of mails from us", "connected with your account"),
+        ({"IDENTIFY_LOGINS": True}, "connected with your account", "after you have agreed"),
+        ({"MAIL_SENDING": False}, "session storage: “ma”", "Of mails from us"),
+        ({"TRACKING": "server"}, "storage: “ma_consent”", "session storage: “ma”"),
+        ({"CONSENT": "opt_in"}, "This, too, only after you have agreed", "Your visits are recorded."),
+        ({"ENGAGED_CAP_SECONDS": 7200}, "up to 30 minutes", "120 minutes"),
+        ({}, "kept until you ask us to erase it", "unless you are a customer"),
+        ({"LEAD_RETENTION_MONTHS": 36}, "heard of you for 36 months", "until you ask us to erase it"),
     ],
 )
 def test_recorded__settings__told_as_they_are(
@@ -66,6 +81,33 @@ def test_recorded__japanese__whole_page(db: Any, client: Client) -> None:
     for english in ("recorded", "cookie of", "Refuse", "months"):
         assert english not in html.split("<main")[1].replace("ma-recorded", "")
     assert "記録" in html
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"WEBHOOK_SECRET": "x" * 16}, "外部のサービス"),
+        ({"LEAD_RETENTION_MONTHS": 36}, "36か月"),
+        ({"IDENTIFY_LOGINS": True}, "ログイン"),
+        ({}, "セッションストレージ"),
+    ],
+)
+def test_recorded__japanese__tells_settings_too(db: Any, client: Client, keys: Any, says: str) -> None:
+    assert says in page(client, "?lang=ja", **keys)
+
+
+def test_recorded__browser_storage__names_all_that_scripts_write(db: Any) -> None:
+    """What is told is what the sources do: a new key must be told, too."""
+    written = set()
+    for path in (Path(wagtail_ma.__file__).parent / "static_src").glob("*.js"):
+        source = path.read_text(encoding="utf8")
+        written |= set(re.findall(r"(?:local|session)Storage(?:\.(\w+)|\[(\w+)\])", source))
+        assert source.count("indexedDB") == 0, path
+        if path.name not in ("tracker.js", "consent.js"):
+            assert "Storage" not in source, path
+    assert {"".join(names) for names in written} == {"ma"}
+    told = " ".join(item for section in disclosure.sections() for item in section.items)
+    assert "“ma”" in told and "“ma_consent”" in told
 
 
 def test_recorded__nonsense_language__in_the_sites(db: Any, client: Client) -> None:

@@ -36,6 +36,7 @@ from wagtail_ma.people.models import Lead
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyAlias, CompanyDomain
 from wagtail_ma.reports.channels import CHANNEL_LABELS
 from wagtail_ma.sales import exclusions
+from wagtail_ma.tracking import retention
 from wagtail_ma.tracking.models import Visit
 
 SHOWN = 50
@@ -233,6 +234,7 @@ class CompanyView(WagtailAdminTemplateMixin, TemplateView):
                     (visit, CHANNEL_LABELS.get(visit.medium, visit.medium))
                     for visit in visits.order_by("-started_at")[:SHOWN]
                 ],
+                "detail_since": retention.detail_since(),
                 "former": Affiliation.objects.filter(company=self.company, until__isnull=False)
                 .exclude(lead__company=self.company)
                 .select_related("lead")[:SHOWN],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +25,7 @@ from wagtail_ma.forms.public_form import CONSENT, questions_of
 from wagtail_ma.people.models import Lead
 from wagtail_ma.reports import charts
 from wagtail_ma.reports import forms as reports
+from wagtail_ma.tracking import retention
 
 
 def results_url(form: LeadForm) -> str:
@@ -70,13 +72,15 @@ class FormResultsView(PermissionCheckedMixin, WagtailAdminTemplateMixin, Templat
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        funnel = reports.funnel(self.form, now=timezone.now(), days=self.days)
+        now = timezone.now()
+        funnel = reports.funnel(self.form, now=now, days=self.days)
         stopped = [(_label(self.form, name), people) for name, people in funnel.stopped]
         title = _("How far people came")
         rows = _stages(funnel)
         return context | {
             "header_buttons": self.header_buttons,
             "funnel": funnel,
+            "detail_since": retention.detail_since(period_start=now - timedelta(days=self.days)),
             "funnel_chart": charts.funnel(rows, title=title),
             "funnel_table": charts.data_table([_("Stage"), _("People")], rows, caption=title),
             "stopped": stopped,

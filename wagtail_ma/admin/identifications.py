@@ -36,6 +36,7 @@ from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal
 from wagtail_ma.reports import identification
 from wagtail_ma.reports.timeline import METHOD_LABELS
 from wagtail_ma.scenarios.models import Scenario
+from wagtail_ma.tracking import retention
 
 NAMED = Q(identity__kind=Identity.Kind.EMAIL)
 SHARED = Q(evidence__conflict_with__isnull=False)
@@ -254,7 +255,8 @@ class RateView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
         asked = self.request.GET.get("days", "")
         days = int(asked) if asked in map(str, PERIODS) else PERIODS[1]
         now = timezone.now()
-        found = identification.rates(since=now - timedelta(days=days), until=now)
+        since = now - timedelta(days=days)
+        found = identification.rates(since=since, until=now)
         tables = [
             (_("Source"), found.sources),
             (_("First page"), found.pages),
@@ -264,7 +266,13 @@ class RateView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
         ]
         if not found.everybody.visitors:
             tables = []
-        return context | {"rates": found, "tables": tables, "days": days, "periods": PERIODS}
+        return context | {
+            "rates": found,
+            "tables": tables,
+            "days": days,
+            "periods": PERIODS,
+            "detail_since": retention.detail_since(period_start=since),
+        }
 
 
 class IdentificationViewSet(ViewSet):

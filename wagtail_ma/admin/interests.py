@@ -29,6 +29,7 @@ from wagtail_ma.reports import interests as reports
 from wagtail_ma.scoring import queries as scores
 from wagtail_ma.scoring.facts import LEVEL_NAMES
 from wagtail_ma.scoring.interests import LEVEL_THRESHOLDS, LEVELS
+from wagtail_ma.tracking import retention
 from wagtail_ma.tracking.models import Topic
 
 PER_PAGE = 50
@@ -204,6 +205,7 @@ class CausesView(_PeopleView):
             topic=topic,
             interest=next((each for each in listed if each.topic == topic), None),
             causes=reports.causes(visitor.pk, topic, now=now),
+            detail_since=retention.detail_since(period_start=visitor.first_seen_at),
         )
         return context
 

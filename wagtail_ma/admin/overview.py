@@ -32,6 +32,7 @@ from wagtail_ma.reports.overview import Overview, overview, waiting_news
 from wagtail_ma.scenarios.models import Scenario
 from wagtail_ma.scoring.models import ScoringRule
 from wagtail_ma.segments.models import Segment
+from wagtail_ma.tracking import retention
 from wagtail_ma.tracking.models import PageView
 
 # A worker that has not been heard of for so long is reported as down.
@@ -74,6 +75,7 @@ class OverviewView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVi
             days=days,
             periods=period_choices(days),
             figures=_figures(numbers),
+            detail_since=retention.detail_since(period_start=now - timedelta(days=days)),
             visits_chart=_visits_chart(numbers),
             visits_table=_visits_table(numbers),
             channels_chart=charts.horizontal_bars(numbers.channels, title=_("Visits by channel")),
@@ -91,15 +93,18 @@ class OverviewView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVi
 
 
 def _figures(numbers: Overview) -> list[dict[str, Any]]:
-    median = numbers.engaged_median
+    def duration(seconds: float | None) -> str:
+        return "–" if seconds is None else spoken(seconds)
+
     return [
         {"label": _("Visitors"), "value": numbers.visitors},
         {"label": _("New visitors"), "value": numbers.new_visitors},
         {"label": _("Returning visitors"), "value": numbers.returning_visitors},
         {"label": _("Visits"), "value": numbers.visits},
         {"label": _("Page views"), "value": numbers.views},
-        {"label": _("Time per page (median)"), "text": "–" if median is None else spoken(median)},
-        {"label": _("Reading time in all"), "text": spoken(numbers.engaged_seconds)},
+        {"label": _("Time per page (median)"), "text": duration(numbers.engaged_median)},
+        {"label": _("Time per page (90th percentile)"), "text": duration(numbers.engaged_p90)},
+        {"label": _("Reading time in all"), "text": duration(numbers.engaged_seconds)},
         {"label": _("New leads"), "value": numbers.leads},
         {"label": _("Downloads"), "value": numbers.downloads},
         {"label": _("Mails sent"), "value": numbers.mails_sent},

@@ -24,6 +24,7 @@ from wagtail_ma.admin.ranked import VisitorIndexView
 from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import timeline as timelines
 from wagtail_ma.reports import visitor_page
+from wagtail_ma.tracking import retention
 
 
 class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateView):
@@ -69,6 +70,7 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
         is_first_page = not self.request.GET.get("before")
         if is_first_page:
             context.update(visitor_page.details(self.visitor, self.standing, now=timezone.now()))
+        context["detail_since"] = retention.detail_since(period_start=self.visitor.first_seen_at)
         context["visitor"] = self.visitor
         context["stamp"] = visitor_page.stamp_of(self.standing, self.visitor.pk)
         context["may_change"] = may(self.request, Lead, "change")

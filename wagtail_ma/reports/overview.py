@@ -36,7 +36,8 @@ class Overview:
     """Counts of a period; bots are left out.
 
     ``visitors`` are distinct people, ``new_visitors`` those of them who came for the first time.
-    ``engaged_median`` is in seconds per view, ``engaged_seconds`` all reading together.
+    ``engaged_median`` and ``engaged_p90`` (the 90th percentile) are in seconds per view,
+    ``engaged_seconds`` is all reading together.
     """
 
     visits: int
@@ -45,6 +46,7 @@ class Overview:
     views: int
     engaged_seconds: float
     engaged_median: float | None
+    engaged_p90: float | None
     leads: int
     downloads: int
     mails_sent: int
@@ -69,6 +71,7 @@ def overview(*, now: datetime, days: int = 30) -> Overview:
     by_day |= rollups.site_days(raw, raw_pages)
     counted = [by_day[day] for day in span.days if day in by_day]
     visits = Visit.objects.filter(started_at__gte=span.start, started_at__lte=now, is_bot=False)
+    engaged = histograms.add(day.engaged_histogram for day in counted)
     return Overview(
         visits=sum(day.visits for day in counted),
         # As a sub-query: the database counts a hashed set faster than it sorts for COUNT(DISTINCT).
@@ -76,7 +79,8 @@ def overview(*, now: datetime, days: int = 30) -> Overview:
         new_visitors=sum(day.new_visitors for day in counted),
         views=sum(day.all_views for day in counted),
         engaged_seconds=sum(day.engaged_seconds for day in counted),
-        engaged_median=histograms.quantile(histograms.add(day.engaged_histogram for day in counted), 0.5),
+        engaged_median=histograms.quantile(engaged, 0.5),
+        engaged_p90=histograms.quantile(engaged, 0.9),
         days=[_day(by_day.get(day), day) for day in span.days],
         channels=named(histograms.add(day.mediums for day in counted)),
         top_pages=_top_pages(span, raw, raw_pages),

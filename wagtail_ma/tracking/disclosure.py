@@ -24,6 +24,8 @@ def sections() -> list[Section]:
         Section(_("What is recorded"), _recorded()),
         Section(_("What is not recorded"), _not_recorded()),
         Section(_("How you are recognised"), _recognised()),
+        Section(_("What is stored in your browser"), _stored_in_the_browser()),
+        Section(_("Who else learns of it"), _handed_on()),
         Section(_("How long it is kept"), _kept()),
     ]
 
@@ -73,6 +75,15 @@ def _recorded() -> list[str]:
             "you told us."
         )
     )
+    if conf.IDENTIFY_LOGINS:
+        found.append(_("If you log in to this site, your visits are connected with your account."))
+    if conf.MAIL_SENDING:
+        found.append(
+            _(
+                "Of mails from us: whether and when one was opened, which its picture tells us, and which "
+                "links you follow. Of some mails this is only counted, or not recorded at all."
+            )
+        )
     return found
 
 
@@ -80,7 +91,6 @@ def _not_recorded() -> list[str]:
     return [
         _("Your network address (IP address) is not stored."),
         _("What you type into a form is not recorded before you send it."),
-        _("Nothing of this is handed to an outside service for evaluation."),
     ]
 
 
@@ -105,8 +115,47 @@ def _recognised() -> list[str]:
     return found
 
 
+def _stored_in_the_browser() -> list[str]:
+    """Besides the cookie: what our scripts write (``tracker.js``, ``consent.js``)."""
+    found = [
+        _(
+            "Your answer to whether we may record, until you delete it (local and session storage: "
+            "“ma_consent”)."
+        )
+    ]
+    if conf.TRACKING == "script":
+        text = _(
+            "What could not be sent before you left a page, until the next page of this site sends it or you "
+            "close the tab (session storage: “ma”)."
+        )
+        if conf.CONSENT == "opt_in":
+            text += " " + _("This, too, only after you have agreed.")
+        found.append(text)
+    return found
+
+
+def _handed_on() -> list[str]:
+    if conf.WEBHOOK_SECRET:
+        return [
+            _(
+                "Other systems that we have set up for it may be told what you did here, with your name, "
+                "company and mail address where we know them. They may belong to outside services."
+            )
+        ]
+    return [_("Nothing of this is handed to an outside service for evaluation.")]
+
+
 def _kept() -> list[str]:
-    return [
+    found = [
         _("Single visits and views are deleted after %(months)d months. Numbers per day and page remain.")
         % {"months": conf.RETENTION_MONTHS},
     ]
+    if conf.LEAD_RETENTION_MONTHS:
+        text = _(
+            "What you told us about yourself is erased, with all that is known of you, when nothing was "
+            "heard of you for %(months)d months, unless you are a customer."
+        )
+        found.append(text % {"months": conf.LEAD_RETENTION_MONTHS})
+    else:
+        found.append(_("What you told us about yourself is kept until you ask us to erase it, or we do so."))
+    return found

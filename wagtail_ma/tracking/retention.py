@@ -10,13 +10,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.durations import months_before
 from wagtail_ma.tracking import rollups
-from wagtail_ma.tracking.models import Activity, PageView, Visit
+from wagtail_ma.tracking.models import Activity, PageView, SiteDay, Visit
 
 # Visits, or activities, per transaction.
 CHUNK = 500
@@ -35,9 +35,20 @@ def cutoff(*, now: datetime) -> datetime:
     return rollups.midnight(min(oldest, rollups.first_open_day(now=now)))
 
 
-def detail_since() -> datetime | None:
-    """The beginning of the oldest visit that is still there; None without any."""
-    return Visit.objects.order_by("started_at").values_list("started_at", flat=True).first()
+def detail_since(*, period_start: datetime | None = None) -> datetime | None:
+    """From when on there are single visits, where older ones have been deleted: what screens tell below a
+    list of them (one statement).
+
+    :param period_start: where the list or the report begins; None: at the very beginning.
+    :returns: the beginning of the oldest visit that is still there. None: nothing was deleted, or
+        nothing of the period.
+    """
+    first_day = SiteDay.objects.filter(visits__gt=0).order_by("day").values("day")[:1]
+    oldest = Visit.objects.order_by("started_at").values_list("started_at", Subquery(first_day)).first()
+    since, counted_since = oldest or (None, None)
+    if since is None or counted_since is None or counted_since >= rollups.local_day(since):
+        return None
+    return since if period_start is None or period_start < since else None
 
 
 def prune(*, now: datetime, carry: Carry, limit: int = CHUNK) -> int:
@@ -50,7 +61,7 @@ def prune(*, now: datetime, carry: Carry, limit: int = CHUNK) -> int:
     :returns: how many rows were deleted.
     """
     # Cheap look first: the roll-ups are asked only when something may go.
-    earliest = detail_since()
+    earliest = Visit.objects.order_by("started_at").values_list("started_at", flat=True).first()
     first_activity = Activity.objects.order_by("pk").values_list("at", flat=True).first()
     if not _may_be_old(earliest, now) and not _may_be_old(first_activity, now):
         return 0

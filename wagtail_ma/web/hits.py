@@ -23,6 +23,7 @@ from wagtail_ma.people.cookies import Cookie
 from wagtail_ma.tracking import networks, page_token, places, sites
 from wagtail_ma.tracking.hits import CONSENT, MAX_BYTES, BadHit, Sender, from_message, read
 from wagtail_ma.tracking.writing import Busy, write_facts
+from wagtail_ma.web import asynchronous
 from wagtail_ma.web.limits import PerMinute
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Answer(NamedTuple):
 @require_POST
 def hit(request: HttpRequest) -> HttpResponse:
     """The view: record one message of a browser."""
+    asynchronous.notice.look(request)
     return answer(request).response()
 
 
