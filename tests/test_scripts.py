@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 
 import wagtail_ma
-from wagtail_ma.conf import conf
 
 PACKAGE = Path(wagtail_ma.__file__).parent
 BUILD = PACKAGE.parent / "scripts" / "build_js.py"
@@ -72,14 +70,3 @@ def test_scripts__built_again__are_the_same(
     assert status == 0
     for name in NAMES:
         assert (tmp_path / name).read_bytes() == (built / name).read_bytes(), name
-
-
-@pytest.mark.parametrize(("given", "expected"), [(600, 600), (1_800, 1_800), (7_200, 1_800)])
-def test_reading_time__more_than_the_script_counts__is_never_promised(
-    settings: Any, given: int, expected: int
-) -> None:
-    settings.WAGTAIL_MA = {"ENGAGED_CAP_SECONDS": given}
-    source = (PACKAGE / "static_src" / "tracker.js").read_text(encoding="utf8")
-    counted = re.search(r"engaged = Math\.min\((\d+e\d)", source)
-    assert counted is not None and float(counted[1]) == 1_800_000
-    assert expected == conf.ENGAGED_CAP_SECONDS

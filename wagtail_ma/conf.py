@@ -94,9 +94,8 @@ class Conf:
 
     @property
     def ENGAGED_CAP_SECONDS(self) -> int:
-        """The most engaged seconds that one page view is credited with (at most 1800: the script counts no
-        further)."""
-        return min(self._get("ENGAGED_CAP_SECONDS", 1800), 1800)
+        """The most engaged seconds that one page view can be credited with."""
+        return self._get("ENGAGED_CAP_SECONDS", 1800)
 
     @property
     def TRACK_STAFF(self) -> bool:

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 EXECUTABLE = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -52,10 +53,17 @@ class PageError(RuntimeError):
 
 
 class Browser:
-    """A browser process with a profile of its own."""
+    """A browser process with a profile of its own.
 
-    def __init__(self, display: str, *arguments: str) -> None:
+    :param preferences: what its user has set, as Chromium writes it into a profile.
+    """
+
+    def __init__(self, display: str, *arguments: str, preferences: dict[str, Any] | None = None) -> None:
         self.profile = tempfile.mkdtemp(prefix="ma-chromium-")
+        if preferences is not None:
+            folder = Path(self.profile, "Default")
+            folder.mkdir()
+            (folder / "Preferences").write_text(json.dumps(preferences))
         to_read, self._write = os.pipe()
         self._read, to_write = os.pipe()
         command = [EXECUTABLE, *ARGUMENTS, *arguments, f"--user-data-dir={self.profile}", "about:blank"]
@@ -280,9 +288,11 @@ def display() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_browser(screen: str, *arguments: str) -> Iterator[Browser]:
+def running_browser(
+    screen: str, *arguments: str, preferences: dict[str, Any] | None = None
+) -> Iterator[Browser]:
     """A browser on this display until the block ends."""
-    browser = Browser(screen, *arguments)
+    browser = Browser(screen, *arguments, preferences=preferences)
     try:
         yield browser
     finally:

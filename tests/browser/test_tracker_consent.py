@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 
 HELD = "[sessionStorage.length, localStorage.length, document.cookie]"
 COOKIE = "wagtail_ma"
+REFUSAL = "wagtail_ma_no"
 NOBODY = {"visitor": 0, "identity": 0, "visit": 0, "pageview": 0, "activity": 0, "news": 0}
 
 
@@ -108,7 +109,7 @@ def test_consent__withdrawn__sends_nothing_more_and_forgets(
     site.wait(site.views)
     tab.run("ma.track('never accepted')")
     site.wait(lambda: "c" in kinds(site))
-    assert cookies(browser)[COOKIE] != "no"
+    assert cookies(browser).keys() == {COOKIE}
     tab.run("ma.consent(false)")
     site.wait(lambda: site.accepted("k"))
     until_then, rows = len(site.messages), site.server.everything()
@@ -122,7 +123,7 @@ def test_consent__withdrawn__sends_nothing_more_and_forgets(
     assert site.accepted("k")[-1]["c"] == 0
     assert tab.run(HELD) == [0, 0, ""]
     # The key is gone; what is kept is the no.
-    assert cookies(browser) == {COOKIE: "no"}
+    assert cookies(browser) == {REFUSAL: "no"}
     assert site.server.everything() == rows
 
 
@@ -143,7 +144,7 @@ def test_consent__withdrawn_in_one_tab__is_honoured_for_all(site: Site, browser:
     site.wait(lambda: site.accepted("c"))
     tab.go(site.url + "/b")
     site.wait(lambda: len(site.accepted("p")) == 3)
-    assert cookies(browser) == {COOKIE: "no"}
+    assert cookies(browser) == {REFUSAL: "no"}
     now = site.server.everything()
     assert {table for table in rows if rows[table] != now[table]} == {"pagecount"}
     assert site.server.counted() == 1
@@ -200,6 +201,59 @@ def test_privacy_signal__of_the_browser__neither_side_keeps_anything(
     assert cookies(browser) == {}
     assert stored(site) == NOBODY
     assert site.server.counted() >= 2
+
+
+@pytest.mark.parametrize(
+    ("script", "headers"),
+    [
+        (GLOBAL_PRIVACY_CONTROL, {"Sec-GPC": "1"}),
+        (GLOBAL_PRIVACY_CONTROL, {}),
+        (DO_NOT_TRACK, {"DNT": "1"}),
+        ("", {"Sec-GPC": "1"}),
+    ],
+)
+def test_privacy_signal__switched_on_later__key_is_taken_away(
+    site: Site, browser: Browser, tab: Tab, script: str, headers: dict[str, str]
+) -> None:  # D40
+    hidden = "webdriver: { value: false }"
+    tab.before_load(f"Object.defineProperties(navigator, {{ {hidden} }})")
+    tab.go(site.url + "/a")
+    site.wait(lambda: cookies(browser))
+    assert cookies(browser).keys() == {COOKIE}
+    tab.go(site.url + "/bare")
+    site.wait(lambda: site.accepted("e"))
+    rows = stored(site)
+    later = browser.tab()
+    later.before_load(f"Object.defineProperties(navigator, {{ {hidden}, {script} }})")
+    site.headers = headers
+    later.go(site.url + "/b")
+    site.wait(lambda: not cookies(browser))
+    assert cookies(browser) == {}
+    later.go(site.url + "/a")
+    site.wait(lambda: len(site.accepted("p")) == 3)
+    time.sleep(0.3)
+    assert cookies(browser) == {}
+    assert stored(site) == rows
+    assert site.server.counted() == 2
+
+
+def test_opt_in__introduced_later__key_from_before_is_taken_away(
+    site: Site, browser: Browser, tab: Tab
+) -> None:
+    tab.go(site.url + "/a")
+    site.wait(lambda: cookies(browser))
+    before = cookies(browser)[COOKIE]
+    site.configure(CONSENT="opt_in")
+    # (An open page goes on until it is left.)
+    tab.run("ma.track('seen')")
+    site.wait(lambda: not cookies(browser))
+    assert cookies(browser) == {}
+    assert site.activities() == []
+    tab.go(site.url + "/b")
+    tab.run("ma.consent(true)")
+    site.wait(lambda: len(site.views()) == 2)
+    assert cookies(browser).keys() == {COOKIE} and cookies(browser)[COOKIE] != before
+    assert site.server.count("visitor") == 2
 
 
 @pytest.mark.parametrize("name", ["Sec-GPC", "DNT"])

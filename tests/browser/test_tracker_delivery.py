@@ -166,10 +166,23 @@ BROKEN_STORAGE = """Object.defineProperty(window, "sessionStorage", {
     get() { throw new DOMException("denied", "SecurityError") } })"""
 
 
+def test_storage__refused_to_scripts__only_counted_and_nothing_thrown(site: Site, tab: Tab) -> None:  # D41
+    tab.before_load(BROKEN_STORAGE)
+    tab.before_load("Object.defineProperty(navigator, 'webdriver', { value: false })")
+    tab.go(site.url + "/a")
+    tab.run("ma.track('seen')")
+    site.wait(lambda: site.accepted("c"))
+    tab.go(site.url + "/b")
+    site.wait(lambda: len(site.accepted("p")) == 2)
+    assert all(message.body["g"] for message in site.messages)
+    assert (site.views(), site.server.count("visitor"), site.server.counted()) == ([], 0, 2)
+    assert tab.errors() == []
+
+
 @pytest.mark.parametrize(
     "script",
     [
-        BROKEN_STORAGE,  # D41
+        "Object.defineProperty(window, 'sessionStorage', { value: null })",
         "navigator.sendBeacon = () => true",  # D42: a blocker that drops beacons and says they went
         "window.fetch = () => { throw new TypeError('refused') }",  # D43
         "window.fetch = () => Promise.reject(new TypeError('refused'))",

@@ -83,6 +83,14 @@ def test_cookie__from_before_consent_was_asked_for__counts_no_more(settings):
     assert cookies.browser_key(asking(given)) == "abc"
 
 
+def test_refusal__beside_a_key__there_is_no_key():
+    request = asking(answered("abc").value)
+    request.COOKIES["wagtail_ma_no"] = "no"
+    assert cookies.browser_key(request) is None
+    assert cookies.refuses_identifier(request)
+    assert cookies.forgetting(request=request) and not cookies.forgetting(request=asking())
+
+
 @pytest.mark.parametrize(
     ("days", "other", "says"), [(0, False, True), (0.9, False, True), (1.1, False, False), (0, True, False)]
 )

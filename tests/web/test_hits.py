@@ -196,10 +196,12 @@ def test_hit__opt_in__only_counted_until_consent(home: Any, client: Client) -> N
 def test_consent__withdrawn__key_gone_and_recording_stops(home: Any, client: Client) -> None:
     post(client, message(home))
     response = post(client, {"k": "k", "c": 0})
-    assert response.cookies[conf.COOKIE_NAME].value == "no"
+    assert response.cookies[f"{conf.COOKIE_NAME}_no"].value == "no"
+    assert not response.cookies[conf.COOKIE_NAME].value
     post(client, message(home))
     assert (PageView.objects.count(), PageCount.objects.get().views) == (1, 1)
-    assert post(client, yes(home)).cookies[conf.COOKIE_NAME].value != "no"
+    given = post(client, yes(home)).cookies
+    assert given[conf.COOKIE_NAME].value and not given[f"{conf.COOKIE_NAME}_no"].value
     post(client, message(home))
     assert PageView.objects.count() == 2
 

@@ -41,6 +41,8 @@ def tag(name: str, **context: Any) -> str:
             "400",
         ),
         ({"COOKIE_NAME": "tick", "COOKIE_DAYS": 90}, "“tick” with a random number", "400 days"),
+        ({"COOKIE_NAME": "tick", "COOKIE_DAYS": 90}, "“tick_no” remembers for 90 days", "wagtail_ma_no"),
+        ({"CONSENT": "opt_in"}, "“wagtail_ma_no” remembers for 400 days", "“tick_no”"),
         ({"TRACKING": "server"}, "until the next page", "how far you scroll"),
         ({}, "/privacy/", "only after you have agreed"),
         ({"SELF_SERVICE": False}, "up to 30 minutes", "/privacy/"),
@@ -53,7 +55,7 @@ def tag(name: str, **context: Any) -> str:
         ({"MAIL_SENDING": False}, "session storage: “ma”", "Of mails from us"),
         ({"TRACKING": "server"}, "storage: “ma_consent”", "session storage: “ma”"),
         ({"CONSENT": "opt_in"}, "This, too, only after you have agreed", "Your visits are recorded."),
-        ({"ENGAGED_CAP_SECONDS": 7200}, "up to 30 minutes", "120 minutes"),
+        ({"ENGAGED_CAP_SECONDS": 7200}, "up to 120 minutes", "30 minutes"),
         ({}, "kept until you ask us to erase it", "unless you are a customer"),
         ({"LEAD_RETENTION_MONTHS": 36}, "heard of you for 36 months", "until you ask us to erase it"),
     ],
@@ -81,6 +83,7 @@ def test_recorded__japanese__whole_page(db: Any, client: Client) -> None:
     for english in ("recorded", "cookie of", "Refuse", "months"):
         assert english not in html.split("<main")[1].replace("ma-recorded", "")
     assert "記録" in html
+    assert "「wagtail_ma_no」に400日間残します" in html
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,13 @@ def test_view__over_https__secure_cookie(home: Any, served: Site) -> None:
 
 def test_refusal__cookie_says_no__then_only_counted(home: Any, served: Site) -> None:
     told = served.ask(b'{"k":"k","c":0}')
-    assert cookie_of(told).startswith(f"{conf.COOKIE_NAME}=no;")
-    assert not cookie_of(served.ask(message(home), HTTP_COOKIE=f"{conf.COOKIE_NAME}=no"))
+    key, refusal = [value for name, value in told[1] if name == "Set-Cookie"]
+    assert key.startswith(f"{conf.COOKIE_NAME}=; Max-Age=0; Path=/;")
+    assert refusal.startswith(f"{conf.COOKIE_NAME}_no=no; Max-Age=")
+    no = f"{conf.COOKIE_NAME}_no=no"
+    assert not cookie_of(served.ask(message(home), HTTP_COOKIE=no))
+    late = served.ask(message(home), HTTP_COOKIE=f"{no}; {conf.COOKIE_NAME}=key")
+    assert cookie_of(late).startswith(f"{conf.COOKIE_NAME}=; Max-Age=0;")
     assert not PageView.objects.exists()
 
 

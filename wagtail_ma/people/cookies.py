@@ -1,4 +1,5 @@
-"""The browser cookie: a random key and when it was given, signed, and nothing else."""
+"""The browser cookie: a random key and when it was given, signed, and nothing else; and the one that keeps
+a visitor's refusal."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ PURPOSE = "browser"
 # the site began to ask are none.
 CONSENTED = "browser with consent"
 SECONDS_PER_DAY = 86_400
-# What the cookie says instead of a key once the visitor has said no.
+# What the cookie of a refusal says.
 REFUSED = "no"
 # The life of a cookie begins anew with a message, but not with every one of a visit: when it has lived for a
 # day, or for a tenth of its life.
@@ -54,9 +55,9 @@ def browser_key(request: HttpRequest) -> str | None:
 
 
 def read(request: HttpRequest) -> Cookie:
-    """What the request's cookie says."""
+    """What the request's cookie says; nothing once the visitor has refused."""
     cookie = request.COOKIES.get(conf.COOKIE_NAME)
-    if not cookie:
+    if not cookie or has_refused(request):
         return Cookie()
     for purpose in (CONSENTED,) if _asks_for_consent() else (PURPOSE, CONSENTED):
         try:
@@ -74,28 +75,60 @@ def set_browser_key(response: HttpResponseBase, key: str, *, request: HttpReques
     response.cookies.load(giving(key, request=request))
 
 
+def forget_key(response: HttpResponseBase, *, request: HttpRequest) -> None:
+    """Take the key away from a browser that must not have one, if it has one."""
+    for header in forgetting(request=request):
+        response.cookies.load(header)
+
+
 def giving(key: str, *, request: HttpRequest) -> str:
     """The same as the text of a ``Set-Cookie`` header. (Each new visitor gets one, and the response's own
     ``set_cookie`` takes as long as all the rest of a message.)"""
     purpose = CONSENTED if _asks_for_consent() else PURPOSE
-    return _keeping(tokens.dumps(purpose, key.encode("ascii"), now=timezone.now()), request=request)
+    value = tokens.dumps(purpose, key.encode("ascii"), now=timezone.now())
+    return _keeping(conf.COOKIE_NAME, value, request=request)
 
 
-def refusing(*, request: HttpRequest) -> str:
-    """A ``Set-Cookie`` header that replaces the key by the visitor's no, all that is kept of them."""
-    return _keeping(REFUSED, request=request)
+def agreeing(key: str, *, request: HttpRequest) -> tuple[str, ...]:
+    """``Set-Cookie`` headers for a visitor who agrees (again): the key, and an earlier refusal is no more."""
+    given = giving(key, request=request)
+    # (A refusal that came meanwhile, from another tab, stays.)
+    return (given, _ending(refusal_name())) if has_refused(request) else (given,)
 
 
-def forgetting() -> str:
-    """A ``Set-Cookie`` header that takes the cookie away."""
-    return f"{conf.COOKIE_NAME}=; Max-Age=0; Path=/; SameSite=Lax"
+def refusing(*, request: HttpRequest) -> tuple[str, ...]:
+    """``Set-Cookie`` headers that take the key away and keep the visitor's no, all that is kept of them.
+
+    In a cookie of its own: the answer to an earlier message, or to one of another tab, may come later and
+    bring a key. That counts for nothing beside the refusal, and must not take its place.
+    """
+    return _ending(conf.COOKIE_NAME), _keeping(refusal_name(), REFUSED, request=request)
 
 
-def _keeping(value: str, *, request: HttpRequest) -> str:
+def forgetting(*, request: HttpRequest) -> tuple[str, ...]:
+    """A ``Set-Cookie`` header that takes the key away; none if the browser has no key."""
+    return (_ending(conf.COOKIE_NAME),) if request.COOKIES.get(conf.COOKIE_NAME) else ()
+
+
+def refusal_name() -> str:
+    """Name of the cookie that keeps a refusal."""
+    return f"{conf.COOKIE_NAME}_no"
+
+
+def has_refused(request: HttpRequest) -> bool:
+    """Whether the visitor has said no."""
+    return bool(request.COOKIES.get(refusal_name()))
+
+
+def _ending(name: str) -> str:
+    return f"{name}=; Max-Age=0; Path=/; SameSite=Lax"
+
+
+def _keeping(name: str, value: str, *, request: HttpRequest) -> str:
     # (Max-Age alone: every browser of today knows it.)
     secure = "; Secure" if request.is_secure() else ""
     seconds = conf.COOKIE_DAYS * SECONDS_PER_DAY
-    return f"{conf.COOKIE_NAME}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    return f"{name}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 def refuses_identifier(request: HttpRequest) -> bool:
@@ -105,11 +138,14 @@ def refuses_identifier(request: HttpRequest) -> bool:
     no, or when consent is asked for and has not been given: the cookie is only ever set after the
     consent.
     """
-    if request.META.get("HTTP_SEC_GPC") == "1" or request.META.get("HTTP_DNT") == "1":
-        return True
-    if request.COOKIES.get(conf.COOKIE_NAME) == REFUSED:
+    if signals_refusal(request) or has_refused(request):
         return True
     return _asks_for_consent() and browser_key(request) is None
+
+
+def signals_refusal(request: HttpRequest) -> bool:
+    """Whether the browser itself says so, in each of its requests."""
+    return request.META.get("HTTP_SEC_GPC") == "1" or request.META.get("HTTP_DNT") == "1"
 
 
 def _asks_for_consent() -> bool:

@@ -12,8 +12,8 @@
  *   [data-ma-when="1" | "0" | "" | "signal"]   shown when that is the answer; "signal": the browser's own
  *   [data-ma-buttons]            shown unless the browser's own signal decides
  *
- * The answer that counts is the cookie, which scripts cannot read; localStorage only remembers what to show, and
- * tells the server again once in a session, should the cookie have been lost.
+ * The answer that counts is in cookies, which scripts cannot read; localStorage only remembers what to show, and
+ * tells the server again once in a session, should a cookie have been lost. sessionStorage remembers what was told.
  */
 {
   let { url, p, asks, server } = document.currentScript.dataset;
@@ -39,8 +39,12 @@
       // The tracker may come after us.
       window.ma ||= (...call) => (ma.q = ma.q || []).push(call);
       ma("consent", answer > 0, silent);
+      // It sees to it that this arrives, once it is there.
+      if (ma.page) keep("sessionStorage");
     } else if (!silent) {
-      fetch(url, { method: "POST", keepalive: true, body: JSON.stringify({ k: "k", t: p, c: +answer }) }).catch(
+      // What did not arrive is told by the next page.
+      fetch(url, { method: "POST", keepalive: true, body: JSON.stringify({ k: "k", t: p, c: +answer }) }).then(
+        ({ status }) => status < 500 && keep("sessionStorage"),
         () => {},
       );
     }
@@ -62,7 +66,7 @@
     let told = read("sessionStorage") == answer;
     // What needs no consent is recorded as ever; an earlier refusal is in the cookie.
     if (answer && !signal && (asks ? answer > 0 || !told : answer < 1 && !told)) say(told);
-    keep("sessionStorage");
+    if (!server) keep("sessionStorage");
 
     addEventListener("click", (event) => {
       let button = event.target.closest?.("[data-ma-choice]");
@@ -70,7 +74,6 @@
       let before = answer;
       answer = button.getAttribute("data-ma-choice");
       keep("localStorage");
-      keep("sessionStorage");
       // Where recording needs no consent, "all right" only closes the notice.
       if (asks || answer < 1 || before) say();
       update();

@@ -6,27 +6,30 @@
  * data-url      where messages go (same origin)
  * data-p        signed token naming the page
  * data-idle     idle gate in seconds, default 30; ten times as long while an embedded frame has the focus
- * data-consent  "opt-in": nothing is sent or stored before ma('consent', true) in this load;
+ * data-consent  "opt-in": nothing is sent or stored before ma('consent', true) in this load, but a refusal on an
+ *               earlier page that has not arrived;
  *               "granted", "off" or absent: starts at once
  *
  * ma('event', name, data) = ma.track(name, data)       a custom activity; data is a flat object
- * ma('consent', yes)      = ma.consent(yes)            false also forgets everything not yet sent
+ * ma('consent', yes)      = ma.consent(yes)            false also forgets everything not yet sent,
+ *                                                      and is sent until it has arrived, by the next pages, too
  * ma('view')              = ma.view()                  begins a new view of the same page
  * ma('page', token)       = ma.page(token)             the token of the page now shown, for single-page sites
  * A stub that filled window.ma.q before we were loaded is drained.
  *
  * Messages: POST, JSON in text/plain (needs no preflight), answered 204; all carry k (kind) and t (page token), and
  * once there is a view also v (view id), u (address) and y (how the view came about: n load, b back-forward cache,
- * s history navigation, r back after 30 min hidden, m manual); g = 1 with Global Privacy Control or Do Not Track.
+ * s history navigation, r back after 30 min hidden, m manual); g is true with Global Privacy Control, Do Not Track, or where the
+ * browser refuses us storage (and cookies with it): whoever has no cookie would be a new visitor with each view.
  *
  *   p page view   r referrer (first view of a load only), z window width, l language, w 1 when automated
  *   e engagement  q sequence, e engaged ms, o visible ms, s deepest % of the content
  *   c activity    i event id, n name, d data
- *   k consent     c 1 | 0
+ *   k consent     c true | false
  *
  * Engagement is sent as totals of the view, never as differences, and carries what re-creates its view. The server
- * keeps the maximum and knows views and activities by id, so that lost, doubled, late and reordered messages do no
- * harm. The client sends durations, never times: the server's clock dates everything.
+ * keeps the maximum, up to its own limit, and knows views and activities by id, so that lost, doubled, late and
+ * reordered messages do no harm. The client sends durations, never times: the server's clock dates everything.
  *
  * "let" throughout: the minifier joins it, and we have 1,536 bytes (gzip) for all of this.
  */
@@ -39,7 +42,7 @@
   if (stub?.page) stub.page(tag.p);
   else {
     let idle = (tag.idle || 30) * 1e3;
-    let privacy = navigator.globalPrivacyControl || navigator.doNotTrack > 0 ? 1 : undefined;
+    let privacy = navigator.globalPrivacyControl || navigator.doNotTrack > 0;
 
     let allowed; // may we send
     let wanted = "n"; // kind of view to begin once the page can be seen: background tabs and prerendering are no views
@@ -73,13 +76,14 @@
       pause *= 2;
       try {
         // fetch first: where blockers drop beacons, sendBeacon still says true. 4xx will not get better: dropped.
-        if ((await fetch(tag.url, { method: "POST", body, keepalive: true })).status < 500) {
-          if (box.get(key) == body) box.delete(key);
+        if ((await fetch(tag.url, { keepalive: true, method: "POST", body })).status < 500) {
           pause = 1;
+          if (box.get(key) == body) box.delete(key);
         }
       } catch {
-        // It stays in the box all the same: offline, a beacon is "queued" and lost.
-        navigator.sendBeacon(tag.url, body);
+        // It stays in the box all the same: offline, a beacon is "queued" and lost. (What a refusal has taken out of
+        // the box does not go.)
+        if (box.get(key) == body) navigator.sendBeacon(tag.url, body);
       }
       box[body] = 0;
       busy--;
@@ -113,18 +117,18 @@
     let measure = () => {
       let content = document.querySelector("[data-ma-content]") || document.body;
       height = content.scrollHeight;
-      deepest = Math.max(deepest, innerHeight - content.getBoundingClientRect().top + content.scrollTop);
+      deepest = Math.max(deepest, content.scrollTop - content.getBoundingClientRect().top + innerHeight);
     };
 
     // Called four times a second and at every change, so that the time it counts had one state throughout.
     let tick = () => {
-      let now = performance.now() | 0;
+      let now = performance.now();
       // Never more than two seconds: sleep, freezing, dialogs and blocked threads add nothing.
       let step = Math.min(now - last, 2e3);
       // The gate closed at an exact moment, not at the tick after it. Input inside a frame cannot be seen from here.
       let open = input + (document.activeElement?.src ? 10 * idle : idle) - last;
       if (seen) visible += step;
-      if (live && open > 0) engaged = Math.min(18e5, engaged + Math.min(step, open));
+      if (open > 0 && live) engaged += Math.min(open, step);
       last = now;
 
       seen = !document.hidden;
@@ -133,15 +137,15 @@
 
       // Turbo, htmx and routers change the address; looking at it leaves the site's history functions alone. A change
       // of query or fragment is no view.
-      if (view && location.pathname != path) {
+      if (view && path != location.pathname) {
         flush();
         wanted = "s";
       }
-      if (seen && allowed && wanted) {
-        view = { v: uuid(), u: location.href.slice(0, 1500), y: wanted };
+      if (wanted && allowed && seen) {
+        view = { u: location.href.slice(0, 1500), v: uuid(), y: wanted };
         path = location.pathname;
-        wanted = engaged = visible = deepest = reported = 0;
         beat = 5e3;
+        wanted = engaged = visible = deepest = reported = 0;
         // After a history navigation the tag with the new token comes a moment later.
         if (view.y == "s") setTimeout(flush, 500);
         else flush();
@@ -151,7 +155,7 @@
     // The page message first, engagement only once there is something worth a message: pagehide and visibilitychange
     // come a moment apart.
     let flush = () => {
-      let s = Math.min(100, (deepest / height) * 100 + 0.5) | 0;
+      let s = ((deepest / height) * 100 + 0.5) | 0;
       let news = engaged + visible + s - reported;
       if (view.t) {
         if (news > 30) {
@@ -162,22 +166,23 @@
         // Kept from now on: the next page's tag may come before its address is noticed.
         view.t = tag.p;
         send("p", {
-          r: view.y == "n" ? document.referrer.slice(0, 300) : undefined,
+          r: view.y == "n" ? document.referrer.slice(0, 300) : "",
           z: innerWidth,
           l: navigator.language,
-          w: +navigator.webdriver,
+          w: navigator.webdriver,
         });
       }
     };
 
-    // Perhaps the last moment: everything at once, and a copy for the next page of this tab.
+    // Perhaps the last moment: everything at once, and a copy for the next page of this tab: what is in the box, or
+    // "false" for a refusal, beside which there is nothing in it.
     let leave = () => {
       tick();
       flush();
       for (let entry of box) post(entry);
       // Storage may throw; then only the copy is lost.
       try {
-        if (allowed && !privacy) sessionStorage.ma = JSON.stringify([...box]);
+        if (box.size && !privacy) sessionStorage.ma = JSON.stringify(allowed && [...box]);
       } catch {}
     };
 
@@ -197,28 +202,35 @@
     };
 
     let consent = (yes, silent) => {
-      allowed = yes;
-      // Taken out of the storage, so that nothing is left there after a refusal. Nine at most: with a collector that
-      // is blocked for good the pile must not grow from page to page.
       try {
-        JSON.parse(sessionStorage.ma).slice(-9).map((entry) => box.set(...entry));
-        delete sessionStorage.ma;
-      } catch {}
-      if (!yes) {
-        box.clear();
-        view = 0;
-        wanted = "n";
+        let kept = JSON.parse(sessionStorage.ma);
+        // Refused on the page before, and it may not have arrived: once more, and nothing else.
+        if (silent && !kept) yes = silent = 0;
+        // Taken out of the storage, so that nothing is left there after a refusal (but not by an opt-in page that
+        // has not been told yet). Nine at most: with a collector that is blocked for good the pile must not grow
+        // from page to page.
+        if (!silent || yes) delete sessionStorage.ma;
+        kept.slice(-9).map((entry) => box.set(...entry));
+      } catch (error) {
+        // Nothing kept (no code), or all storage refused (SecurityError has one).
+        privacy ||= error.code;
       }
-      if (!silent) send("k", { c: +!!yes });
+      allowed = !!yes;
+      if (!yes) {
+        wanted = "n";
+        view = 0;
+        box.clear();
+      }
+      if (!silent) send("k", { c: allowed });
       tick();
     };
 
     let ma = (window.ma = Object.assign((name, ...rest) => ma[name]?.(...rest), {
+      consent,
       event: track,
       track,
-      consent,
-      view: next,
       page: (token) => (tag.p = token),
+      view: next,
     }));
 
     // --- Events -----------------------------------------------------------------------------------------------------
@@ -244,8 +256,7 @@
       if (document.hidden) {
         left = Date.now();
         leave();
-      } else if (Date.now() - left > 18e5) next("r");
-      else tick();
+      } else (Date.now() - left > 18e5 ? next : tick)("r");
     });
 
     on("pageshow", (event) => {
@@ -259,8 +270,8 @@
       let { host, pathname, href } = (event.button < 2 && event.target.closest?.("a")) || "";
       let name = /documents\/\d|\.(pdf|zip|(doc|xls|ppt)x)$/i.test(pathname)
         ? "file_click"
-        : host != location.host && "outbound_click";
-      if (host && name) track(name, { u: href.slice(0, 1500) });
+        : location.host != host && "outbound_click";
+      if (name && host) track(name, { u: href.slice(0, 1500) });
     });
 
     setInterval(() => {
@@ -269,13 +280,13 @@
       if (engaged >= 3e3) measure();
       // 5, 20, 35, 50, 65 seconds, then each minute: what a killed browser cannot send is at most that.
       if (engaged >= beat) {
-        beat += beat < 6e4 ? 15e3 : 6e4;
+        beat += beat > 6e4 ? 6e4 : 15e3;
         flush();
       }
       if (!(++ticks % pause)) pump();
     }, 250);
 
-    if (tag.consent != "opt-in") consent(1, 1);
+    consent(tag.consent != "opt-in", 1);
     stub?.q?.map((call) => ma(...call));
   }
 }

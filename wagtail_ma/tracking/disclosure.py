@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from wagtail_ma.conf import conf
+from wagtail_ma.people import cookies
 from wagtail_ma.tracking.models import Network
 
 
@@ -108,10 +109,14 @@ def _recognised() -> list[str]:
     found.append(
         _(
             "If your browser sends “Do Not Track” or “Global Privacy Control”, or if you refuse, you are not "
-            "recognised: your views only add to the number of views of a page on a day. After a refusal the "
-            "cookie says nothing but “no”."
+            "recognised: your views only add to the number of views of a page on a day."
         )
     )
+    refusal = _(
+        "If you refuse, that cookie is deleted, and another one named “%(name)s” remembers for %(days)d days "
+        "that you did. It says nothing but “no”, and goes when you allow it again."
+    )
+    found.append(refusal % {"name": cookies.refusal_name(), "days": conf.COOKIE_DAYS})
     return found
 
 

@@ -99,6 +99,8 @@ def _post_with_state(
     response = _redirect_to_thanks(form, done, state, now=now)
     if key is not None:
         cookies.set_browser_key(response, key, request=request)
+    else:
+        cookies.forget_key(response, request=request)
     queue.wake()
     return response
 

@@ -59,22 +59,23 @@ class Answer(NamedTuple):
     """What is said to a message.
 
     :param reason: for the developer who reads it; empty where all is well.
-    :param cookie: a ``Set-Cookie`` header; empty: none.
+    :param cookies: ``Set-Cookie`` headers.
     """
 
     status: int = 204
     reason: str = ""
-    cookie: str = ""
+    cookies: tuple[str, ...] = ()
 
     def headers(self) -> list[tuple[str, str]]:
-        """All but the cookie."""
+        """All but the cookies."""
         again = [("Retry-After", "1")] if self.status == 503 else []
         return [("Content-Type", "text/plain"), ("Cache-Control", "no-store"), *again]
 
     def response(self) -> HttpResponse:
         """As the answer of a view."""
         response = HttpResponse(self.reason, status=self.status, headers=dict(self.headers()))
-        response.cookies.load(self.cookie)
+        for header in self.cookies:
+            response.cookies.load(header)
         # Django would log each "send again" as an error, and mail it to the site's administrators.
         response._has_been_logged = self.status == 503  # type: ignore[attr-defined]
         return response
@@ -128,16 +129,16 @@ def _answer(request: HttpRequest) -> Answer:
     if found.page is not None and sites.is_of_another(found.page.site_id, found.url):
         raise BadHit("page token of another site", 204)
     if _is_over_limit(sender) or networks.is_excluded(sender.place.network_id) or is_staff(request):
-        return Answer()
+        return Answer(cookies=cookies.forgetting(request=request)) if found.is_anonymous else Answer()
     now = timezone.now()
     recorded = flow.receive(found, now=now)
     queue.wake()
     if recorded.browser_key is not None:
         if recorded.is_fresh or not cookie.says(recorded.browser_key, now=now):
-            return Answer(cookie=cookies.giving(recorded.browser_key, request=request))
-    elif found.is_anonymous and not refuses:
-        # The browser's own signal came in the message only: forget what we knew.
-        return Answer(cookie=cookies.forgetting())
+            return Answer(cookies=(cookies.giving(recorded.browser_key, request=request),))
+    elif found.is_anonymous:
+        # A key from before the refusal, or brought by an answer that the refusal has overtaken.
+        return Answer(cookies=cookies.forgetting(request=request))
     return Answer()
 
 
@@ -149,17 +150,15 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> Answer:
         # Without a page of ours nobody makes visitors.
         raise BadHit("bad page token", 204)
     if not message["c"]:
-        return Answer(cookie=cookies.refusing(request=request))
-    if not (message.get("g") or _signals_refusal(request)) and not is_staff(request):
-        with write_facts():
-            cookie = cookies.read(request)
-            identity = browsers.recognise(cookie.key, now=timezone.now(), is_fresh=cookie.is_fresh)
-        return Answer(cookie=cookies.giving(identity.key, request=request))
-    return Answer()
-
-
-def _signals_refusal(request: HttpRequest) -> bool:
-    return request.META.get("HTTP_SEC_GPC") == "1" or request.META.get("HTTP_DNT") == "1"
+        return Answer(cookies=cookies.refusing(request=request))
+    if message.get("g") or cookies.signals_refusal(request):
+        return Answer(cookies=cookies.forgetting(request=request))
+    if is_staff(request):
+        return Answer()
+    with write_facts():
+        cookie = cookies.read(request)
+        identity = browsers.recognise(cookie.key, now=timezone.now(), is_fresh=cookie.is_fresh)
+    return Answer(cookies=cookies.agreeing(identity.key, request=request))
 
 
 def _our_hosts(request: HttpRequest) -> frozenset[str]:

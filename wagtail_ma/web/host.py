@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 # ``address_given.send(sender, request=…, email=…, method="form", evidence={…}, fields={…})``
 address_given = Signal()
-PENDING = "_wagtail_ma_browser_key"
+PENDING = "_wagtail_ma_cookies"
 # A person waits, and an address lost is lost.
 WAIT_MS = 2_000
 
@@ -105,9 +105,11 @@ def _identify(
             )
     if browser is not None:
         key = who.identity.key if who.is_new_browser else browser.key
-        setattr(request, PENDING, key)
-        if response is not None:
-            set_pending(request, response)
+        setattr(request, PENDING, (cookies.giving(key, request=request),))
+    else:
+        setattr(request, PENDING, cookies.forgetting(request=request))
+    if response is not None:
+        set_pending(request, response)
     queue.wake()
     return who.lead
 
@@ -120,11 +122,10 @@ def _occurrence(method: str, evidence: Mapping[str, Any], *, now: datetime) -> s
 
 
 def set_pending(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Give the response the cookie that :func:`identify_visitor` asked for, once."""
-    key = getattr(request, PENDING, None)
-    if key is not None:
-        setattr(request, PENDING, None)
-        cookies.set_browser_key(response, key, request=request)
+    """Give the response the cookie that :func:`identify_visitor` asked for, or take it away; once."""
+    for header in getattr(request, PENDING, ()):
+        response.cookies.load(header)
+    setattr(request, PENDING, ())
 
 
 class IdentityMiddleware:

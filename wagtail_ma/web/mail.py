@@ -69,7 +69,10 @@ def follow(request: HttpRequest) -> HttpResponse:
     """The script of the page between says that a person is there: the browser is tied to the reader.
     (By POST nothing but the signed token counts; another site cannot read one.)"""
     response = HttpResponse(status=204)
-    if is_bot(request.headers.get("User-Agent", "")) or cookies.refuses_identifier(request):
+    if is_bot(request.headers.get("User-Agent", "")):
+        return _private(response)
+    if cookies.refuses_identifier(request):
+        cookies.forget_key(response, request=request)
         return _private(response)
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         return _private(response)

@@ -78,6 +78,8 @@ def _write(page: Any, request: HttpRequest, response: Any) -> None:
     if not hit.is_bot:
         # What a shared cache answers never comes here. Also where no cookie is set.
         patch_cache_control(response, private=True)
+        if hit.is_anonymous:
+            cookies.forget_key(response, request=request)
     now = timezone.now()
     recorded = flow.receive(hit, now=now)
     queue.wake()

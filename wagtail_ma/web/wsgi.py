@@ -83,8 +83,8 @@ def _answer(answer: Answer, environ: Environ, start_response: StartResponse) -> 
     finally:
         _close_if_old()
     headers = found.headers()
-    if found.cookie:
-        headers.append(("Set-Cookie", found.cookie))
+    for cookie in found.cookies:
+        headers.append(("Set-Cookie", cookie))
     start_response(f"{found.status} {HTTPStatus(found.status).phrase}", headers)
     return [found.reason.encode()]
 
