@@ -22,10 +22,10 @@ def test_tracking_tests_page__every_case__has_a_test_that_there_is() -> None:
     text = (DOCS / "tracking-tests.md").read_text()
     rows = re.findall(r"^\| (D\d\d) \|.*\| (`test_.*`) \|$", text, re.M)
     assert [case for case, _names in rows] == [f"D{number:02}" for number in range(1, 53)]
-    browser = Path(__file__).resolve().parent / "browser"
+    tests = Path(__file__).resolve().parent
     written = {
         name
-        for path in browser.glob("test_tracker*.py")
+        for path in [*(tests / "browser").glob("test_tracker*.py"), tests / "scoring" / "test_award.py"]
         for name in re.findall(r"^def (test_\w+)\(", path.read_text(), re.M)
     }
     named = {name for _case, names in rows for name in re.findall(r"`(\w+)`", names)}

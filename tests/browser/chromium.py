@@ -39,6 +39,10 @@ ARGUMENTS = [
     "--autoplay-policy=no-user-gesture-required",
     "--remote-debugging-pipe",
 ]
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Mobile Safari/537.36"
+)
 BUTTONS = {"left": 1, "right": 2, "middle": 4}
 CONTROL = 2
 
@@ -240,6 +244,22 @@ class Tab:
         number = {"windowsVirtualKeyCode": code} if code else {}
         self.command("Input.dispatchKeyEvent", type="keyDown", key=key, **text, **number)
         self.command("Input.dispatchKeyEvent", type="keyUp", key=key, **number)
+
+    def become_phone(self) -> None:
+        """Be a phone from now on: its screen, its name, fingers in place of a mouse."""
+        screen = {"width": 390, "height": 844, "deviceScaleFactor": 3, "mobile": True}
+        self.command("Emulation.setDeviceMetricsOverride", **screen)
+        self.command("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
+        self.command("Emulation.setUserAgentOverride", userAgent=PHONE)
+
+    def swipe(self, pixels: float, x: float = 200, y: float = 600) -> None:
+        """Scroll down with a finger."""
+        for kind, points in (
+            ("touchStart", [{"x": x, "y": y}]),
+            ("touchMove", [{"x": x, "y": y - pixels}]),
+            ("touchEnd", []),
+        ):
+            self.command("Input.dispatchTouchEvent", type=kind, touchPoints=points)
 
     def front(self) -> None:
         """Make this the tab that is shown, in the window that has the focus."""

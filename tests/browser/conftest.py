@@ -16,6 +16,7 @@ from tests.browser.mail_sink import MailSink, running_sink
 from tests.browser.running_site import RunningSite, prepare, prepare_demo, running
 from tests.browser.stored import Server, running_server
 from tests.browser.tracker_site import Site, running_site
+from tests.browser.watch import HAS_FULL_TIMES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser as Playing
@@ -31,13 +32,15 @@ LONGEST = [
     "test_newsletter.py",
     "test_visitor_path.py",
 ]
+# With full times these take longer than all others (7, 4 and 2 minutes, mostly asleep).
+if HAS_FULL_TIMES:
+    LONGEST = ["test_tracker_pauses.py", "test_tracker.py", "test_tracker_views.py", *LONGEST]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, if nothing else is run."""
     if {item.path.parent for item in items} == {Path(__file__).parent}:
-        order = {name: number for number, name in enumerate(LONGEST)}
-        items.sort(key=lambda item: order.get(item.path.name, len(order)))
+        items.sort(key=lambda item: [*LONGEST, item.path.name].index(item.path.name))
 
 
 @pytest.fixture(scope="session")

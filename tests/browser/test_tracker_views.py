@@ -9,7 +9,7 @@ import pytest
 from tests.browser.chromium import CONTROL, Browser, Tab
 from tests.browser.rows_server import MARK
 from tests.browser.tracker_site import SCRIPT, Site
-from tests.browser.watch import about, left, pause, read, watch
+from tests.browser.watch import about, lasting, left, pause, read, watch
 
 pytestmark = pytest.mark.browser
 
@@ -34,37 +34,39 @@ def test_background_tab__closed_unseen__is_no_view(site: Site, browser: Browser,
 
 
 def test_background_tab__activated_later__begins_then(site: Site, browser: Browser, tab: Tab) -> None:  # D05
+    seconds = lasting(5, 3)
     tab.go(site.url + "/a")
     known = {target["targetId"] for target in browser.targets()}
     tab.click("#next", modifiers=CONTROL)
     opened = browser.opened(known)
     opened.until("location.pathname == '/b' && document.readyState == 'complete'")
-    pause(2)
+    pause(lasting(20, 2))
     activated_at = datetime.now(UTC)
     opened.front()
-    read(opened, 3)
+    read(opened, seconds)
     _, view = left(opened, site, 2)
     assert view.url == site.url + "/b"
     assert site.accepted("p")[1]["r"] == site.url + "/a"
     assert view.at >= activated_at
-    assert about(view.engaged, 3)
-    assert about(view.visible, 3)
+    assert about(view.engaged, seconds)
+    assert about(view.visible, seconds)
 
 
 def test_back__from_the_back_forward_cache__is_a_view_of_its_own(site: Site, tab: Tab) -> None:  # D17, D18
+    seconds = lasting(5, 3)
     tab.go(site.url + "/a")
     read(tab, 2)
     tab.go(site.url + "/b")
     read(tab, 1)
     tab.back()
     tab.until("location.pathname == '/a'")
-    read(tab, 3)
+    read(tab, seconds)
     views = left(tab, site, 3)
     assert tab.heard("Page.backForwardCacheNotUsed") == []
     assert [view.url for view in views] == [site.url + path for path in ("/a", "/b", "/a")]
     assert site.ways() == ["n", "n", "b"]
     assert about(views[0].engaged, 2)
-    assert about(views[2].engaged, 3)
+    assert about(views[2].engaged, seconds)
     assert site.accepted("p")[2]["r"] == ""
 
 
@@ -103,29 +105,31 @@ def test_prerendered_page__never_shown__is_no_view(site: Site, browser: Browser)
 
 
 def test_prerendered_page__shown_later__begins_then(site: Site, browser: Browser) -> None:  # D20
-    target = prerendering(site, browser, "setTimeout(() => (location.href = '/next'), 3000)")
-    site.wait(lambda: len(site.views()) == 2)
+    unseen, seconds = lasting(10, 3), lasting(5, 2)
+    target = prerendering(site, browser, f"setTimeout(() => (location.href = '/next'), {unseen * 1000})")
+    site.wait(lambda: len(site.views()) == 2, unseen + 5)
     watch.restart()  # what it was prerendered before must not count
-    pause(2)
+    pause(seconds)
     browser.command("Target.closeTarget", targetId=target)
     site.wait(lambda: len({body["v"] for body in site.accepted("e")}) == 2)
     assert site.activities() == [("activated", {})]
     _, view = site.views()
     assert view.url == site.url + "/next"
-    assert about(view.engaged, 2)
+    assert about(view.engaged, seconds)
 
 
 def test_history__pushed__ends_one_view_and_begins_the_next(site: Site, tab: Tab) -> None:  # D21
+    here, there = lasting(4, 2), lasting(6, 3)
     token = site.token(site.page("/spa"))
     tab.go(site.url + "/a")
-    read(tab, 2)
+    read(tab, here)
     tab.run("history.pushState({}, '', '/spa')")
     # As Turbo and htmx do: the new page's tag comes with its content.
     tab.run(
         f"(s => {{ s.src = '{SCRIPT}'; s.dataset.p = '{token}'; s.dataset.url = '/ma/e/';"
         "document.head.append(s) })(document.createElement('script'))"
     )
-    read(tab, 3)
+    read(tab, there)
     first, second = left(tab, site, 2)
     assert (first.url, second.url) == (site.url + "/a", site.url + "/spa")
     assert site.ways() == ["n", "s"]
@@ -134,8 +138,8 @@ def test_history__pushed__ends_one_view_and_begins_the_next(site: Site, tab: Tab
         first.id: site.token("/a"),
         second.id: token,
     }
-    assert about(first.engaged, 2)
-    assert about(second.engaged, 3)
+    assert about(first.engaged, here)
+    assert about(second.engaged, there)
     assert site.accepted("p")[1]["r"] == ""
 
 

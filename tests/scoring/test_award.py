@@ -13,7 +13,7 @@ from wagtail_ma.scoring.award import award
 from wagtail_ma.scoring.defaults import ensure_default_rules
 from wagtail_ma.scoring.models import ScoreEntry, ScoringModel, ScoringRule, Standing
 from wagtail_ma.scoring.queries import at_least, breakdown, current_score, ranked, standing_of
-from wagtail_ma.tracking.models import PageView
+from wagtail_ma.tracking.models import PageClass, PageView
 
 pytestmark = pytest.mark.django_db
 
@@ -125,6 +125,19 @@ def test_award__engaged_rule__paid_once_the_view_has_grown(now):
     PageView.objects.filter(pk=view.pk).update(engaged_seconds=60)
     award([visitor.pk], now=now)
     assert standing_of(visitor.pk).lifetime == 2
+
+
+def test_award__scrolled_to_the_end_without_reading__earns_no_more_than_a_glance(now):  # D36
+    page = a_page(now, page_class=PageClass.objects.create(key="pricing", name="Pricing"))
+    earned = []
+    for scroll, seconds in ((0, 1), (100, 1), (100, 60)):
+        visitor = a_visitor(now)
+        view = a_view(a_visit(a_browser(visitor, now), now), now, page=page, seconds=seconds)
+        PageView.objects.filter(pk=view.pk).update(scroll_percent=scroll)
+        award([visitor.pk], now=now)
+        earned.append(standing_of(visitor.pk).lifetime)
+    glance, scrolled, read = earned
+    assert glance == scrolled < read
 
 
 def test_award__fact_moved_to_another_visitor__entry_follows(now, one_point_per_view):
