@@ -51,6 +51,7 @@ def rows() -> dict[str, Any]:
             v.engaged_seconds,
             v.visible_seconds,
             v.scroll_percent,
+            v.is_doubtful,
         )
         for v in PageView.objects.all()
     ]
@@ -84,8 +85,8 @@ def fresh(hit: Hit, at: datetime) -> Hit:
 
 
 @st.composite
-def stories(draw: Any) -> list[tuple[int, str, int, int, bool]]:
-    """(seconds later, kind, browser, view, is repeated) of some messages of two browsers."""
+def stories(draw: Any) -> list[tuple[int, str, int, int, int, bool]]:
+    """(seconds later, kind, browser, view, seconds too many, is repeated) of messages of two browsers."""
     return draw(
         st.lists(
             st.tuples(
@@ -93,6 +94,8 @@ def stories(draw: Any) -> list[tuple[int, str, int, int, bool]]:
                 st.sampled_from("ppeeec"),
                 st.integers(0, 1),
                 st.integers(0, 2),
+                # A total may claim more than there was time for.
+                st.sampled_from([0, 0, 0, 3, 64, 66, 1800]),
                 st.booleans(),
             ),
             min_size=1,
@@ -101,10 +104,10 @@ def stories(draw: Any) -> list[tuple[int, str, int, int, bool]]:
     )
 
 
-def told(story: list[tuple[int, str, int, int, bool]], start: datetime, home: Any) -> list[Heard]:
-    """The messages: each view is opened before it is read, as honest browsers do it."""
+def told(story: list[tuple[int, str, int, int, int, bool]], start: datetime, home: Any) -> list[Heard]:
+    """The messages: a view may be read of which nobody has heard, and totals may be claims."""
     at, heard, opened = start, [], {}
-    for number, (pause, kind, browser, view, is_repeated) in enumerate(story):
+    for number, (pause, kind, browser, view, too_many, is_repeated) in enumerate(story):
         # No two at the very same moment: which of them began the visit could not be told later.
         at += timedelta(seconds=pause, microseconds=1)
         view_id = UUID(int=(browser * 10 + view + 1))
@@ -113,7 +116,7 @@ def told(story: list[tuple[int, str, int, int, bool]], start: datetime, home: An
         opened_at = opened.setdefault(view_id, at)
         common = {"browser_key": f"browser-{browser}", "is_key_fresh": True, "url": "http://localhost/?q=1"}
         if kind == "e":
-            seconds = min((at - opened_at).total_seconds(), 1800)
+            seconds = min((at - opened_at).total_seconds() + too_many, 1800)
             hit = engagement_hit(view_id, seconds, page=home, scroll_percent=number, **common)
         elif kind == "c":
             hit = page_hit(

@@ -30,6 +30,15 @@ def test_is_bot__every_example_of_the_reference_list__true():
     assert [user_agent for user_agent in BOTS if not is_bot(user_agent)] == []
 
 
+def test_is_bot__lists_that_were_not_used_in_the_making__nine_bots_in_ten_and_no_browser() -> None:
+    bots, browsers = lines("held_back_bots.txt"), lines("held_back_browsers.txt")
+    assert (len(bots), len(browsers)) == (400, 950)
+    assert set(bots).isdisjoint(BOTS) and set(browsers).isdisjoint(BROWSERS)
+    assert sum(map(is_bot, bots)) >= 0.9 * len(bots)
+    # (One in a thousand may be lost: of so few, none.)
+    assert [user_agent for user_agent in browsers if is_bot(user_agent)] == []
+
+
 @pytest.mark.parametrize("user_agent", ["", " ", "\t\n", "-", "Mozilla/5.0", "Mozilla/4.0 (compatible;)"])
 def test_is_bot__empty_or_meaningless__true(user_agent):
     assert is_bot(user_agent)

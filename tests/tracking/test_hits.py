@@ -181,6 +181,13 @@ json_values = st.recursive(
 )
 
 
+def test_page_in_sight_for_weeks__taken_as_a_day_and_not_refused() -> None:
+    hit = read(engagement(o=30 * 86_400_000, e=5_000))
+    assert (hit.visible_ms, hit.engaged_ms) == (86_400_000, 5_000)
+    with pytest.raises(BadHit):
+        read(engagement(o=400 * 86_400_000))
+
+
 @given(
     base=st.sampled_from([view(), engagement(), activity(d={"a": 1})]),
     changes=st.dictionaries(st.sampled_from("kvtuyqeosindrzlwg"), json_values, max_size=4),
@@ -247,3 +254,9 @@ def test_parse__offer_without_its_token__is_not_recorded(name: str, data: Any) -
     with pytest.raises(BadHit) as error:
         read(activity(n=name, d=data))
     assert error.value.status == 204
+
+
+def test_seconds__at_the_cap__of_the_same_type_as_others() -> None:
+    for milliseconds in (0, 1_500, 1_800_000, 86_400_000):
+        hit = read(engagement(e=milliseconds, o=milliseconds))
+        assert (type(hit.visible_seconds), type(hit.engaged_seconds)) == (float, float)

@@ -133,9 +133,10 @@ def test_hit__ten_thousand_malformed__never_5xx_and_never_a_row(home: Any, clien
         message(home),
         message(home, k="e", q=1, e=5000, o=5000, s=10),
         message(home, k="c", i=str(uuid4()), n="x", d={"a": 1}),
+        yes(home),
     ]
-    junk = [None, [], {}, "", "?x", -1, 1e99, "\x00", "\ud800", "a" * 3000, True, ["p"], {"k": "p"}, 2**80]
-    needed = {"p": "kvtu", "e": "kvtu", "c": "kvtin"}
+    junk = [None, [], {}, "", "?x", -1, 1e99, "\x00", "\ud800", "a" * 3000, 1.5, ["p"], {"k": "p"}, 2**80]
+    needed = {"p": "kvtu", "e": "kvtu", "c": "kvtin", "k": "kct"}
     seen: dict[int, int] = {}
     for number in range(10_000):
         base = dict(choose.choice(good))

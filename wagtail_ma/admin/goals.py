@@ -16,7 +16,7 @@ from wagtail.admin.viewsets.model import ModelViewSet
 
 from wagtail_ma.admin.widgets import CONDITIONAL, ActivityKindInput, shown_if
 from wagtail_ma.personalisation.models import Goal
-from wagtail_ma.tracking.facts import ACTIVITY_KINDS
+from wagtail_ma.tracking.act_kinds import ACTIVITY_KINDS
 
 
 class GoalForm(WagtailAdminModelForm):

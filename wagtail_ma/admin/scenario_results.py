@@ -29,7 +29,7 @@ from wagtail_ma.scenarios.diagram import draw
 from wagtail_ma.scenarios.kinds import step_kinds
 from wagtail_ma.scenarios.models import Enrolment, Scenario
 from wagtail_ma.scenarios.publish import problems, walk
-from wagtail_ma.tracking.facts import ACTIVITY_KINDS
+from wagtail_ma.tracking.act_kinds import ACTIVITY_KINDS
 
 NAMESPACE = "wagtail_ma_scenarios"
 

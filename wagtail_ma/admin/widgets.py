@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from wagtail_ma.tracking.facts import ACTIVITY_KINDS, OWN_KIND
+from wagtail_ma.tracking.act_kinds import ACTIVITY_KINDS, OWN_KIND
 
 
 class ActivityKindInput(forms.TextInput):

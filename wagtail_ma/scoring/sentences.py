@@ -15,7 +15,7 @@ from wagtail_ma.rules.sentences import sentence as tree_sentence
 from wagtail_ma.rules.tree import Broken
 from wagtail_ma.scoring import fit
 from wagtail_ma.scoring.models import ScoringRule
-from wagtail_ma.tracking.facts import ACTIVITY_KINDS
+from wagtail_ma.tracking.act_kinds import ACTIVITY_KINDS
 
 Kind = ScoringRule.Kind
 

@@ -121,7 +121,9 @@ class Facts:
 
     def _begin(self, hit: Hit, page: TrackedPage, identity: Identity, *, at: datetime) -> None:
         visit = self._visit_for(identity, hit, page, at=at)
-        view = views.seen(identity, hit, page, at=hit.began_at(at))
+        view = views.seen(identity, hit, page, now=at)
+        if view.is_doubtful:
+            self._doubted.add(view.visitor_id)
         self._views[hit.view_id] = _Seen(view, visit, is_new=True)
         if hit.source == PageView.Source.SERVER and not hit.is_bot:
             self._estimated.append((visit, view.at))

@@ -25,7 +25,7 @@ MAX_LENGTH = 1000
 # Expressions that count wherever they stand. Each begins with a plain character, so that the
 # expression below can leave a position after one look; conditions on what stands before come
 # second. They keep real devices out: phones of the brands Cubot, XBot, M bot and VR BOT, monitors with a
-# browser, Fetch TV boxes, Lynx with its libwww.
+# browser, Fetch TV boxes, Lynx with its libwww, CamScanner's own browser, Motorola's builds ("S1RSS32.38").
 WORDS = (
     r"bot(?<!cubot)(?<!; xbot)(?<!; m bot)(?<!; vr bot)(?:s?(?![a-z])|[-_/])",
     r"crawl",
@@ -38,7 +38,7 @@ WORDS = (
     r"slimerjs",
     r"selenium",
     r"synthetics?(?![a-z])",
-    r"scan(?:ner|(?![a-z]))",
+    r"scan(?<!camscan)(?:ner|(?![a-z]))",
     r"screenshot",
     r"seo(?<![a-z]seo)(?![a-z])",
     r"archiver",
@@ -47,7 +47,7 @@ WORDS = (
     r"fetcher",
     r"favicon",
     r"feed(?:fetch|burner|ly|parser|reader|validator|[ -])",
-    r"rss(?<![a-z]rss)",
+    r"rss(?<![a-z0-9]rss)",
     r"headless",
     r"http[-_ ]?client",
     r"http-?(?:lib|request|kit)",

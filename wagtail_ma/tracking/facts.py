@@ -30,6 +30,7 @@ from wagtail_ma.tracking import page_class_facts as _page_class_facts  # noqa: F
 from wagtail_ma.tracking import page_type_facts as _page_type_facts  # noqa: F401  (registers its condition)
 from wagtail_ma.tracking import place_facts as _place_facts  # noqa: F401  (registers its conditions)
 from wagtail_ma.tracking import visit_facts as _visit_facts  # noqa: F401  (registers its conditions)
+from wagtail_ma.tracking.act_kinds import ACTIVITY_KINDS, OWN_KIND
 from wagtail_ma.tracking.models import Activity, PageView, TrackedPage
 from wagtail_ma.tracking.pages import tracked_pages
 
@@ -280,22 +281,6 @@ class ViewedInOrder(Condition):
             return _("viewed %(first)s and later %(second)s%(within)s") % words
         words["without"] = page_name(values, "without", "without_subtree")
         return _("viewed %(first)s and later %(second)s, without %(without)s in between%(within)s") % words
-
-
-OWN_KIND = "own"
-ACTIVITY_KINDS = (
-    ("download", gettext_lazy("downloaded a document")),
-    ("form_view", gettext_lazy("saw a form")),
-    ("form_start", gettext_lazy("began to fill in a form")),
-    ("form_submit", gettext_lazy("sent a form")),
-    ("form_confirm", gettext_lazy("confirmed an address by mail")),
-    ("mail_click", gettext_lazy("followed a link in a mail")),
-    ("seminar_booked", gettext_lazy("booked a seminar")),
-    ("seminar_attended", gettext_lazy("attended a seminar")),
-    ("card_exchanged", gettext_lazy("exchanged business cards")),
-    ("phone_talk", gettext_lazy("talked on the phone")),
-    (OWN_KIND, gettext_lazy("an activity of your own")),
-)
 
 
 @register

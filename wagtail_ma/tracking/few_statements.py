@@ -78,7 +78,7 @@ def record(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> To
 
 def _ready(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> _Ready:
     """Make the rows of a view. Asks the database nothing."""
-    view = values(PageView, views.fields_of_seen(hit, page, at=now), connection)
+    view = values(PageView, views.fields_of_seen(hit, page, now=now), connection)
     rows = None if hit.browser_key else first(hit, page, connection, now=now)
     view_id = database_value(_VIEW_ID, hit.view_id, connection)
     return _Ready(hit, page, connection, now, view, rows, view_id, *_moments(connection, now=now))

@@ -18,6 +18,7 @@ from uuid import UUID
 from wagtail_ma.conf import conf
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.tracking import offer_token, page_token
+from wagtail_ma.tracking.act_kinds import SERVER_KINDS
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.page_token import PageRef
 from wagtail_ma.tracking.places import NOWHERE, Place
@@ -26,20 +27,15 @@ MAX_BYTES = 8192
 MAX_URL_LENGTH = 2000
 MAX_DATA_KEYS = 10
 MAX_VALUE_LENGTH = 200
+# A page is open for a year at most (milliseconds); no more than a day of it is looked at.
+DAY_MS = 86_400_000
+MAX_OPEN_MS = 366 * DAY_MS
 # The address of a clicked link ("u") may be longer than other values.
 MAX_LINK_LENGTH = 1500
 
 VIEW, ENGAGEMENT, ACTIVITY, CONSENT = "p", "e", "c", "k"
 KINDS = frozenset({VIEW, ENGAGEMENT, ACTIVITY, CONSENT})
 NAV_TYPES = frozenset("nbsrm")
-
-# What only the server may say: a browser that claims it would write its own score.
-SERVER_KINDS = frozenset(
-    {
-        *("download", "form_submit", "form_confirm", "unsubscribe", "seminar_attended"),
-        *("mail_sent", "mail_open", "mail_click", "mail_scan"),
-    }
-)
 
 _NAME = re.compile(r"[a-z0-9_.:-]{1,64}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -113,17 +109,22 @@ class Hit(NamedTuple):
     @property
     def visible_seconds(self) -> float:
         """Seconds in sight, up to the cap."""
-        return round(min(max(self.visible_ms, self.engaged_ms) / 1000, conf.ENGAGED_CAP_SECONDS), 1)
+        return _capped(max(self.visible_ms, self.engaged_ms))
 
     @property
     def engaged_seconds(self) -> float:
         """Seconds in sight, in focus and in use, up to the cap."""
-        return round(min(self.engaged_ms / 1000, conf.ENGAGED_CAP_SECONDS), 1)
+        return _capped(self.engaged_ms)
 
     def began_at(self, now: datetime) -> datetime:
         """When its view began. An engagement message whose view got lost was sent this much later;
         durations are all that we take from the browser's clock."""
         return now - timedelta(seconds=self.visible_seconds) if self.is_engagement else now
+
+
+def _capped(milliseconds: int) -> float:
+    """Seconds up to the cap. (Never a whole number's type: many rows are written as lists of one type.)"""
+    return round(min(milliseconds / 1000, float(conf.ENGAGED_CAP_SECONDS)), 1)
 
 
 class Sender(NamedTuple):
@@ -203,10 +204,10 @@ def from_message(message: Mapping[str, Any], *, sender: Sender) -> Hit:
 
 
 def _engagement(message: Mapping[str, Any]) -> dict[str, Any]:
-    day = 86_400_000
-    visible = _number(message, "o", day)
+    # (A page may be in sight for weeks, on a wall; what of it counts is for others to say.)
+    visible = min(_number(message, "o", MAX_OPEN_MS), DAY_MS)
     return {
-        "engaged_ms": min(_number(message, "e", day), visible),
+        "engaged_ms": min(_number(message, "e", MAX_OPEN_MS), visible),
         "visible_ms": visible,
         "scroll_percent": min(_number(message, "s", 1_000_000), 100),
         "sequence": _number(message, "q", 1_000_000),

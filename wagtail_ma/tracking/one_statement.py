@@ -53,7 +53,7 @@ def record(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> To
             return Told(_grow(hit, now=now))
         if not is_usual(hit):
             return Told(Outcome.UNUSUAL)
-        view = values(PageView, views.fields_of_seen(hit, page, at=now), connection)
+        view = values(PageView, views.fields_of_seen(hit, page, now=now), connection)
         news = values(News, {"at": now}, connection)
         outcome = _record_next(hit, view, news, now=now) if hit.browser_key else Outcome.UNKNOWN_BROWSER
         if outcome is not Outcome.UNKNOWN_BROWSER:

@@ -58,7 +58,7 @@ class PastVisits:
         for other in rest:
             self._absorb(visit, other)
         self._touched[id(visit)] = visit
-        self._views.append((views.seen(identity, hit, page, at=at), visit))
+        self._views.append((views.seen(identity, hit, page, now=at), visit))
 
     def _absorb(self, visit: Visit, other: Visit) -> None:
         visit.last_at = max(visit.last_at, other.last_at)

@@ -95,34 +95,47 @@ def record(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now
     :raises Repeated: the view is there already, and the hit tells nothing new of it.
     """
     tells_more = not hit.is_engagement and hit.referrer and visit.medium == "direct" and _explain(visit, hit)
-    view = seen(identity, hit, page, at=hit.began_at(now))
+    view = seen(identity, hit, page, now=now)
     view.visit = visit
-    if not _insert.run(view) and not tells_more:
+    is_new = _insert.run(view)
+    if not is_new and not tells_more:
         raise Repeated(just_now=identity.is_new or hit.is_engagement)
+    if is_new and view.is_doubtful:
+        doubt(view.visitor_id)
     if hit.source == PageView.Source.SERVER and not hit.is_bot:
         estimates.estimate([visit.pk], first=now, last=now)
     return view
 
 
-def seen(identity: Identity, hit: Hit, page: TrackedPage, *, at: datetime) -> PageView:
+def seen(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> PageView:
     """The view of a hit without its visit, not saved."""
     return PageView(
-        identity_id=identity.pk, visitor_id=identity.visitor_id, **fields_of_seen(hit, page, at=at)
+        identity_id=identity.pk, visitor_id=identity.visitor_id, **fields_of_seen(hit, page, now=now)
     )
 
 
-def fields_of_seen(hit: Hit, page: TrackedPage, *, at: datetime) -> dict[str, Any]:
+def fields_of_seen(hit: Hit, page: TrackedPage, *, now: datetime) -> dict[str, Any]:
     """The same without its owner, by column of PageView."""
     totals = _bounded(hit, hit.visible_seconds)
     return {
         "tracked_page_id": page.pk,
         "view_id": hit.view_id,
-        "at": at,
+        "at": hit.began_at(now),
         "source": hit.source,
         "engaged_seconds": totals.engaged,
         "visible_seconds": totals.visible,
         "scroll_percent": totals.scroll,
+        "is_doubtful": hit.is_engagement and _is_unheard_of(hit, now=now),
     }
+
+
+def _is_unheard_of(hit: Hit, *, now: datetime) -> bool:
+    """Whether a view of which nothing was known claims far more than its id, which begins with the browser's
+    time, allows for.
+
+    The claim stays: a reader whose first message got lost may have a wrong clock, and has read all the same.
+    """
+    return hit.visible_seconds > _open_seconds(hit, now, now=now) + TOLERANCE_SECONDS + DOUBTFUL_SECONDS
 
 
 def grow(hit: Hit, *, now: datetime) -> bool:
@@ -209,7 +222,7 @@ def browser_key_of(hit: Hit, *, now: datetime) -> str | None:
 
 
 def _bounded(hit: Hit, longest: float) -> Totals:
-    longest = max(longest, 0)
+    longest = max(longest, 0.0)
     visible = round(min(hit.visible_seconds, longest), 1)
     engaged = min(hit.engaged_seconds, visible)
     return Totals(engaged, visible, min(max(hit.scroll_percent, 0), 100))

@@ -279,4 +279,8 @@ def _is_cross_site(request: HttpRequest) -> bool:
     if fetch_site is not None:
         return fetch_site == "cross-site"
     origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != request.get_host()
+    try:
+        return origin is not None and urlsplit(origin).netloc != request.get_host()
+    except ValueError:
+        # (No browser sends such an origin.)
+        return True

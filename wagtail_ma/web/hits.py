@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,10 +21,11 @@ from wagtail_ma.jobs import queue
 from wagtail_ma.people import browsers, cookies
 from wagtail_ma.people.cookies import Cookie
 from wagtail_ma.tracking import networks, page_token, places, sites
+from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.hits import CONSENT, MAX_BYTES, BadHit, Sender, from_message, read
 from wagtail_ma.tracking.writing import Busy, write_facts
 from wagtail_ma.web import asynchronous
-from wagtail_ma.web.limits import PerMinute
+from wagtail_ma.web.limits import PerMinute, network_of
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPES = ("text/plain", "application/json")
 # A person makes a few messages per minute, a page with many custom activities some dozens.
 per_browser = PerMinute(3000)
+# Messages without a key, each of which may make a visitor. Twenty a second: an office, or a street of mobile
+# phones, in which a thousand people follow a mail's link in the same minute stays below; a loop, which
+# makes that many in a second, does not. (Who has refused has no key either, and sends a few per minute.)
+per_network = PerMinute(1200)
 
 
 class HitPath:
@@ -128,7 +133,7 @@ def _answer(request: HttpRequest) -> Answer:
     found = from_message(message, sender=sender)
     if found.page is not None and sites.is_of_another(found.page.site_id, found.url):
         raise BadHit("page token of another site", 204)
-    if _is_over_limit(sender) or networks.is_excluded(sender.place.network_id) or is_staff(request):
+    if _is_unwanted(request, cookie, sender.place):
         return Answer(cookies=cookies.forgetting(request=request)) if found.is_anonymous else Answer()
     now = timezone.now()
     recorded = flow.receive(found, now=now)
@@ -153,10 +158,12 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> Answer:
         return Answer(cookies=cookies.refusing(request=request))
     if message.get("g") or cookies.signals_refusal(request):
         return Answer(cookies=cookies.forgetting(request=request))
-    if is_staff(request):
+    cookie = cookies.read(request)
+    if is_bot(request.META.get("HTTP_USER_AGENT", "")) or _is_unwanted(
+        request, cookie, places.of_request(request.META)
+    ):
         return Answer()
     with write_facts():
-        cookie = cookies.read(request)
         identity = browsers.recognise(cookie.key, now=timezone.now(), is_fresh=cookie.is_fresh)
     return Answer(cookies=cookies.agreeing(identity.key, request=request))
 
@@ -199,8 +206,30 @@ def _body(request: HttpRequest) -> bytes:
         raise BadHit("the message could not be read") from error
 
 
-def _is_over_limit(sender: Sender) -> bool:
-    return sender.browser_key is not None and per_browser.is_over(sender.browser_key)
+def _is_unwanted(request: HttpRequest, cookie: Cookie, place: places.Place) -> bool:
+    """Whether nothing is to be recorded of this sender: more than a person does, a network that editors
+    have excluded, one of us."""
+    return _is_over_limit(request, cookie) or networks.is_excluded(place.network_id) or is_staff(request)
+
+
+def _is_over_limit(request: HttpRequest, cookie: Cookie) -> bool:
+    if cookie.key is not None:
+        return per_browser.is_over(cookie.key)
+    network = network_of(request.META)
+    if not network or not per_network.is_over(network):
+        return False
+    _warn_of_flood()
+    return True
+
+
+@cache
+def _warn_of_flood() -> None:
+    """Once per process. (The network is not named: addresses are kept nowhere.)"""
+    logger.warning(
+        "New browsers of one network send more than %d messages a minute; the rest is dropped. If that is a "
+        "proxy of yours, name it in WAGTAIL_MA['TRUSTED_PROXIES'].",
+        per_network.limit,
+    )
 
 
 def is_staff(request: HttpRequest) -> bool:

@@ -1,9 +1,16 @@
-"""A limit per browser and process: what no person does, a loop or an attack does."""
+"""Limits per browser or network, and process: what no person does, a loop or an attack does."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
+
+from wagtail_ma.tracking import places
+
+# Bytes of an address that name its network: /24, and /64 of IPv6.
+NETWORK_BYTES = {4: 3, 6: 8}
 
 
 class PerMinute:
@@ -28,3 +35,16 @@ class PerMinute:
                 self._counts.clear()
             self._counts[key] = count = self._counts.get(key, 0) + 1
         return count > self.limit
+
+
+def network_of(meta: Mapping[str, Any]) -> str:
+    """The network of whoever sent a request, as a key for :class:`PerMinute`; the address goes no further.
+
+    :param meta: ``request.META``. ``X-Forwarded-For`` is believed as far as ``TRUSTED_PROXIES`` wrote it.
+    :returns: "" where it cannot be told: a socket of this machine, or an address that is none of the
+        Internet's (a proxy that nobody named, behind which all visitors look alike).
+    """
+    address = places.client_address(meta)
+    if address is None or not address.is_global:
+        return ""
+    return address.packed[: NETWORK_BYTES[address.version]].hex()

@@ -58,7 +58,10 @@ def _read(request: HttpRequest) -> dict[str, Any]:
         raise ValueError("the body broke off") from error
     if len(body) > MAX_BYTES:
         raise ValueError("too long")
-    message = json.loads(body)
+    try:
+        message = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
     if not isinstance(message, dict) or not isinstance(message.get("b"), list):
         raise ValueError("not an object with block ids")
     if any(not isinstance(each, str) or len(each) > MAX_ID_LENGTH for each in message["b"]):
