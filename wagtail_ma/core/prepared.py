@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cache, cached_property, lru_cache
+from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
+M = TypeVar("M", bound=Model)
 # Values of these types go to the database as they are, where the field is one of these classes itself
 # (a subclass may have its own mind): asking the field takes longer than the statement.
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
@@ -164,6 +165,19 @@ class Insert:
             f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({gaps}){conflict} "  # noqa: S608
             f"RETURNING {returned}"
         )
+
+
+def new_row(model: type[M], given: Mapping[str, Any]) -> M:
+    """A row of a model, not saved: ``model(**given)`` in a third of the time, for the many of a batch.
+
+    :param given: by the name of the column (``visitor_id``); everything else is as by default.
+    """
+    return model(*[given[name] if name in given else default() for name, default in _defaults(model)])
+
+
+@cache
+def _defaults(model: type[Model]) -> list[tuple[str, Callable[[], Any]]]:
+    return [(field.attname, field.get_default) for field in model._meta.concrete_fields]
 
 
 def database_value(field: Any, value: Any, connection: Any) -> Any:

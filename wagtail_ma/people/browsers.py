@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import QuerySet
 
 from wagtail_ma.core.many_rows import InsertRows
-from wagtail_ma.core.prepared import Insert, Select, Slot
+from wagtail_ma.core.prepared import Insert, Select, Slot, new_row
 from wagtail_ma.people.models import Identity, IdentityLink, Visitor
 
 KEY_BYTES = 16
@@ -93,13 +93,16 @@ def make_all(first_seen: Mapping[str, datetime], owners: Mapping[str, int]) -> d
     """
     keys = sorted(first_seen)
     strangers = [key for key in keys if key not in owners]
-    visitors = [Visitor(first_seen_at=first_seen[key]) for key in strangers]
+    visitors = [new_row(Visitor, {"first_seen_at": first_seen[key]}) for key in strangers]
     _insert_visitors.run_with_keys(visitors)
     own = dict(zip(strangers, (visitor.pk for visitor in visitors), strict=True))
     visitor_ids = {**owners, **own}
     browser = Identity.Kind.BROWSER.value
     made = [
-        Identity(kind=browser, key=key, visitor_id=visitor_ids[key], created_at=first_seen[key])
+        new_row(
+            Identity,
+            {"kind": browser, "key": key, "visitor_id": visitor_ids[key], "created_at": first_seen[key]},
+        )
         for key in keys
     ]
     all_new = _insert_identities.run_with_keys(made)

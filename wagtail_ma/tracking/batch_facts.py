@@ -10,6 +10,7 @@ from typing import cast
 from uuid import UUID
 
 from wagtail_ma.core.many_rows import InsertRows, RaiseRows
+from wagtail_ma.core.prepared import new_row
 from wagtail_ma.people.models import Identity, News
 from wagtail_ma.tracking import activities, estimates, views, visits
 from wagtail_ma.tracking.hits import Hit
@@ -209,7 +210,7 @@ class Facts:
         for act in self._acts.values():
             act.visit_id = act.visit.pk if act.visit else None
         _insert_activities.run(list(self._acts.values()))
-        _insert_news.run([News(visitor_id=pk, at=at) for pk, at in self._news.items()])
+        _insert_news.run([new_row(News, {"visitor_id": pk, "at": at}) for pk, at in self._news.items()])
         if self._estimated:
             times = [at for _visit, at in self._estimated]
             ids = {visit.pk for visit, _at in self._estimated}

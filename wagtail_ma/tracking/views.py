@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Count
 from django.db.models.functions import Greatest
 
-from wagtail_ma.core.prepared import Insert, Select, Slot, Update
+from wagtail_ma.core.prepared import Insert, Select, Slot, Update, new_row
 from wagtail_ma.people import news
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import estimates, visits
@@ -109,9 +109,8 @@ def record(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now
 
 def seen(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> PageView:
     """The view of a hit without its visit, not saved."""
-    return PageView(
-        identity_id=identity.pk, visitor_id=identity.visitor_id, **fields_of_seen(hit, page, now=now)
-    )
+    owner = {"identity_id": identity.pk, "visitor_id": identity.visitor_id}
+    return new_row(PageView, owner | fields_of_seen(hit, page, now=now))
 
 
 def fields_of_seen(hit: Hit, page: TrackedPage, *, now: datetime) -> dict[str, Any]:

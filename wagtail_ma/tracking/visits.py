@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.db import DEFAULT_DB_ALIAS
 
 from wagtail_ma.conf import conf
-from wagtail_ma.core.prepared import Insert, Select, Slot, Update
+from wagtail_ma.core.prepared import Insert, Select, Slot, Update, new_row
 from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking import channel_rules, networks, sites
 from wagtail_ma.tracking.channels import classify
@@ -105,9 +105,8 @@ def _begin(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) ->
 
 def begun(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> Visit:
     """A visit that begins with this hit, not saved."""
-    return Visit(
-        identity_id=identity.pk, visitor_id=identity.visitor_id, **fields_of_begun(hit, page, now=now)
-    )
+    owner = {"identity_id": identity.pk, "visitor_id": identity.visitor_id}
+    return new_row(Visit, owner | fields_of_begun(hit, page, now=now))
 
 
 def fields_of_begun(hit: Hit, page: TrackedPage, *, now: datetime) -> dict[str, Any]:
