@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import page_hit
 from wagtail_ma import flow
-from wagtail_ma.core.prepared import Insert, Select, Slot, Update
+from wagtail_ma.core.prepared import Insert, Select, Slot, Update, new_row
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking.models import Activity, PageView, Visit
 
@@ -86,3 +86,26 @@ def test_prepared__each_run__one_statement(home: Any, now: datetime) -> None:
             insert.run(Visitor(first_seen_at=now))
     assert len(statements) == 3
     assert Visitor.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        (Visitor, {"bucket": 7}),
+        (Visit, {"identity_id": 1, "visitor_id": 2, "medium": "direct", "is_bot": True}),
+        (PageView, {"visit_id": 3, "engaged_seconds": 1.5}),
+        (Activity, {"kind": "download", "data": {"a": 1}}),
+    ],
+)
+def test_new_row__as_the_model_makes_it(model: Any, given: dict[str, Any]) -> None:
+    made, usual = new_row(model, given), model(**given)
+    for field in model._meta.concrete_fields:
+        if field.attname != "bucket" or "bucket" in given:
+            assert getattr(made, field.attname) == getattr(usual, field.attname), field.attname
+    assert made._state.adding and made.pk is None
+
+
+def test_new_row__defaults_that_change__not_shared() -> None:
+    first, second = new_row(Activity, {}), new_row(Activity, {})
+    first.data["a"] = 1
+    assert second.data == {}
