@@ -47,7 +47,7 @@ from wagtail_ma.tracking import (
 )
 from wagtail_ma.tracking.batch import Heard
 from wagtail_ma.tracking.buffer import buffer
-from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.hits import VIEW, Hit
 from wagtail_ma.tracking.usual import Outcome
 from wagtail_ma.tracking.writing import Busy, Repeated, write_facts
 
@@ -105,9 +105,12 @@ def receive(hit: Hit, *, now: datetime) -> Recorded:
 def _with_fresh_key(hit: Hit, *, now: datetime) -> tuple[Hit, Recorded]:
     """Once an hour: a key that the database knows; for whoever has none, one that it will know."""
     key = hit.browser_key
-    if key is None or not browsers.is_known(key):
+    is_drawn = key is None or not browsers.is_known(key)
+    if is_drawn:
         key = drawn_keys.draw(hit.view_id, now=now)
-    return hit._replace(browser_key=key, is_key_fresh=True), Recorded(key, is_fresh=True)
+    is_first = is_drawn and hit.kind == VIEW
+    fresh = hit._replace(browser_key=key, is_key_fresh=True, is_first=is_first)
+    return fresh, Recorded(key, is_fresh=True)
 
 
 def record_hit(hit: Hit, *, now: datetime) -> Recorded:

@@ -81,7 +81,8 @@ def wipe() -> None:
 def fresh(hit: Hit, at: datetime) -> Hit:
     """As ``flow.receive`` hands it on: with the key that the browser is given."""
     key = hit.browser_key or drawn_keys.draw(hit.view_id, now=at)
-    return hit._replace(browser_key=key, is_key_fresh=True)
+    is_first = hit.browser_key is None and hit.kind == "p"
+    return hit._replace(browser_key=key, is_key_fresh=True, is_first=is_first)
 
 
 @st.composite
@@ -106,7 +107,7 @@ def stories(draw: Any) -> list[tuple[int, str, int, int, int, bool]]:
 
 def told(story: list[tuple[int, str, int, int, int, bool]], start: datetime, home: Any) -> list[Heard]:
     """The messages: a view may be read of which nobody has heard, and totals may be claims."""
-    at, heard, opened = start, [], {}
+    at, heard, opened, met = start, [], {}, set()
     for number, (pause, kind, browser, view, too_many, is_repeated) in enumerate(story):
         # No two at the very same moment: which of them began the visit could not be told later.
         at += timedelta(seconds=pause, microseconds=1)
@@ -123,7 +124,10 @@ def told(story: list[tuple[int, str, int, int, int, bool]], start: datetime, hom
                 home, kind="c", view_id=view_id, event_id=UUID(int=number), name="video_play", **common
             )
         else:
-            hit = page_hit(home, view_id=view_id, referrer=GOOGLE if number % 2 else "", **common)
+            referrer = GOOGLE if number % 2 else ""
+            # (As if its key had been drawn for it; it may be told again when it is known.)
+            hit = page_hit(home, view_id=view_id, referrer=referrer, is_first=browser not in met, **common)
+        met.add(browser)
         heard += [Heard(hit, at)] * (2 if is_repeated else 1)
     return heard
 

@@ -16,7 +16,7 @@ from wagtail_ma.people import browsers, drawn_keys, log_identities
 from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking import networks, pages
 from wagtail_ma.tracking.batch_facts import Facts
-from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.hits import VIEW, Hit
 from wagtail_ma.tracking.writing import Busy, write_facts
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,9 @@ def write(batch: Sequence[Heard]) -> None:
     pages_of = [pages.tracked_page_for(heard.hit, now=heard.at) for heard in batch]
     with write_facts(wait_ms=WAIT_MS):
         senders = _Senders(batch)
-        facts = Facts({heard.hit.view_id for heard in batch})
+        hits = [heard.hit for heard in batch]
+        begun = {hit.view_id for hit in hits if hit.kind == VIEW}
+        facts = Facts({hit.view_id for hit in hits}, begun)
         senders.make(facts)
         facts.read(senders.all(), [(heard.hit, heard.at) for heard in batch])
         for heard, page in zip(batch, pages_of, strict=True):
@@ -84,7 +86,8 @@ class _Senders:
     def __init__(self, batch: Sequence[Heard]) -> None:
         self._batch = batch
         hits = [heard.hit for heard in batch if not heard.hit.log_key]
-        keys = {hit.browser_key for hit in hits if hit.browser_key is not None}
+        # (A key that was drawn for a first view is hardly ever there: what makes it would see that.)
+        keys = {hit.browser_key for hit in hits if hit.browser_key is not None and not hit.is_first}
         # A key that is neither fresh nor known is not adopted (drawn_keys.py).
         keys |= {_drawn(heard) for heard in batch if not heard.hit.is_key_fresh}
         self._browsers = browsers.lock_all(keys)

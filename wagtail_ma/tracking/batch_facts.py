@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
+from django.db import DEFAULT_DB_ALIAS, connections
+
 from wagtail_ma.core.many_rows import InsertRows, RaiseRows
 from wagtail_ma.core.prepared import new_row
 from wagtail_ma.people.models import Identity, News
@@ -47,11 +49,13 @@ class Facts:
     """The facts around a batch.
 
     :param view_ids: of all its messages.
+    :param begun: of those among them that begin a view: hardly ever known yet.
     """
 
-    def __init__(self, view_ids: Collection[UUID]) -> None:
+    def __init__(self, view_ids: set[UUID], begun: set[UUID]) -> None:
         self._timeout = visits.timeout()
-        self._views = {seen.view.view_id: seen for seen in _known_views(view_ids)}
+        wanted = (view_ids - begun) | _stored(begun)
+        self._views = {seen.view.view_id: seen for seen in _known_views(wanted)} if wanted else {}
         self._visits: dict[int, list[Visit]] = defaultdict(list)
         self._known_acts: set[tuple[int, str]] = set()
         self._acts: dict[tuple[int, str], Activity] = {}
@@ -232,6 +236,23 @@ class Facts:
 
 def _start(visit: Visit) -> datetime:
     return visit.started_at
+
+
+def _stored(view_ids: set[UUID]) -> set[UUID]:
+    """Those of these views that are in the database."""
+    if not view_ids:
+        return set()
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor != "postgresql":
+        return set(PageView.objects.filter(view_id__in=view_ids).values_list("view_id", flat=True))
+    # (As one text: Django and the driver take longer to write each of some hundred values than the database
+    # to look it up.)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT view_id FROM {PageView._meta.db_table} WHERE view_id = ANY(%s::uuid[])",  # noqa: S608
+            [f"{{{','.join(view_id.hex for view_id in view_ids)}}}"],
+        )
+        return {view_id for (view_id,) in cursor}
 
 
 def _known_views(view_ids: Collection[UUID]) -> list[_Seen]:

@@ -87,6 +87,8 @@ class Hit(NamedTuple):
     title: str = ""
     # The key need not be in the database yet (people/drawn_keys.py).
     is_key_fresh: bool = False
+    # A view of a browser that brought no key: this one was drawn for it.
+    is_first: bool = False
     # Who tells: the "script", the "server" that sent the page, its "log" (PageView.Source).
     source: str = "script"
     # In place of a cookie, where there can be none (people/log_identities.py).
