@@ -47,6 +47,17 @@ def test_check_settings__recording__one_of_three_ways(settings: Any, value: str,
 
 
 @pytest.mark.parametrize(
+    ("name", "expected"),
+    [("visitor", []), ("__Host-ma", []), ("ma key", ["wagtail_ma.E016"]), ("ma@x", ["wagtail_ma.E016"])],
+)
+def test_check_settings__cookie_name__that_browsers_take(
+    settings: Any, name: str, expected: list[str]
+) -> None:
+    settings.WAGTAIL_MA = {"COOKIE_NAME": name}
+    assert [message.id for message in checks.check_settings(None)] == expected
+
+
+@pytest.mark.parametrize(
     ("application", "recording", "expected"),
     [
         (None, "direct", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from typing import Any
 
@@ -37,6 +38,10 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found or _check_values()
 
 
+# A token, as RFC 9110 calls it.
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
 def _check_values() -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if conf.CONSENT not in ("opt_out", "opt_in"):
@@ -57,6 +62,10 @@ def _check_values() -> list[CheckMessage]:
         found.append(Error(message, id="wagtail_ma.E007"))
     if conf.HALF_LIFE_DAYS < 7:
         found.append(Error("WAGTAIL_MA['HALF_LIFE_DAYS'] must be at least 7.", id="wagtail_ma.E005"))
+    if not _COOKIE_NAME.fullmatch(conf.COOKIE_NAME):
+        hint = "Letters, digits and any of !#$%&'*+-.^_`|~ can be in it."
+        message = "WAGTAIL_MA['COOKIE_NAME'] is no name for a cookie."
+        found.append(Error(message, hint=hint, id="wagtail_ma.E016"))
     found += _check_grades()
     if conf.IDENTIFY_LOGINS and MIDDLEWARE not in settings.MIDDLEWARE:
         hint = f"Add {MIDDLEWARE!r} to MIDDLEWARE, behind the one for sessions."

@@ -24,7 +24,7 @@ from django.db import IntegrityError, connection, transaction
 from wagtail_ma.conf import conf
 from wagtail_ma.core.stages import Stages
 from wagtail_ma.messaging import clicks, dispatches, sending, triggers
-from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news, strangers
+from wagtail_ma.people import browsers, drawn_keys, log_identities, merge, news
 from wagtail_ma.people import retention as retention_of_leads
 from wagtail_ma.people.models import Identity
 from wagtail_ma.sales import defaults, exclusions, hot
@@ -268,6 +268,5 @@ def run_due(*, now: datetime, limit: int = 500) -> Done:
     stages.do(lambda: rollups.roll_up(now=now))
     stages.do(lambda: retention.prune(now=now, carry=partial(carry_forward, now=now)))
     stages.do(lambda: retention_of_leads.erase_due(now=now))
-    stages.do(lambda: strangers.forget_due(now=now))
     stages.finish()
     return Done(steps, deliveries, segments, rescored, clicks=settled, recipients=recipients)

@@ -127,6 +127,18 @@ def test_recognise__key_of_an_email_identity__not_a_browser(now):
     assert Identity.objects.filter(kind="browser").exclude(key="ann@example.com").count() == 1
 
 
+@pytest.mark.parametrize("name", ["__Host-ma", "__Secure-ma"])
+def test_forgetting__name_that_browsers_guard__says_secure(rf, settings, name):
+    """Else they ignore the header, and the key stays."""
+    settings.WAGTAIL_MA = {"COOKIE_NAME": name}
+    request = rf.get("/", secure=True)
+    request.COOKIES = {name: "x", cookies.refusal_name(): "no"}
+    for header in (*cookies.forgetting(request=request), *cookies.agreeing("key", request=request)):
+        assert header.endswith("; Secure"), header
+    settings.WAGTAIL_MA = {}
+    assert "Secure" not in cookies.forgetting(request=rf.get("/", HTTP_COOKIE="wagtail_ma=x"))[0]
+
+
 @pytest.mark.django_db
 def test_current__known_browser__one_statement_per_request(now, django_assert_num_queries):
     identity = factories.browser(now)

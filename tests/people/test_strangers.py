@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.test import override_settings
 from tests import factories
 from wagtail_ma import flow
 from wagtail_ma.core.belongings import belongings
+from wagtail_ma.jobs import tick
 from wagtail_ma.people import merge, strangers
 from wagtail_ma.people.models import Identity, Lead, Visitor
 from wagtail_ma.sales.models import HotDefinition, HotEntry
@@ -103,16 +104,20 @@ def test_due__somebody_has_to_do_with_them__stays(stranger: Visitor, now: dateti
     assert stranger not in strangers.due(now=now)
 
 
-def test_forget_due__at_night_only_and_a_few_at_a_time(home: Any, now: datetime) -> None:
+def test_background_work__once_an_hour_and_a_few_at_a_time(home: Any, now: datetime) -> None:
     for _ in range(3):
         flow.record_hit(factories.page_hit(home), now=now - LONG_AGO)
     forget_facts(now)
-    # Three o'clock in Tokyo, the time zone of the tests' site.
-    night = datetime(2026, 3, 3, 18, 5, tzinfo=UTC)
-    assert strangers.forget_due(now=night.replace(hour=3)) == 0
-    assert strangers.forget_due(now=night.replace(minute=6)) == 0
-    assert strangers.forget_due(now=night, limit=2) == 2
-    flow.run_due(now=night)
+    assert strangers.forget_due(now=now, limit=2) == 2
+    assert [tick.forget_strangers(now=now + timedelta(minutes=minutes)) for minutes in (0, 30, 61)] == [
+        1,
+        0,
+        0,
+    ]
+    flow.record_hit(factories.page_hit(home), now=now - LONG_AGO)
+    forget_facts(now)
+    assert tick.forget_strangers(now=now + timedelta(minutes=90)) == 0
+    assert tick.forget_strangers(now=now + timedelta(minutes=130)) == 1
     assert not Visitor.objects.exists()
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import DataError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 from django.urls import reverse
@@ -107,6 +107,27 @@ def test_hit__malformed_or_foreign__refused_without_a_row(
 def test_hit__address_on_a_foreign_host__400(home: Any, client: Client) -> None:
     assert post(client, message(home, u="https://elsewhere.example/")).status_code == 400
     assert row_count() == 0
+
+
+@pytest.mark.parametrize("path", ["/%00", "/a%0ab/", "/%1f?x=1"])
+@pytest.mark.parametrize("way", ["n", "s"])
+def test_hit__address_that_hides_what_no_database_stores__400(
+    home: Any, client: Client, path: str, way: str
+) -> None:
+    assert post(client, message(home, u=f"http://testserver{path}", y=way)).status_code == 400
+    assert post(client, message(home, u="http://testserver/?q=%00&utm_source=a%00", y=way)).status_code == 204
+    assert PageView.objects.count() == 1
+
+
+def test_hit__what_the_database_cannot_store__logged_and_not_asked_for_again(
+    home: Any, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def refuse(*_args: Any, **_options: Any) -> Any:
+        raise DataError("not a text")
+
+    monkeypatch.setattr("wagtail_ma.flow.receive", refuse)
+    assert post(client, message(home)).status_code == 204
+    assert "could not be recorded" in caplog.text
 
 
 def test_hit__unknown_host_header__400(home: Any, client: Client) -> None:

@@ -13,12 +13,13 @@ from django.utils import timezone
 
 from wagtail_ma import flow
 from wagtail_ma.jobs.models import Heartbeat
+from wagtail_ma.people import strangers
 
 logger = logging.getLogger(__name__)
 
 NAME = "tick"
-OPTIMISED = "optimise"
-OPTIMISE_EVERY = timedelta(hours=1)
+OPTIMISED, FORGOTTEN = "optimise", "forget"
+HOURLY = timedelta(hours=1)
 # A dead worker's lease is over after this; longer than any one round.
 LEASE = timedelta(seconds=120)
 # A round ends itself well before the queue's time-out.
@@ -39,6 +40,7 @@ def tick(*, linger_seconds: float = 0) -> bool:
     try:
         _work(linger_seconds)
         optimise(now=timezone.now())
+        forget_strangers(now=timezone.now())
     except Exception as exception:
         logger.exception("background work failed")
         error = f"{type(exception).__name__}: {exception}"[:2000]
@@ -73,13 +75,26 @@ def optimise(*, now: datetime) -> bool:
     connection = connections[router.db_for_write(Heartbeat)]
     if connection.vendor != "sqlite":
         return False
-    Heartbeat.objects.get_or_create(name=OPTIMISED)
-    due = Q(last_at__isnull=True) | Q(last_at__lt=now - OPTIMISE_EVERY)
-    if not Heartbeat.objects.filter(due, name=OPTIMISED).update(last_at=now):
+    if not _is_time_for(OPTIMISED, now=now):
         return False
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA optimize")
     return True
+
+
+def forget_strangers(*, now: datetime) -> int:
+    """Forget, once an hour, some of those whom nobody can recognise any more (``people.strangers``).
+
+    :returns: how many were forgotten.
+    """
+    return strangers.forget_due(now=now) if _is_time_for(FORGOTTEN, now=now) else 0
+
+
+def _is_time_for(name: str, *, now: datetime) -> bool:
+    """Whether an hour has passed since this was done last; it counts as done now."""
+    Heartbeat.objects.get_or_create(name=name)
+    due = Q(last_at__isnull=True) | Q(last_at__lt=now - HOURLY)
+    return bool(Heartbeat.objects.filter(due, name=name).update(last_at=now))
 
 
 def _take(owner: str, *, now: datetime) -> bool:

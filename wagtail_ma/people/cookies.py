@@ -121,7 +121,9 @@ def has_refused(request: HttpRequest) -> bool:
 
 
 def _ending(name: str) -> str:
-    return f"{name}=; Max-Age=0; Path=/; SameSite=Lax"
+    # (For names that begin so, browsers obey only headers that say it.)
+    secure = "; Secure" if name.startswith(("__Host-", "__Secure-")) else ""
+    return f"{name}=; Max-Age=0; Path=/; SameSite=Lax{secure}"
 
 
 def _keeping(name: str, value: str, *, request: HttpRequest) -> str:

@@ -23,9 +23,7 @@ from wagtail_ma.people.models import Identity, Visitor
 Progress = Callable[[int, int], None]
 # Visitors per transaction.
 CHUNK = 200
-# The background work looks in this hour of the site's night, every so many minutes: each look asks about
-# everybody who is old enough and stays.
-HOUR, EVERY_MINUTES = 3, 5
+# Of one look of the background work (``jobs/tick.py``).
 LIMIT = 2_000
 
 
@@ -58,14 +56,13 @@ def due(*, now: datetime) -> QuerySet[Visitor]:
 
 
 def forget_due(*, now: datetime, limit: int = LIMIT) -> int:
-    """Forget some of those who are due: what ``flow.run_due`` calls.
+    """Forget some of those who are due.
+
+    Not to be called often: it asks about everybody who is old enough and stays.
 
     :param limit: at most so many.
     :returns: how many were forgotten.
     """
-    local = timezone.localtime(now, timezone.get_default_timezone())
-    if local.hour != HOUR or local.minute % EVERY_MINUTES:
-        return 0
     return _forget(list(due(now=now).values_list("pk", flat=True)[:limit]), now=now)
 
 

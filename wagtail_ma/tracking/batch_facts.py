@@ -17,15 +17,15 @@ from wagtail_ma.people.models import Identity, News
 from wagtail_ma.tracking import activities, estimates, views, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import Activity, PageView, TrackedPage, Visit
+from wagtail_ma.tracking.usual import TOTALS
 
-_TOTALS = ("engaged_seconds", "visible_seconds", "scroll_percent", "is_doubtful")
 _ORIGIN = ("started_at", "landing", "referrer_host", "medium", "source", "campaign")
 
 _insert_visits = InsertRows(Visit)
-_insert_views = InsertRows(PageView, unique=("view_id",), larger=_TOTALS, smaller=("at",))
+_insert_views = InsertRows(PageView, unique=("view_id",), larger=TOTALS, smaller=("at",))
 _insert_activities = InsertRows(Activity, unique=("identity", "source_key"))
 _insert_news = InsertRows(News)
-_raise_totals = RaiseRows(PageView, *_TOTALS)
+_raise_totals = RaiseRows(PageView, *TOTALS)
 _prolong = RaiseRows(Visit, "last_at")
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from wagtail_ma.conf import conf
@@ -296,6 +296,9 @@ def _url(message: Mapping[str, Any], hosts: frozenset[str]) -> str:
         raise BadHit("u is not an address")
     if hosts and host not in hosts:
         raise BadHit("u is on a foreign host")
+    # (The path is looked up as text later; what is hidden in it there breaks the database like here.)
+    if "%" in parts.path and _UNPRINTABLE.search(unquote(parts.path)):
+        raise BadHit("u is not an address")
     return url
 
 

@@ -77,18 +77,28 @@ def _wait(connection: Any, wait_ms: int) -> Iterator[None]:
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return
-    connection.ensure_connection()
-    # On the driver's own connection: these do not touch the database, only its handle.
-    raw = connection.connection
-    usual_wait = raw.execute("PRAGMA busy_timeout").fetchone()[0]
     usual_mode = connection.transaction_mode
-    raw.execute(f"PRAGMA busy_timeout = {wait_ms:d}")
     # A deferred transaction that reads first fails at once when it turns into a writer.
     connection.transaction_mode = "IMMEDIATE"
     try:
-        yield
+        with _waiting(connection, wait_ms):
+            yield
     finally:
         connection.transaction_mode = usual_mode
+
+
+@contextmanager
+def _waiting(connection: Any, wait_ms: int) -> Iterator[Any]:
+    """Within, nobody waits longer for SQLite's locks (on the driver's own connection, which is given: these
+    do not touch the database, only its handle)."""
+    connection.ensure_connection()
+    raw = connection.connection
+    usual_wait = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+    raw.execute(f"PRAGMA busy_timeout = {wait_ms:d}")
+    try:
+        yield raw
+    finally:
+        # (It may have been closed meanwhile.)
         if connection.connection is raw:
             raw.execute(f"PRAGMA busy_timeout = {usual_wait:d}")
 
@@ -98,9 +108,9 @@ def read_raw(connection: Any, read: Callable[[Any], T]) -> T:
 
     :raises Busy: the database cannot be read now.
     """
-    connection.ensure_connection()
-    with busy_when_away(), connection.wrap_database_errors:
-        return read(connection.connection)
+    # (Without a write-ahead log, whoever commits is in the way of readers.)
+    with busy_when_away(), connection.wrap_database_errors, _waiting(connection, LOCK_WAIT_MS) as raw:
+        return read(raw)
 
 
 def write_raw(connection: Any, write: Callable[[Any], T]) -> T:
@@ -115,15 +125,8 @@ def write_raw(connection: Any, write: Callable[[Any], T]) -> T:
     if connection.in_atomic_block or not connection.get_autocommit():
         with write_facts(), connection.wrap_database_errors:
             return write(connection.connection)
-    connection.ensure_connection()
-    raw = connection.connection
-    with busy_when_away(), connection.wrap_database_errors:
-        usual_wait = raw.execute("PRAGMA busy_timeout").fetchone()[0]
-        raw.execute("PRAGMA busy_timeout = 0")
-        try:
-            return _in_transaction(raw, write)
-        finally:
-            raw.execute(f"PRAGMA busy_timeout = {usual_wait:d}")
+    with busy_when_away(), connection.wrap_database_errors, _waiting(connection, 0) as raw:
+        return _in_transaction(raw, write)
 
 
 def _in_transaction(raw: Any, write: Callable[[Any], T]) -> T:

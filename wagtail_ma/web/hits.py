@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.core.exceptions import DisallowedHost
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import timezone
@@ -104,6 +104,10 @@ def answer(request: HttpRequest) -> Answer:
         return _answer(request)
     except BadHit as refusal:
         return Answer(refusal.status, str(refusal) if refusal.status >= 400 else "")
+    except DataError:
+        # What the database cannot store today it cannot store tomorrow: not to be sent again.
+        logger.exception("a hit could not be recorded")
+        return Answer()
     except DatabaseError:
         logger.exception("a hit could not be recorded")
     except Busy:

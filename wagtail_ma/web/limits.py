@@ -9,8 +9,9 @@ from typing import Any
 
 from wagtail_ma.tracking import places
 
-# Bytes of an address that name its network: /24, and /64 of IPv6.
-NETWORK_BYTES = {4: 3, 6: 8}
+# Bytes of an address that name its network: /24, and /48 of IPv6 (as forms/limits.py: that is what one
+# customer of a provider is given, with 65,536 networks of his own in it).
+NETWORK_BYTES = {4: 3, 6: 6}
 
 
 class PerMinute:

@@ -9,7 +9,8 @@ In ``wsgi.py``::
 
 A hit asks for little, and Django makes ready for much: what it does around each request (signals, the
 whole request object, middleware) costs more than all that we do with a message. Under ASGI, or where
-``wsgi.py`` is not yours, use ``wagtail_ma.web.middleware.HitMiddleware``.
+``wsgi.py`` is not yours, use ``wagtail_ma.web.middleware.HitMiddleware``. (Middleware that sets the client's
+address from a proxy's headers does not see hits then: name the proxy in ``TRUSTED_PROXIES``.)
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.core.handlers.wsgi import LimitedStream, WSGIRequest
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import close_old_connections
 from django.http import HttpRequest
 
 from wagtail_ma.conf import conf
@@ -77,20 +78,14 @@ def _length(environ: Environ) -> int:
 
 
 def _answer(answer: Answer, environ: Environ, start_response: StartResponse) -> list[bytes]:
-    _close_if_old()
+    # As Django does at both ends of a request: connections that are too old, or broken, are not used.
+    close_old_connections()
     try:
         found = answer(HitRequest(environ))
     finally:
-        _close_if_old()
+        close_old_connections()
     headers = found.headers()
     for cookie in found.cookies:
         headers.append(("Set-Cookie", cookie))
     start_response(f"{found.status} {HTTPStatus(found.status).phrase}", headers)
     return [found.reason.encode()]
-
-
-def _close_if_old() -> None:
-    """As Django does at both ends of a request, for the one connection that hits use."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    if connection.connection is not None:
-        connection.close_if_unusable_or_obsolete()
