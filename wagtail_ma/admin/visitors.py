@@ -70,7 +70,10 @@ class VisitorView(PermissionCheckedMixin, WagtailAdminTemplateMixin, TemplateVie
         is_first_page = not self.request.GET.get("before")
         if is_first_page:
             context.update(visitor_page.details(self.visitor, self.standing, now=timezone.now()))
-        context["detail_since"] = retention.detail_since(period_start=self.visitor.first_seen_at)
+        first_seen_at = self.visitor.first_seen_at
+        # (Of most visitors nothing can have been deleted yet: no statement is spent on them.)
+        if timezone.now() - first_seen_at >= retention.SHORTEST:
+            context["detail_since"] = retention.detail_since(period_start=first_seen_at)
         context["visitor"] = self.visitor
         context["stamp"] = visitor_page.stamp_of(self.standing, self.visitor.pk)
         context["may_change"] = may(self.request, Lead, "change")

@@ -7,7 +7,7 @@ long. A visit goes with its views: a history never begins in the middle of one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet, Subquery
@@ -20,6 +20,8 @@ from wagtail_ma.tracking.models import Activity, PageView, SiteDay, Visit
 
 # Visits, or activities, per transaction.
 CHUNK = 500
+# Nothing younger is ever deleted, however RETENTION_MONTHS has been set.
+SHORTEST = timedelta(days=4 * 28)
 
 Progress = Callable[[int, int], None]
 # Keeps what others need of visits (with all in them) and activities that are about to go; called
