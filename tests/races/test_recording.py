@@ -171,6 +171,18 @@ def test_write_facts__database_locked__busy_soon_and_time_out_restored(now: date
 
 
 @only_sqlite
+@pytest.mark.parametrize("way", [write_facts, lambda: nullcontext(write_raw(connection, lambda _raw: None))])
+def test_first_write_of_a_thread__not_connected_yet__written(way: Any, now: datetime) -> None:
+    def write() -> None:
+        with way():
+            pass
+        Visitor.objects.create(first_seen_at=now)
+
+    together(write)
+    assert Visitor.objects.count() == 1
+
+
+@only_sqlite
 def test_write_raw__database_locked__busy_soon_and_time_out_restored(now: datetime) -> None:
     usual = connection.cursor().execute("PRAGMA busy_timeout").fetchone()[0]
     done: list[int] = []

@@ -77,6 +77,8 @@ def _wait(connection: Any, wait_ms: int) -> Iterator[None]:
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return
+    # (It knows its mode once it is connected.)
+    connection.ensure_connection()
     usual_mode = connection.transaction_mode
     # A deferred transaction that reads first fails at once when it turns into a writer.
     connection.transaction_mode = "IMMEDIATE"
