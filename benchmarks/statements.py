@@ -10,11 +10,10 @@ import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
-from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from company.models import ProductPage  # noqa: E402
+from tests.statements import counted  # noqa: E402
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
@@ -27,7 +26,9 @@ def main() -> None:
 
     def count(name: str, send: object) -> None:
         # The worker is woken once in some seconds, not by each hit.
-        counts[name] = sum("django_q" not in sql for sql in _run(send))
+        with counted() as found:
+            send()  # type: ignore[operator]
+        counts[name] = sum("django_q" not in sql for sql in found)
 
     client.get(path)
     count("page", lambda: client.get(path))
@@ -35,20 +36,6 @@ def main() -> None:
     if found:
         _count_hits(count, client, found[1])
     print(json.dumps({"path": path, "statements": counts, "is_tracked": bool(found)}))
-
-
-def _run(send: object) -> list[str]:
-    """What reaches the database meanwhile, also past Django's cursors (as in tests/statements.py)."""
-    if connection.vendor != "sqlite":
-        with CaptureQueriesContext(connection) as captured:
-            send()  # type: ignore[operator]
-        return [row["sql"] for row in captured]
-    found: list[str] = []
-    connection.ensure_connection()
-    connection.connection.set_trace_callback(found.append)
-    send()  # type: ignore[operator]
-    connection.connection.set_trace_callback(None)
-    return [sql for sql in found if not sql.startswith("PRAGMA")]
 
 
 def _count_hits(count: object, client: Client, token: str) -> None:

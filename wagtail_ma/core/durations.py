@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 
@@ -18,6 +19,12 @@ def spoken(seconds: float) -> str:
     if whole < 3600:
         return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
     return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
+
+
+def midnight_months_before(now: datetime, months: int) -> datetime:
+    """The beginning of the day so many months ago, in the site's time zone."""
+    zone = timezone.get_default_timezone()
+    return datetime.combine(months_before(now.astimezone(zone).date(), months), time.min, zone)
 
 
 def months_before(day: date, months: int) -> date:

@@ -3,6 +3,7 @@ a visitor's refusal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -77,7 +78,12 @@ def set_browser_key(response: HttpResponseBase, key: str, *, request: HttpReques
 
 def forget_key(response: HttpResponseBase, *, request: HttpRequest) -> None:
     """Take the key away from a browser that must not have one, if it has one."""
-    for header in forgetting(request=request):
+    put(response, forgetting(request=request))
+
+
+def put(response: HttpResponseBase, headers: Iterable[str]) -> None:
+    """Set cookies that are told as texts of ``Set-Cookie`` headers."""
+    for header in headers:
         response.cookies.load(header)
 
 

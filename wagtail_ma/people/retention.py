@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import datetime
 
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 from wagtail.log_actions import log
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.belongings import belongings
-from wagtail_ma.core.durations import months_before
+from wagtail_ma.core.durations import midnight_months_before
 from wagtail_ma.people import erase, persons
 from wagtail_ma.people.models import Lead
 
@@ -36,8 +35,7 @@ def cutoff(*, now: datetime) -> datetime | None:
     months = conf.LEAD_RETENTION_MONTHS
     if not months:
         return None
-    zone = timezone.get_default_timezone()
-    return datetime.combine(months_before(now.astimezone(zone).date(), months), time.min, zone)
+    return midnight_months_before(now, months)
 
 
 def inactive(*, now: datetime) -> QuerySet[Lead]:

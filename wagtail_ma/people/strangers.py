@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.belongings import belongings
-from wagtail_ma.core.durations import months_before
+from wagtail_ma.core.durations import midnight_months_before
 from wagtail_ma.people import merge
 from wagtail_ma.people.models import Identity, Visitor
 
@@ -29,11 +28,7 @@ LIMIT = 2_000
 
 def cutoff(*, now: datetime) -> datetime:
     """Who came first, and was last heard of, before this moment may be forgotten."""
-    by_age = now - timedelta(days=conf.COOKIE_DAYS)
-    local = timezone.localtime(now, timezone.get_default_timezone())
-    kept = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    oldest = months_before(kept.date(), conf.RETENTION_MONTHS)
-    return min(by_age, kept.replace(year=oldest.year, month=oldest.month, day=oldest.day))
+    return min(now - timedelta(days=conf.COOKIE_DAYS), midnight_months_before(now, conf.RETENTION_MONTHS))
 
 
 def due(*, now: datetime) -> QuerySet[Visitor]:

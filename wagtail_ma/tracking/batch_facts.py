@@ -55,7 +55,7 @@ class Facts:
     def __init__(self, view_ids: set[UUID], begun: set[UUID]) -> None:
         self._timeout = visits.timeout()
         wanted = (view_ids - begun) | _stored(begun)
-        self._views = {seen.view.view_id: seen for seen in _known_views(wanted)} if wanted else {}
+        self._views = {seen.view.view_id: seen for seen in _known_views(wanted)}
         self._visits: dict[int, list[Visit]] = defaultdict(list)
         self._known_acts: set[tuple[int, str]] = set()
         self._acts: dict[tuple[int, str], Activity] = {}

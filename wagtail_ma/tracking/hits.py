@@ -125,7 +125,7 @@ class Hit(NamedTuple):
 
 
 def _capped(milliseconds: int) -> float:
-    """Seconds up to the cap. (Never a whole number's type: many rows are written as lists of one type.)"""
+    """Seconds up to the cap."""
     return round(min(milliseconds / 1000, float(conf.ENGAGED_CAP_SECONDS)), 1)
 
 

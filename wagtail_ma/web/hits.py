@@ -79,8 +79,7 @@ class Answer(NamedTuple):
     def response(self) -> HttpResponse:
         """As the answer of a view."""
         response = HttpResponse(self.reason, status=self.status, headers=dict(self.headers()))
-        for header in self.cookies:
-            response.cookies.load(header)
+        cookies.put(response, self.cookies)
         # Django would log each "send again" as an error, and mail it to the site's administrators.
         response._has_been_logged = self.status == 503  # type: ignore[attr-defined]
         return response

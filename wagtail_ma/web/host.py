@@ -123,8 +123,7 @@ def _occurrence(method: str, evidence: Mapping[str, Any], *, now: datetime) -> s
 
 def set_pending(request: HttpRequest, response: HttpResponseBase) -> None:
     """Give the response the cookie that :func:`identify_visitor` asked for, or take it away; once."""
-    for header in getattr(request, PENDING, ()):
-        response.cookies.load(header)
+    cookies.put(response, getattr(request, PENDING, ()))
     setattr(request, PENDING, ())
 
 

@@ -7,11 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from wagtail_ma.forms.limits import PREFIX_LENGTHS
 from wagtail_ma.tracking import places
-
-# Bytes of an address that name its network: /24, and /48 of IPv6 (as forms/limits.py: that is what one
-# customer of a provider is given, with 65,536 networks of his own in it).
-NETWORK_BYTES = {4: 3, 6: 6}
 
 
 class PerMinute:
@@ -48,4 +45,4 @@ def network_of(meta: Mapping[str, Any]) -> str:
     address = places.client_address(meta)
     if address is None or not address.is_global:
         return ""
-    return address.packed[: NETWORK_BYTES[address.version]].hex()
+    return address.packed[: PREFIX_LENGTHS[address.version] // 8].hex()
