@@ -45,9 +45,8 @@ from wagtail_ma.tracking import (
     views,
     visits,
 )
-from wagtail_ma.tracking.batch import Heard
 from wagtail_ma.tracking.buffer import buffer
-from wagtail_ma.tracking.hits import VIEW, Hit
+from wagtail_ma.tracking.hits import VIEW, Heard, Hit
 from wagtail_ma.tracking.usual import Outcome
 from wagtail_ma.tracking.writing import Busy, Repeated, write_facts
 

@@ -17,8 +17,7 @@ from wagtail_ma import flow
 from wagtail_ma.people import drawn_keys
 from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import batch
-from wagtail_ma.tracking.batch import Heard
-from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.hits import Heard, Hit
 from wagtail_ma.tracking.models import Activity, PageView, TrackedPage, Visit
 
 pytestmark = pytest.mark.django_db

@@ -23,8 +23,8 @@ from wagtail_ma.people import cookies
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import buffer as buffer_module
 from wagtail_ma.tracking import page_token
-from wagtail_ma.tracking.batch import Heard
 from wagtail_ma.tracking.buffer import Buffer
+from wagtail_ma.tracking.hits import Heard
 from wagtail_ma.tracking.models import PageView, Visit
 from wagtail_ma.tracking.page_token import PageRef
 from wagtail_ma.tracking.writing import Busy

@@ -10,8 +10,7 @@ import pytest
 
 from wagtail_ma import flow
 from wagtail_ma.tracking import batch
-from wagtail_ma.tracking.batch import Heard
-from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.hits import Heard, Hit
 from wagtail_ma.tracking.models import PageView, Visit
 from wagtail_ma.tracking.page_token import PageRef
 

@@ -20,7 +20,7 @@ from tests.web.test_hits import message, post
 from wagtail_ma import flow
 from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import batch, page_token, pages, sites, views
-from wagtail_ma.tracking.batch import Heard
+from wagtail_ma.tracking.hits import Heard
 from wagtail_ma.tracking.models import Activity, PageView, TrackedPage, Visit
 from wagtail_ma.tracking.page_token import PageRef
 

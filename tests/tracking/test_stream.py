@@ -15,8 +15,7 @@ from tests.factories import page_hit
 from wagtail_ma import flow
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import stream as stream_module
-from wagtail_ma.tracking.batch import Heard
-from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.hits import Heard, Hit
 from wagtail_ma.tracking.models import PageView, Visit
 from wagtail_ma.tracking.page_token import PageRef
 from wagtail_ma.tracking.stream import FIELD, Stream, Unavailable, Writer, dump, load

@@ -14,7 +14,7 @@ from tests.factories import engagement_hit, page_hit
 from tests.tracking.test_batch import wipe
 from wagtail_ma import flow
 from wagtail_ma.tracking import batch
-from wagtail_ma.tracking.batch import Heard
+from wagtail_ma.tracking.hits import Heard
 from wagtail_ma.tracking.models import PageView, Visit
 
 pytestmark = pytest.mark.django_db

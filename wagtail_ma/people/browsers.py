@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
 
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import QuerySet
 
 from wagtail_ma.core.many_rows import InsertRows
@@ -82,6 +84,31 @@ def lock_all(keys: Collection[str]) -> dict[str, Identity]:
     rows = Identity.objects.select_for_update(no_key=True).filter(kind=Identity.Kind.BROWSER, key__in=keys)
     # In one order, so that two of these never wait for each other.
     return {identity.key: identity for identity in rows.order_by("pk")}
+
+
+def lock_ids(keys: Collection[str]) -> dict[str, int]:
+    """The same in a fraction of the time, for PostgreSQL: their ids alone, by key."""
+    if not keys:
+        return {}
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_lock_ids_sql(), [json.dumps(list(keys))])
+        return dict(cursor.fetchall())
+
+
+@cache
+def _lock_ids_sql() -> str:
+    identity = connections[DEFAULT_DB_ALIAS].ops.quote_name(Identity._meta.db_table)
+    # (One by one, which LIMIT tells the planner: where it does not know yet how many browsers there are, it
+    # would go through all of them. Locked in one order, as above.)
+    return f"""
+        WITH known AS MATERIALIZED (
+            SELECT browser.id FROM json_array_elements_text(%s) AS given (key), LATERAL (
+                SELECT id FROM {identity}
+                WHERE kind = '{Identity.Kind.BROWSER.value}' AND key = given.key LIMIT 1
+            ) browser
+        )
+        SELECT key, id FROM {identity} WHERE id IN (SELECT id FROM known) ORDER BY id FOR NO KEY UPDATE
+    """  # noqa: S608
 
 
 def make_all(first_seen: Mapping[str, datetime], owners: Mapping[str, int]) -> dict[str, Identity]:

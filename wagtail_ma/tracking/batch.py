@@ -10,26 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from wagtail_ma.people import browsers, drawn_keys, log_identities
 from wagtail_ma.people.models import Identity
-from wagtail_ma.tracking import networks, pages
+from wagtail_ma.tracking import batch_usual, networks, pages
 from wagtail_ma.tracking.batch_facts import Facts
-from wagtail_ma.tracking.hits import VIEW, Hit
+from wagtail_ma.tracking.hits import VIEW, Heard
+from wagtail_ma.tracking.models import TrackedPage
 from wagtail_ma.tracking.writing import Busy, write_facts
 
 logger = logging.getLogger(__name__)
 
 # Nobody waits for the answer (milliseconds).
 WAIT_MS = 5_000
-
-
-class Heard(NamedTuple):
-    """A message and when it came."""
-
-    hit: Hit
-    at: datetime
 
 
 def write_all(batch: Sequence[Heard]) -> None:
@@ -68,15 +61,21 @@ def write(batch: Sequence[Heard]) -> None:
     # Pages are not undone with the rest: they are right in any case.
     pages_of = [pages.tracked_page_for(heard.hit, now=heard.at) for heard in batch]
     with write_facts(wait_ms=WAIT_MS):
-        senders = _Senders(batch)
-        hits = [heard.hit for heard in batch]
-        begun = {hit.view_id for hit in hits if hit.kind == VIEW}
-        facts = Facts({hit.view_id for hit in hits}, begun)
-        senders.make(facts)
-        facts.read(senders.all(), [(heard.hit, heard.at) for heard in batch])
-        for heard, page in zip(batch, pages_of, strict=True):
-            facts.add(heard.hit, page, senders.of(heard), at=heard.at)
-        facts.save()
+        left = batch_usual.write(batch, pages_of)
+        if left:
+            _write_unusual([batch[n] for n in left], [pages_of[n] for n in left])
+
+
+def _write_unusual(batch: Sequence[Heard], pages_of: Sequence[TrackedPage]) -> None:
+    senders = _Senders(batch)
+    hits = [heard.hit for heard in batch]
+    begun = {hit.view_id for hit in hits if hit.kind == VIEW}
+    facts = Facts({hit.view_id for hit in hits}, begun)
+    senders.make(facts)
+    facts.read(senders.all(), [(heard.hit, heard.at) for heard in batch])
+    for heard, page in zip(batch, pages_of, strict=True):
+        facts.add(heard.hit, page, senders.of(heard), at=heard.at)
+    facts.save()
 
 
 class _Senders:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from django.db import close_old_connections
 
 from wagtail_ma.tracking import batch
-from wagtail_ma.tracking.batch import Heard
+from wagtail_ma.tracking.hits import Heard
 from wagtail_ma.tracking.writing import Busy
 
 logger = logging.getLogger(__name__)

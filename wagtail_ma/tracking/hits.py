@@ -124,6 +124,13 @@ class Hit(NamedTuple):
         return now - timedelta(seconds=self.visible_seconds) if self.is_engagement else now
 
 
+class Heard(NamedTuple):
+    """A message and when it came."""
+
+    hit: Hit
+    at: datetime
+
+
 def _capped(milliseconds: int) -> float:
     """Seconds up to the cap."""
     return round(min(milliseconds / 1000, float(conf.ENGAGED_CAP_SECONDS)), 1)

@@ -22,8 +22,7 @@ from uuid import UUID
 from wagtail_ma.conf import conf
 from wagtail_ma.core.errors import MarketingError
 from wagtail_ma.tracking import batch
-from wagtail_ma.tracking.batch import Heard
-from wagtail_ma.tracking.hits import Hit
+from wagtail_ma.tracking.hits import Heard, Hit
 from wagtail_ma.tracking.page_token import PageRef
 
 logger = logging.getLogger(__name__)

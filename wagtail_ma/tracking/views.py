@@ -6,9 +6,8 @@ out of order does no harm: the larger total wins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count
 from django.db.models.functions import Greatest
@@ -69,13 +68,16 @@ _raise_totals = Update(
 )
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(NamedTuple):
     """How long (seconds) and how far (percent) a view was read."""
 
     engaged: float
     visible: float
     scroll: int
+
+    def columns(self) -> dict[str, float]:
+        """By column of PageView."""
+        return dict(zip(("engaged_seconds", "visible_seconds", "scroll_percent"), self, strict=True))
 
     def is_beyond(self, known: Totals) -> bool:
         """Whether anything is more than was known."""
