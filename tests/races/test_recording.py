@@ -20,8 +20,10 @@ from django.urls import reverse
 
 from tests.factories import CHROME, engagement_hit, page_hit
 from wagtail_ma import flow
+from wagtail_ma.people import drawn_keys
 from wagtail_ma.people.models import Identity, Visitor
-from wagtail_ma.tracking import page_token, pages, writing
+from wagtail_ma.tracking import batch, page_token, pages, writing
+from wagtail_ma.tracking.hits import Heard
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
 from wagtail_ma.tracking.page_token import PageRef
 from wagtail_ma.tracking.writing import Busy, write_facts, write_raw
@@ -121,6 +123,44 @@ def test_first_hits_of_a_page__at_once__one_page(home: Any, now: datetime) -> No
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs row locks")
+def test_batches_of_the_same_messages__at_once__everything_once(home: Any, now: datetime) -> None:
+    for _ in range(6):
+        hits = [page_hit(home) for _ in range(5)]
+        heard = [
+            Heard(
+                hit._replace(
+                    browser_key=drawn_keys.draw(hit.view_id, now=now), is_key_fresh=True, is_first=True
+                ),
+                now,
+            )
+            for hit in hits
+        ]
+        # (A message is sent again to another process when the answer to it got lost.)
+        together(*[lambda heard=heard: write_patiently(heard) for _ in range(4)])
+        views = [
+            Heard(each.hit._replace(view_id=uuid4(), is_first=False), now + timedelta(seconds=5))
+            for each in heard
+        ]
+        in_another_order = views[::-1]
+        together(
+            *[lambda views=views: write_patiently(views) for _ in range(2)],
+            *[lambda views=in_another_order: write_patiently(views) for _ in range(2)],
+        )
+    assert (Visitor.objects.count(), Identity.objects.count(), Visit.objects.count()) == (30, 30, 30)
+    assert PageView.objects.count() == 60
+
+
+def write_patiently(heard: list[Heard]) -> None:
+    """As the buffer does it."""
+    for _ in range(50):
+        try:
+            batch.write_all(heard)
+            return
+        except Busy:
+            time.sleep(0.01)
+    raise AssertionError("busy for ever")
+
+
 def test_hit_during_a_merge__facts_follow_the_identity(home: Any, now: datetime) -> None:
     key = flow.record_hit(page_hit(home), now=now).browser_key
     winner = Visitor.objects.create(first_seen_at=now)

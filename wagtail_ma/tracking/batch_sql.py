@@ -39,14 +39,14 @@ def look_up_by_keys() -> None:
     """
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(
-            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+            "; ".join(f"SET LOCAL enable_{way} = off" for way in ("seqscan", "hashjoin", "mergejoin"))
         )
 
 
 def insert_first(rows: Rows) -> set[int]:
     """Write new browsers with all that they begin with.
 
-    :param rows: ``n``, ``key`` and ``bucket`` of the visitor, ``view_id``, ``at``, and the columns of the visit.
+    :param rows: ``n``, ``key``, ``bucket`` of the visitor, ``view_id``, ``at``, and the columns of the visit.
     :returns: ``n`` of those that were written; not written is whose key or view is known.
     :raises django.db.IntegrityError: one of them is being written by another process at this moment.
     """
@@ -99,8 +99,8 @@ def _run(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 @cache
 def _first_sql() -> tuple[str, list[Any]]:
-    # Keys are drawn before anything is written, so that rows can refer to each other. (Asked for by the table:
-    # where each site has a schema of its own, they are not the same for all.)
+    # Keys are drawn before anything is written, so that rows can refer to each other. (Their sequences are
+    # asked for by table: where each site has a schema of its own, they are not the same for all.)
     keys = {"visitor_id": Visitor, "identity_id": Identity, "visit_id": Visit}
     sequences = ", ".join(
         f"pg_get_serial_sequence('{table(model)}', 'id')::regclass AS {name}" for name, model in keys.items()

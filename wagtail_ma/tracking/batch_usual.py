@@ -2,8 +2,8 @@
 
 What ``one_statement.py`` is for a single message: first views of new browsers, further views in visits
 that are going on, larger totals of known views. Rows reach the database as one text in JSON, and no object
-is made for them here. Everything else is left to ``batch_facts.py``, and with it all that the same browser
-sends after it: so each browser's messages keep their order.
+is made for them here. Everything else is left to ``batch_facts.py``, and with it what the same browser
+sends after it and might depend on it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def write(batch: Sequence[Heard], pages: Sequence[TrackedPage]) -> list[int]:
         {heard.hit.browser_key for heard in batch if heard.hit.browser_key and not heard.hit.is_first}
     )
     usual = _Usual(batch, known)
-    usual.drop(_write_first(batch, pages, usual.first))
-    usual.drop(_write_next(batch, pages, usual.following, known))
-    usual.drop(_raise_totals(batch, usual.growing))
+    usual.left.update(_write_first(batch, pages, usual.first))
+    usual.leave(_write_next(batch, pages, usual.following, known))
+    usual.left.update(_raise_totals(batch, usual.growing))
     return sorted(usual.left)
 
 
@@ -77,18 +77,15 @@ class _Usual:
                 # What a new browser sends next has to wait until it is known.
                 stopped.add(key)
 
-    def drop(self, unusual: Iterable[int]) -> None:
-        """These turned out not to be as usual; what their browsers sent later waits for them."""
+    def leave(self, unusual: Iterable[int]) -> None:
+        """These views turned out not to be as usual: what their browsers read later waits for them."""
         since: dict[str | None, int] = {}
         for position in unusual:
             self.left.add(position)
-            key = self._batch[position].hit.browser_key
-            since[key] = min(position, since.get(key, position))
-        if not since:
-            return
-        for positions in (self.following, self.growing):
-            late = {n for n in positions if n > since.get(self._batch[n].hit.browser_key, n)}
-            positions[:] = [n for n in positions if n not in late]
+            since.setdefault(self._batch[position].hit.browser_key, position)
+        if since:
+            late = {n for n in self.growing if n > since.get(self._batch[n].hit.browser_key, n)}
+            self.growing = [n for n in self.growing if n not in late]
             self.left |= late
 
 
