@@ -133,8 +133,8 @@ def test_hit_during_a_merge__facts_follow_the_identity(home: Any, now: datetime)
             hitting.wait(timeout=30)
             identity.visitor = winner
             identity.save()
-            for model in (Visit, PageView):
-                model.objects.filter(identity=identity).update(visitor=winner)
+            Visit.objects.filter(identity=identity).update(visitor=winner)
+            PageView.objects.filter(visit__identity=identity).update(visitor=winner)
 
     def hit() -> None:
         merging.wait(timeout=30)

@@ -85,8 +85,10 @@ def carry_facts(identity: Identity, *, limit: int = AT_ONCE) -> bool:
     :returns: whether all of them name the identity's visitor now.
     """
     is_complete = True
-    for model in _models("fact"):
-        stale = model._default_manager.filter(identity=identity).exclude(visitor_id=identity.visitor_id)
+    for belonging in _belongings("fact"):
+        model = apps.get_model(belonging.model)
+        theirs = model._default_manager.filter(**{belonging.identity: identity})
+        stale = theirs.exclude(visitor_id=identity.visitor_id)
         ids = list(stale.order_by("pk").values_list("pk", flat=True)[: limit + 1])
         is_complete = is_complete and len(ids) <= limit
         if ids:

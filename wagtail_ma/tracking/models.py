@@ -1,8 +1,8 @@
 """Facts: which page, which visit, which view, which act.
 
-Written once, owned by an identity; ``visitor`` is a copy of ``identity.visitor`` for speed, re-set
-when the identity is re-pointed. Every writer locks the identity row first, so that a merge and a
-hit in flight never leave the copy behind.
+Written once, owned by an identity (a view by that of its visit); ``visitor`` is a copy of
+``identity.visitor`` for speed, re-set when the identity is re-pointed. Every writer locks the identity
+row first, so that a merge and a hit in flight never leave the copy behind.
 """
 
 from __future__ import annotations
@@ -157,7 +157,6 @@ class PageView(models.Model):
         LOG = "log", _("access log")
 
     visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="views")
-    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="views")
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="views", db_index=False)
     tracked_page = models.ForeignKey(
         TrackedPage, on_delete=models.CASCADE, related_name="views", db_index=False
