@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 
 from tests import factories
+from wagtail_ma import flow
 from wagtail_ma.core.belongings import belongings
 from wagtail_ma.messaging.models import Consent
 from wagtail_ma.people import merge
@@ -122,6 +123,15 @@ def test_bury__tombstone__loses_what_react_had_just_written(now):
     assert merge.bury([emptied, lead.visitor_id]) == [lead.visitor_id]
     assert not Membership.objects.exists()
     assert not News.objects.filter(visitor_id=emptied).exists()
+
+
+def test_bury__visitor_is_gone__so_are_late_news(now):
+    lead = identify(None, email="ann@example.com", now=now, method="import")
+    gone = lead.visitor_id + 1
+    News.objects.create(visitor_id=gone, at=now)
+    flow.react(now=now + timedelta(seconds=10))
+    assert not News.objects.exists()
+    assert merge.bury([gone, lead.visitor_id]) == [lead.visitor_id]
 
 
 def undeclared() -> list[str]:

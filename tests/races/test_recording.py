@@ -247,7 +247,7 @@ def test_write_raw__fails_half_way__nothing_written_and_next_one_works(is_nested
     def break_a_rule(raw: Any) -> None:
         _insert_visitor(raw)
         raw.execute(
-            "INSERT INTO wagtail_ma_news (visitor_id, at, attempts, error, cause) VALUES (0, '', 0, '', '')"
+            "INSERT INTO wagtail_ma_identity (kind, key, visitor_id, created_at) VALUES ('', '', 0, '')"
         )
 
     with transaction.atomic() if is_nested else nullcontext():
