@@ -115,8 +115,8 @@ def _fill(views: int) -> None:
         visit = f"(n - 1) / {VIEWS_PER_VISIT} + 1"
         whose = who.replace("n::bigint", f"({visit})::bigint")
         other = f"(n::bigint * 104729) % {PAGES - 1} + 2"
-        insert(cursor, PageView, visits * VIEWS_PER_VISIT, visit_id=visit, identity_id=whose,
-                visitor_id=whose, at=at, source="'script'",
+        insert(cursor, PageView, visits * VIEWS_PER_VISIT, visit_id=visit, visitor_id=whose, at=at,
+                source="'script'",
                 tracked_page_id=f"CASE WHEN n % {TOP_SHARE} = 0 THEN 1 ELSE {other} END",
                 view_id="(lpad(to_hex(n), 12, '0') || substr(md5(n::text), 1, 20))::uuid",
                 engaged_seconds="(n * 31 % 1200) / 10.0", visible_seconds="(n * 31 % 1200) / 10.0",

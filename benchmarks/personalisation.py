@@ -171,11 +171,11 @@ def reacting(rounds: int) -> list[str]:
 def _visitor(tracked: list[TrackedPage], number: int, now: Any) -> int:
     visitor = Visitor.objects.create(first_seen_at=now - timedelta(days=20))
     identity = Identity.objects.create(kind="browser", key=uuid.uuid4().hex, visitor=visitor, created_at=now)
-    both = {"identity": identity, "visitor": visitor}
-    visit = Visit.objects.create(**both, started_at=now, last_at=now, medium="organic", device="mobile")
+    fields = {"started_at": now, "last_at": now, "medium": "organic", "device": "mobile"}
+    visit = Visit.objects.create(identity=identity, visitor=visitor, **fields)
     PageView.objects.bulk_create(
         PageView(
-            **both,
+            visitor=visitor,
             visit=visit,
             tracked_page=tracked[(number + n) % len(tracked)],
             view_id=uuid.uuid4(),

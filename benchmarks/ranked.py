@@ -249,15 +249,15 @@ def _long_history(cursor: Any, visitors: int, rules: list[int]) -> int:
     )
     Lead.objects.create(visitor=visitor, email="long@example.com", family_name="Long", created_at=now)
     views = YEARS * VIEWS_A_YEAR
-    whose = {"identity_id": str(browser.pk), "visitor_id": str(pk)}
     at = f"now() - interval '{YEARS} years' + n * (interval '{YEARS} years' / {views})"
     page = TrackedPage.objects.order_by("pk").values_list("pk", flat=True)[0]
     begin = at.replace("n *", "n * 4 *")
     insert(cursor, Visit, views // 4, id="n", started_at=begin, last_at=begin, medium="'organic'",
-            landing_id=str(page), **whose)  # fmt: skip
+            landing_id=str(page), identity_id=str(browser.pk), visitor_id=str(pk))  # fmt: skip
     insert(cursor, PageView, views, visit_id=f"1 + (n - 1) / 4 % {views // 4}", at=at, source="'script'",
             tracked_page_id=f"{page} + n % 200", engaged_seconds="n % 200", visible_seconds="n % 200",
-            view_id="(lpad(to_hex(n), 12, '0') || substr(md5(n::text), 1, 20))::uuid", **whose)  # fmt: skip
+            view_id="(lpad(to_hex(n), 12, '0') || substr(md5(n::text), 1, 20))::uuid",
+            visitor_id=str(pk))  # fmt: skip
     for table in (Visit, PageView):
         name = table._meta.db_table
         cursor.execute(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}")

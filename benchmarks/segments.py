@@ -36,9 +36,9 @@ FILL = [
     "(ARRAY['desktop','mobile'])[1 + floor(random() * 2)::int], 'ja', '', '', n %% 50 = 0 FROM "
     "(SELECT n, 1 + floor(random() ^ 2 * {n})::int AS v, now() - random() ^ 2 * interval '365 days' AS at "
     "FROM generate_series(1, {n} * 3) n) q",
-    "INSERT INTO wagtail_ma_pageview (visit_id, identity_id, visitor_id, tracked_page_id, view_id, at, "
+    "INSERT INTO wagtail_ma_pageview (visit_id, visitor_id, tracked_page_id, view_id, at, "
     "source, engaged_seconds, visible_seconds, scroll_percent, is_doubtful) "
-    "SELECT t.id, t.visitor_id, t.visitor_id, "
+    "SELECT t.id, t.visitor_id, "
     "{first} + floor(random() ^ 3 * {pages})::int, gen_random_uuid(), t.started_at + g * interval '30 "
     "seconds', 'script', random() * 60, 60, 50, false FROM wagtail_ma_visit t, "
     "generate_series(1, 3 + (t.id %% 3 = 0)::int) g",

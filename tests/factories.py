@@ -194,8 +194,8 @@ def make_view(identity, page, *, at, seconds=0.0, tracked_page=None):  # type: i
                 "first_seen_at": at,
             },
         )
-    both = {"identity": identity, "visitor_id": identity.visitor_id}
-    visit = Visit.objects.create(**both, started_at=at, last_at=at, medium="direct")
+    whose = {"visitor_id": identity.visitor_id}
+    visit = Visit.objects.create(**whose, identity=identity, started_at=at, last_at=at, medium="direct")
     return PageView.objects.create(
-        **both, visit=visit, tracked_page=tracked_page, view_id=uuid4(), at=at, engaged_seconds=seconds
+        **whose, visit=visit, tracked_page=tracked_page, view_id=uuid4(), at=at, engaged_seconds=seconds
     )

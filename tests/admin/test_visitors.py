@@ -15,7 +15,7 @@ from tests import factories
 from wagtail_ma import flow
 from wagtail_ma.people.models import Lead
 from wagtail_ma.scoring import award
-from wagtail_ma.tracking.models import TrackedPage
+from wagtail_ma.tracking.models import PageView, TrackedPage
 
 pytestmark = pytest.mark.django_db
 INDEX = "/admin/marketing/visitors/"
@@ -64,7 +64,7 @@ def test_rights__readers_of_a_page__named_only_to_those_who_may_see_leads(
     flow.record_hit(factories.page_hit(home, browser_key=browser.key), now=now)
     type(browser).objects.filter(pk=browser.pk).update(visitor_id=lead.visitor_id)
     browser.visits.update(visitor_id=lead.visitor_id)
-    browser.views.update(visitor_id=lead.visitor_id)
+    PageView.objects.update(visitor_id=lead.visitor_id)
     url = reverse("wagtail_ma_pages:page", args=[TrackedPage.objects.get().pk])
     assert ("Acme" in signed_in(client, *codenames).get(url).content.decode()) is is_shown
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 VIEWS = """
 SELECT v.view_id, p.url, p.key, p.title, v.at,
-    v.engaged_seconds, v.visible_seconds, v.scroll_percent, v.visit_id, v.identity_id, t.is_bot, v.is_doubtful
+    v.engaged_seconds, v.visible_seconds, v.scroll_percent, v.visit_id, t.identity_id, t.is_bot, v.is_doubtful
 FROM wagtail_ma_pageview v
 JOIN wagtail_ma_trackedpage p ON p.id = v.tracked_page_id
 JOIN wagtail_ma_visit t ON t.id = v.visit_id

@@ -46,7 +46,8 @@ print(json.dumps(cookies.browser_key(request)))
 VIEWS_OF = """
 import json
 from wagtail_ma.tracking.models import PageView
-print(json.dumps(sorted(PageView.objects.filter(identity__in={identities}).values_list("pk", flat=True))))
+rows = PageView.objects.filter(visit__identity__in={identities})
+print(json.dumps(sorted(rows.values_list("pk", flat=True))))
 """
 ANN = {"company_name": "例示商事株式会社", "family_name": "見本", "given_name": "花子", "title": "部長"}
 
@@ -61,7 +62,7 @@ from wagtail_ma.scoring.models import Interest, ScoreEntry, Standing
 from wagtail_ma.segments.models import Membership
 from wagtail_ma.tracking.models import Activity, PageView, Visit
 browser, gap = Identity.objects.get(pk={identity}), timedelta(days=7)
-PageView.objects.filter(identity=browser).update(at=F("at") - gap)
+PageView.objects.filter(visit__identity=browser).update(at=F("at") - gap)
 Activity.objects.filter(identity=browser).update(at=F("at") - gap)
 Visit.objects.filter(identity=browser).update(started_at=F("started_at") - gap, last_at=F("last_at") - gap)
 Identity.objects.filter(pk=browser.pk).update(created_at=F("created_at") - gap)

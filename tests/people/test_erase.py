@@ -141,6 +141,11 @@ def test_export__json_and_csv__tell_all_facts_and_no_keys(ann, now):
             assert key not in text
 
 
+def test_export__views_that_a_merge_has_not_carried_along_yet__are_told(ann, now):
+    PageView.objects.update(visitor=Lead.objects.get(email="bob@example.com").visitor)
+    assert len(export.collect(persons.gather(ann.visitor_id, now=now))["PageView"]) == 2
+
+
 def test_export__for_themselves__tells_no_score_and_no_segment(ann, now):
     content = export.collect(persons.gather(ann.visitor_id, now=now), for_themselves=True)
     assert {"Lead", "PageView", "Submission", "Consent"} <= set(content)

@@ -150,7 +150,7 @@ def _undo(number, now) -> None:
 
 
 def _facts() -> set[tuple]:
-    views = PageView.objects.values_list("pk", "identity_id", "at", "view_id")
+    views = PageView.objects.values_list("pk", "visit__identity_id", "at", "view_id")
     acts = Activity.objects.values_list("pk", "identity_id", "at", "source_key")
     return {("view", *row) for row in views} | {("act", *row) for row in acts}
 
@@ -160,7 +160,8 @@ def _check(before: set[tuple]) -> None:
     for belonging in belongings:
         model = apps.get_model(belonging.model)
         if belonging.role == "fact":
-            assert not model.objects.exclude(visitor_id=F("identity__visitor_id")).exists(), belonging.model
+            of_identity = F(f"{belonging.identity}__visitor_id")
+            assert not model.objects.exclude(visitor_id=of_identity).exists(), belonging.model
         if belonging.role in ("decision", "derived") and belonging.model != "wagtail_ma.News":
             assert not model.objects.filter(visitor__merged_into__isnull=False).exists(), belonging.model
     empty = Visitor.objects.filter(identities__isnull=True)

@@ -110,8 +110,11 @@ def portrait() -> dict[tuple[str, ...], dict[str, Any]]:
             "excluded": visitor.excluded_reason,
             "facts": sorted(
                 (labels[identity], str(at), model.__name__)
-                for model, when in ((PageView, "at"), (Activity, "at"), (Visit, "started_at"))
-                for identity, at in model.objects.filter(visitor=visitor).values_list("identity", when)
+                for model, of, when in (
+                    *((PageView, "visit__identity", "at"), (Activity, "identity", "at")),
+                    (Visit, "identity", "started_at"),
+                )
+                for identity, at in model.objects.filter(visitor=visitor).values_list(of, when)
             ),
             "decisions": sorted(
                 SegmentDecision.objects.filter(visitor=visitor).values_list("segment__name", "is_member")

@@ -36,7 +36,8 @@ def check() -> None:
     for belonging in belongings:
         if belonging.role == "fact":
             model = apps.get_model(belonging.model)
-            assert not model.objects.exclude(visitor_id=F("identity__visitor_id")).exists(), belonging.model
+            of_identity = F(f"{belonging.identity}__visitor_id")
+            assert not model.objects.exclude(visitor_id=of_identity).exists(), belonging.model
     assert not Visitor.objects.filter(merged_into__isnull=False, identities__isnull=False).exists()
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -13,13 +16,36 @@ from tests.races.test_recording import record, together
 from wagtail_ma import flow
 from wagtail_ma.people import erase, merge, persons, proposals
 from wagtail_ma.people.identify import identify
-from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal, Visitor
+from wagtail_ma.people.models import Identity, IdentityLink, Lead, MergeProposal, News, Visitor
 from wagtail_ma.people.models_of_companies import Affiliation, Company, CompanyDomain
 from wagtail_ma.scoring.models import Standing
-from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
+from wagtail_ma.tracking.models import Activity, PageView, TrackedPage, Visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FACTS = 50_000
+only_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+LATER = timedelta(minutes=1)
+
+
+def orphans():
+    """Rows whose visitor is gone: the database itself does not look for them."""
+    tables = (Visit, PageView, Activity, News)
+    return [row for table in tables for row in table.objects.exclude(visitor__in=Visitor.objects.all())]
+
+
+def somebody(home, now):
+    """Three messages of a browser that was here already, and how to erase whose it is."""
+    view_id = uuid4()
+    key = flow.record_hit(factories.page_hit(home, view_id=view_id), now=now).browser_key
+    person = persons.gather(Visitor.objects.get(identities__key=key).pk, now=now)
+    messages = {
+        "view": factories.page_hit(home, browser_key=key),
+        "totals": factories.engagement_hit(view_id, 30, page=home, browser_key=key),
+        "act": factories.page_hit(
+            home, browser_key=key, kind="c", event_id=uuid4(), name="form_view", data={}
+        ),
+    }
+    return messages, lambda: erase.erase(person)
 
 
 @pytest.mark.parametrize("round_number", range(3))
@@ -136,7 +162,7 @@ def test_merge__of_50_000_facts__is_short_and_hits_are_recorded_meanwhile(home, 
     check()
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+@only_postgresql
 def test_merge__not_committed_yet__hits_of_other_browsers_do_not_wait(home, now):
     identify(None, email="ann@example.com", now=now, method="import")
     mine, other = (flow.record_hit(factories.page_hit(home), now=now).browser_key for _ in range(2))
@@ -146,3 +172,57 @@ def test_merge__not_committed_yet__hits_of_other_browsers_do_not_wait(home, now)
         together(lambda: done.append(record(factories.page_hit(home, browser_key=other), now)))
         assert done
     assert PageView.objects.count() == 3
+
+
+@only_postgresql
+@pytest.mark.parametrize("kind", ["view", "totals", "act"])
+def test_message__its_visitor_is_being_erased__nothing_of_them_is_left(home, now, kind):
+    messages, forget = somebody(home, now)
+    gone = Visitor.objects.get()
+    is_erased, is_coming = threading.Event(), threading.Event()
+
+    def erasing():
+        with transaction.atomic():
+            forget()
+            is_erased.set()
+            is_coming.wait(timeout=30)
+            time.sleep(0.1)
+
+    def coming():
+        is_erased.wait(timeout=30)
+        is_coming.set()
+        record(messages[kind], now + LATER)
+
+    together(erasing, coming)
+    assert not orphans()
+    assert not Visitor.objects.filter(pk=gone.pk).exists()
+    # A browser that is known no more begins anew.
+    assert Visit.objects.count() == Visitor.objects.count() == (kind != "totals")
+
+
+@only_postgresql
+@pytest.mark.parametrize("kind", ["view", "totals", "act"])
+def test_erase__message_not_committed_yet__it_goes_too(home, now, kind):
+    messages, forget = somebody(home, now)
+    is_written = threading.Event()
+
+    def writing():
+        with transaction.atomic():
+            flow.record_hit(messages[kind], now=now + LATER)
+            is_written.set()
+            time.sleep(0.1)
+
+    def erasing():
+        is_written.wait(timeout=30)
+        forget()
+
+    together(writing, erasing)
+    assert not orphans()
+    assert not any(table.objects.exists() for table in (Visitor, Identity, Visit, PageView, Activity, News))
+
+
+def test_erase__messages_at_the_same_moment__no_row_of_nobody(home, now):
+    for _ in range(8):
+        messages, forget = somebody(home, now)
+        together(forget, *[lambda hit=hit: record(hit, now + LATER) for hit in messages.values()])
+        assert not orphans()

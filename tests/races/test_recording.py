@@ -173,8 +173,8 @@ def test_hit_during_a_merge__facts_follow_the_identity(home: Any, now: datetime)
             hitting.wait(timeout=30)
             identity.visitor = winner
             identity.save()
-            for model in (Visit, PageView):
-                model.objects.filter(identity=identity).update(visitor=winner)
+            Visit.objects.filter(identity=identity).update(visitor=winner)
+            PageView.objects.filter(visit__identity=identity).update(visitor=winner)
 
     def hit() -> None:
         merging.wait(timeout=30)
@@ -287,7 +287,7 @@ def test_write_raw__fails_half_way__nothing_written_and_next_one_works(is_nested
     def break_a_rule(raw: Any) -> None:
         _insert_visitor(raw)
         raw.execute(
-            "INSERT INTO wagtail_ma_news (visitor_id, at, attempts, error, cause) VALUES (0, '', 0, '', '')"
+            "INSERT INTO wagtail_ma_identity (kind, key, visitor_id, created_at) VALUES ('', '', 0, '')"
         )
 
     with transaction.atomic() if is_nested else nullcontext():

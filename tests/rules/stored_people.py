@@ -36,7 +36,7 @@ def save(person: Person, site: Site) -> int:
             Visit.objects.filter(pk=row.pk).update(network_id=site.networks[visit.network])
     PageView.objects.bulk_create(
         PageView(
-            **both,
+            visitor=visitor,
             visit=made[view.visit],
             tracked_page=site.tracked[view.page],
             view_id=uuid.uuid4(),

@@ -38,7 +38,6 @@ def a_visit(identity: Identity, at: datetime, *, minutes: int = 5, is_bot: bool 
 def a_view(visit: Visit, at: datetime, *, page: TrackedPage | None = None, seconds: float = 0) -> PageView:
     return PageView.objects.create(
         visit=visit,
-        identity_id=visit.identity_id,
         visitor_id=visit.visitor_id,
         tracked_page=page or a_page(at),
         view_id=uuid.uuid4(),
@@ -56,3 +55,10 @@ def an_activity(identity: Identity, at: datetime, *, kind: str = "download", **f
         source_key=uuid.uuid4().hex,
         **fields,
     )
+
+
+def move(identity: Identity, visitor: Visitor) -> None:
+    """Give the facts of an identity to somebody else."""
+    for table in (Visit, Activity):
+        table.objects.filter(identity=identity).update(visitor=visitor)
+    PageView.objects.filter(visit__identity=identity).update(visitor=visitor)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.rules import random_people, random_rules, reference, stored_people, world
 from tests.rules.person import Person
 from tests.rules.random_rules import ours
-from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity
+from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity, move
 from tests.scoring.test_carry import forget
 from wagtail_ma.core.conditions import facts
 from wagtail_ma.people.models import Lead
@@ -224,13 +224,11 @@ def test_pattern__two_people_become_one_and_two_again__each_time_as_if_always_so
         ids = [visitor.pk for visitor in people]
         award(ids, now=world.NOW)
         apart = [earned(each) for each in people[:2]]
-        for table in (Visit, PageView, Activity):
-            table.objects.filter(identity=browsers[1]).update(visitor=people[0])
+        move(browsers[1], people[0])
         award(ids, now=world.NOW)
         assert earned(people[0]) == earned(people[2])
         assert not earned(people[1])
-        for table in (Visit, PageView, Activity):
-            table.objects.filter(identity=browsers[1]).update(visitor=people[1])
+        move(browsers[1], people[1])
         for pk in reversed(ids):
             award([pk], now=world.NOW)
         award(ids, now=world.NOW)

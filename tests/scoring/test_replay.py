@@ -9,13 +9,13 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity
+from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity, move
 from tests.scoring.reference import PlainFact, PlainRule, ledger, score
 from wagtail_ma.people.models import Lead
 from wagtail_ma.scoring.award import award
 from wagtail_ma.scoring.models import ScoreEntry, ScoringRule, Standing
 from wagtail_ma.scoring.queries import breakdown, current_score, ranked, score_at, standing_of
-from wagtail_ma.tracking.models import Activity, PageView, Visit
+from wagtail_ma.tracking.models import Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -178,21 +178,16 @@ def _merge_and_undo(rules, facts, halves):
     apart = ledger(plain_rules, plain[0], ZONE) | ledger(plain_rules, plain[1], ZONE)
     award(ids, now=START)
     _compare(apart)
-    _move(browsers[1], visitors[0])
+    move(browsers[1], visitors[0])
     award(ids, now=START)
     _compare(ledger(plain_rules, plain[0] + plain[1], ZONE))
     assert not ScoreEntry.objects.filter(visitor=visitors[1]).exists()
-    _move(browsers[1], visitors[1])
+    move(browsers[1], visitors[1])
     # The other way round, as react may take them.
     for pk in reversed(ids):
         award([pk], now=START)
     award(ids, now=START)
     _compare(apart)
-
-
-def _move(browser, visitor):
-    for table in (Visit, PageView, Activity):
-        table.objects.filter(identity=browser).update(visitor=visitor)
 
 
 @given(

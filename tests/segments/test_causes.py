@@ -210,7 +210,7 @@ def test_left_segment__under_another_scoring__the_past_says_by_what(home, now):
     make_view(browser, home, at=now)
     news.mark([browser.visitor_id], now=now)
     flow.react(now=now)
-    PageView.objects.filter(identity=browser).delete()
+    PageView.objects.filter(visit__identity=browser).delete()
     told = {browser.visitor_id: frozenset({Cause.RESCORE})}
     refresh.refresh_visitors([browser.visitor_id], now=now + MINUTE, causes=told)
     assert list(PastMembership.objects.values_list("segment", "cause")) == [(readers.pk, Cause.RESCORE)]

@@ -45,19 +45,18 @@ def rows() -> dict[str, Any]:
     seen = [
         (
             v.view_id.hex,
-            own[v.identity_id],
+            own[v.visit.identity_id],
             v.at,
             v.engaged_seconds,
             v.visible_seconds,
             v.scroll_percent,
             v.is_doubtful,
         )
-        for v in PageView.objects.all()
+        for v in PageView.objects.select_related("visit")
     ]
     acts = [(a.source_key, own[a.identity_id], a.at, a.kind) for a in Activity.objects.all()]
-    for view in PageView.objects.select_related("visit", "identity"):
-        assert view.visitor_id == view.visit.visitor_id == view.identity.visitor_id
-        assert view.identity_id == view.visit.identity_id
+    for view in PageView.objects.select_related("visit__identity"):
+        assert view.visitor_id == view.visit.visitor_id == view.visit.identity.visitor_id
     return {
         "visits": sorted(visits),
         "views": sorted(seen),

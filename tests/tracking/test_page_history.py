@@ -35,7 +35,7 @@ def viewed(parent: Any, slug: str, views: int, now: datetime) -> tuple[Page, Tra
         return page, None
     flow.record_hit(page_hit(page, browser_key=browser(now).key), now=now)
     first = PageView.objects.latest("pk")
-    same = {"visit_id": first.visit_id, "identity_id": first.identity_id, "visitor_id": first.visitor_id}
+    same = {"visit_id": first.visit_id, "visitor_id": first.visitor_id}
     PageView.objects.bulk_create(
         PageView(
             **same,

@@ -50,7 +50,7 @@ def test_record__first_hit__visitor_identity_visit_view_and_news(home: Any, now:
     assert (visit.medium, visit.source, visit.referrer_host) == ("organic", "google", "www.google.com")
     assert (visit.device, visit.language, visit.is_bot) == ("desktop", "ja", False)
     assert (view.view_id, view.at, view.visit) == (hit.view_id, now, visit)
-    assert (view.identity, view.visitor) == (identity, identity.visitor)
+    assert (view.visit.identity, view.visitor) == (identity, identity.visitor)
     assert (view.tracked_page.page_id, view.tracked_page.title) == (home.pk, "Home")
     assert list(News.objects.values_list("visitor_id", flat=True)) == [identity.visitor_id]
 

@@ -106,7 +106,7 @@ def test_view__recorded__cookie_as_the_view_of_django_gives_it(
     assert dict(told[1]).keys() - {"Set-Cookie"} <= {name for name, _value in answer.items()}
     again = served.ask(message(home), HTTP_COOKIE=cookie_of(told).partition(";")[0])
     assert not cookie_of(again), "it has its key since a moment ago"
-    assert PageView.objects.filter(identity__key=key).count() == 2
+    assert PageView.objects.filter(visit__identity__key=key).count() == 2
 
 
 def test_view__over_https__secure_cookie(home: Any, served: Site) -> None:

@@ -60,6 +60,8 @@ class Belonging:
     :param after_undo: called as ``after_undo(visitor_id, since, now)`` when somebody who was merged away
         at ``since`` stands for themselves again: to open again what gave way.
     :param fields: the foreign keys that this entry answers for.
+    :param identity: the path by which a fact reaches its identity: ``"identity"``, or ``"visit__identity"``
+        where another fact tells it.
     :param owners: those of the foreign keys that say whose a row is, where not all do: what somebody else
         typed in this person's browser is not theirs to take along. Empty: all of ``fields``.
     :param told_if: which rows are in the export that people get of themselves, where not all are.
@@ -88,6 +90,7 @@ class Belonging:
     is_trace: bool = False
     owners: tuple[str, ...] = ()
     told_if: Q = field(default_factory=Q)
+    identity: str = "identity"
 
 
 belongings: Registry[Belonging] = Registry("belongings")

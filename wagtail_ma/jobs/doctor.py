@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F, QuerySet
 from django.urls import NoReverseMatch, reverse
 
-from wagtail_ma.core.belongings import belongings
+from wagtail_ma.core.belongings import Belonging, belongings
 from wagtail_ma.jobs.models import Heartbeat
 from wagtail_ma.jobs.tick import NAME
 from wagtail_ma.people import merge, news
@@ -124,25 +124,22 @@ def _if(condition: object, text: str) -> str:
 
 def _copies() -> list[Finding]:
     found = []
-    for model in _fact_models():
-        count = _stale(model).count()
+    for facts in _facts():
+        count = _stale(facts).count()
         cure = _if(count, "Run: manage.py ma_doctor --repair")
-        name = model._meta.verbose_name_plural
+        name = apps.get_model(facts.model)._meta.verbose_name_plural
         found.append(Finding(not count, f"Rows of {name} that name the wrong visitor: {count}", cure))
     return found
 
 
-def _fact_models() -> list[Any]:
-    """Tables of facts: each row names its identity and, as a copy, the identity's visitor."""
-    return [
-        apps.get_model(entry.model)
-        for entry in belongings
-        if entry.role == "fact" and {"identity", "visitor"} <= set(entry.fields)
-    ]
+def _facts() -> list[Belonging]:
+    """Tables of facts: each row has, as a copy, the visitor of its identity."""
+    return [belonging for belonging in belongings if belonging.role == "fact"]
 
 
-def _stale(model: Any) -> QuerySet[Any]:
-    return model._default_manager.exclude(visitor_id=F("identity__visitor_id"))
+def _stale(facts: Belonging) -> QuerySet[Any]:
+    rows = apps.get_model(facts.model)._default_manager
+    return rows.exclude(visitor_id=F(f"{facts.identity}__visitor_id"))
 
 
 def repair_copies(*, now: datetime) -> int:
@@ -152,7 +149,7 @@ def repair_copies(*, now: datetime) -> int:
     :returns: how many identities had such facts.
     """
     identity_ids = {
-        pk for model in _fact_models() for pk in _stale(model).values_list("identity_id", flat=True)
+        pk for facts in _facts() for pk in _stale(facts).values_list(f"{facts.identity}_id", flat=True)
     }
     for identity_id in sorted(identity_ids):
         while not _carry(identity_id, now=now):
@@ -167,8 +164,11 @@ def _carry(identity_id: int, *, now: datetime) -> bool:
             return True
         wrong = {
             pk
-            for model in _fact_models()
-            for pk in _stale(model).filter(identity=identity).values_list("visitor_id", flat=True).distinct()
+            for facts in _facts()
+            for pk in _stale(facts)
+            .filter(**{facts.identity: identity})
+            .values_list("visitor_id", flat=True)
+            .distinct()
         }
         is_complete = merge.carry_facts(identity)
         news.mark({identity.visitor_id, *wrong}, now=now)

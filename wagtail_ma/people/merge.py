@@ -85,8 +85,10 @@ def carry_facts(identity: Identity, *, limit: int = AT_ONCE) -> bool:
     :returns: whether all of them name the identity's visitor now.
     """
     is_complete = True
-    for model in _models("fact"):
-        stale = model._default_manager.filter(identity=identity).exclude(visitor_id=identity.visitor_id)
+    for belonging in _belongings("fact"):
+        model = apps.get_model(belonging.model)
+        theirs = model._default_manager.filter(**{belonging.identity: identity})
+        stale = theirs.exclude(visitor_id=identity.visitor_id)
         ids = list(stale.order_by("pk").values_list("pk", flat=True)[: limit + 1])
         is_complete = is_complete and len(ids) <= limit
         if ids:
@@ -158,18 +160,18 @@ def undo(link: IdentityLink, *, now: datetime) -> None:
 
 
 def bury(visitor_ids: list[int]) -> list[int]:
-    """Throw away the derived rows of those who were merged, and return the others.
+    """Throw away the derived rows of those who were merged or erased, and return the others.
 
     ``react`` starts with this: it may have been computing for a visitor at the very moment when
-    its last identity was taken away.
+    its last identity was taken away; and of somebody who was being erased, news may have come late.
     """
-    dead = set(
-        Visitor.objects.filter(pk__in=visitor_ids, merged_into__isnull=False).values_list("pk", flat=True)
+    living = set(
+        Visitor.objects.filter(pk__in=visitor_ids, merged_into__isnull=True).values_list("pk", flat=True)
     )
-    if dead:
+    if dead := set(visitor_ids) - living:
         _forget_derived(dead)
         News.objects.filter(visitor_id__in=dead).delete()
-    return [pk for pk in visitor_ids if pk not in dead]
+    return [pk for pk in visitor_ids if pk in living]
 
 
 def _empty(origin_id: int, visitor_id: int, *, now: datetime) -> None:

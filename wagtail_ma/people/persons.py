@@ -50,7 +50,8 @@ def living(visitor_id: int) -> int | None:
 
 
 def rows(belonging: Belonging, person: Person) -> QuerySet[Any]:
-    """The rows of a table that are about a person, by each of its declared foreign keys."""
+    """The rows of a table that are about a person, by each of its declared foreign keys, and facts by
+    their identity."""
     model: Any = apps.get_model(belonging.model)
     ids = {Visitor: person.visitor_ids, Identity: person.identity_ids, Lead: person.lead_ids}
     wanted = Q(pk__in=[])
@@ -59,4 +60,9 @@ def rows(belonging: Belonging, person: Person) -> QuerySet[Any]:
     else:
         for name in belonging.owners or belonging.fields:
             wanted |= Q(**{f"{name}__in": ids[model._meta.get_field(name).related_model]})
-    return model._default_manager.filter(wanted)
+    found = model._default_manager.filter(wanted)
+    if belonging.role != "fact" or belonging.identity in belonging.fields:
+        return found
+    theirs = model._default_manager.filter(**{f"{belonging.identity}__in": person.identity_ids})
+    # (Each by its index; with OR, the whole table would be read.)
+    return model._default_manager.filter(pk__in=found.values("pk").union(theirs.values("pk")))

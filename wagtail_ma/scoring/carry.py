@@ -82,7 +82,7 @@ def _read(visits: QuerySet[Visit], activities: QuerySet[Activity], visit_ids: Se
             counts.visits += 1
             counts.saw(visit.last_at)
     views = PageView.objects.filter(visit_id__in=visit_ids).values_list(
-        "pk", "identity_id", "at", "engaged_seconds", "visit__is_bot"
+        "pk", "visit__identity_id", "at", "engaged_seconds", "visit__is_bot"
     )
     for pk, identity_id, at, seconds, is_bot in views:
         leaving.owners[VIEW, pk] = identity_id

@@ -75,7 +75,7 @@ class Facts:
         seen = self._views.get(hit.view_id)
         if seen is None or seen.view.at <= at - self._timeout:
             return None
-        identity = seen.view.identity
+        identity = seen.visit.identity
         return identity.pk if identity.kind == Identity.Kind.BROWSER else None
 
     def read(self, identities: Collection[Identity], messages: Sequence[tuple[Hit, datetime]]) -> None:
@@ -260,7 +260,7 @@ def _known_views(view_ids: Collection[UUID]) -> list[_Seen]:
     visitor is right even when a merge is under way."""
     rows = (
         PageView.objects.filter(view_id__in=view_ids)
-        .select_related("visit", "identity")
+        .select_related("visit__identity")
         .select_for_update(of=("visit",), no_key=True)
         .order_by("visit_id", "pk")
     )

@@ -103,7 +103,7 @@ def _write(raw: Any, message: _Ready) -> str | None:
         visit_id = _insert(raw, Visit, identity_id, visitor_id, *values(Visit, begun, message.connection))
     elif not browser.is_new:
         raw.execute(_prolong_sql(), [message.now, visit_id, message.now, message.since])
-    _insert(raw, PageView, visit_id, identity_id, visitor_id, *message.view)
+    _insert(raw, PageView, visit_id, visitor_id, *message.view)
     _mark(raw, visit_id, message.connection, at=message.at)
     return key
 

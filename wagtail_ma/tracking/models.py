@@ -1,8 +1,12 @@
 """Facts: which page, which visit, which view, which act.
 
-Written once, owned by an identity; ``visitor`` is a copy of ``identity.visitor`` for speed, re-set
-when the identity is re-pointed. Every writer locks the identity row first, so that a merge and a
-hit in flight never leave the copy behind.
+Written once, owned by an identity (a view by that of its visit); ``visitor`` is a copy of
+``identity.visitor`` for speed, re-set when the identity is re-pointed. Every writer locks the identity
+row first, so that a merge and a hit in flight never leave the copy behind.
+
+The database does not check the copies (``db_constraint=False``): for each constrained column of each row
+that is written, PostgreSQL asks a query and locks a row. It checks the chain view → visit → identity →
+visitor, so nothing is left of somebody who is deleted; ``ma_doctor`` compares the copies with it.
 """
 
 from __future__ import annotations
@@ -96,7 +100,9 @@ class Visit(models.Model):
     """A row of page views with less than 30 idle minutes between them."""
 
     identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="visits", db_index=False)
-    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="visits", db_index=False)
+    visitor = models.ForeignKey(
+        Visitor, on_delete=models.CASCADE, related_name="visits", db_index=False, db_constraint=False
+    )
     started_at = models.DateTimeField()
     last_at = models.DateTimeField()
     # (Nobody asks for the visits of a landing page, and tracked pages are not deleted.)
@@ -157,8 +163,9 @@ class PageView(models.Model):
         LOG = "log", _("access log")
 
     visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="views")
-    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="views")
-    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="views", db_index=False)
+    visitor = models.ForeignKey(
+        Visitor, on_delete=models.CASCADE, related_name="views", db_index=False, db_constraint=False
+    )
     tracked_page = models.ForeignKey(
         TrackedPage, on_delete=models.CASCADE, related_name="views", db_index=False
     )
@@ -194,7 +201,9 @@ class Activity(models.Model):
     identity = models.ForeignKey(
         Identity, on_delete=models.CASCADE, related_name="activities", db_index=False
     )
-    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, related_name="activities", db_index=False)
+    visitor = models.ForeignKey(
+        Visitor, on_delete=models.CASCADE, related_name="activities", db_index=False, db_constraint=False
+    )
     kind = models.CharField(max_length=64)
     at = models.DateTimeField()
     visit = models.ForeignKey(Visit, null=True, on_delete=models.SET_NULL, related_name="activities")

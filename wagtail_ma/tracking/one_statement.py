@@ -125,7 +125,7 @@ def _next_sql() -> str:
             )
             RETURNING id
         ), seen AS (
-            {_insert_sql(PageView, "going_on.id, me.id, me.visitor_id", "FROM me, going_on")}
+            {_insert_sql(PageView, "going_on.id, me.visitor_id", "FROM me, going_on")}
             ON CONFLICT (view_id) DO NOTHING RETURNING visitor_id
         ), told AS (
             {_insert_sql(News, "visitor_id", "FROM seen")} RETURNING 1
@@ -145,7 +145,7 @@ def _first_sql() -> str:
         ), begun AS (
             {_insert_sql(Visit, "me.id, me.visitor_id", "FROM me")} RETURNING id
         ), seen AS (
-            {_insert_sql(PageView, "begun.id, me.id, me.visitor_id", "FROM me, begun")}
+            {_insert_sql(PageView, "begun.id, me.visitor_id", "FROM me, begun")}
             RETURNING visitor_id
         )
         {_insert_sql(News, "visitor_id", "FROM seen")}

@@ -28,7 +28,7 @@ LATER: Mapping[type[Model], tuple[str, ...]] = {
     Visitor: (),
     Identity: ("visitor_id",),
     Visit: ("identity_id", "visitor_id"),
-    PageView: ("visit_id", "identity_id", "visitor_id"),
+    PageView: ("visit_id", "visitor_id"),
     News: ("visitor_id",),
 }
 

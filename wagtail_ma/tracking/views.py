@@ -35,7 +35,7 @@ NOTICEABLE_SECONDS = 1
 
 
 _field: Any = PageView._meta.get_field
-_insert = Insert(PageView, unique=("view_id",), tell=("identity", "at"))
+_insert = Insert(PageView, unique=("view_id",), tell=("visit", "at"))
 _lock_visit = Select(
     lambda: (
         Visit.objects.select_for_update(of=("self",), no_key=True)
@@ -51,8 +51,8 @@ _select_key = Select(
     lambda: PageView.objects.filter(
         view_id=Slot("view_id", _field("view_id")),
         at__gt=Slot("since", _field("at")),
-        identity__kind=Identity.Kind.BROWSER,
-    ).values_list("identity__key")
+        visit__identity__kind=Identity.Kind.BROWSER,
+    ).values_list("visit__identity__key")
 )
 # Never lowers anything, whatever another message did since the row was read.
 _raise_totals = Update(
@@ -111,8 +111,7 @@ def record(identity: Identity, hit: Hit, visit: Visit, page: TrackedPage, *, now
 
 def seen(identity: Identity, hit: Hit, page: TrackedPage, *, now: datetime) -> PageView:
     """The view of a hit without its visit, not saved."""
-    owner = {"identity_id": identity.pk, "visitor_id": identity.visitor_id}
-    return new_row(PageView, owner | fields_of_seen(hit, page, now=now))
+    return new_row(PageView, {"visitor_id": identity.visitor_id, **fields_of_seen(hit, page, now=now)})
 
 
 def fields_of_seen(hit: Hit, page: TrackedPage, *, now: datetime) -> dict[str, Any]:
