@@ -143,9 +143,7 @@ class Facts:
         if at < seen.visit.last_at + self._timeout:
             self._extend(seen.visit, at)
         view = seen.view
-        view.engaged_seconds = max(known.engaged, totals.engaged)
-        view.visible_seconds = max(known.visible, totals.visible)
-        view.scroll_percent = max(known.scroll, totals.scroll)
+        view.engaged_seconds, view.visible_seconds, view.scroll_percent = totals.raised(known)
         seen.is_grown = True
         if is_doubtful and not view.is_doubtful:
             view.is_doubtful = True

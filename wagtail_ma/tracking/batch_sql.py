@@ -20,11 +20,11 @@ from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking.models import PageView, Visit
 from wagtail_ma.tracking.usual import TOTALS, table
 
+# Values by the names that a statement has for them: texts, numbers and what else JSON has a word for.
 Rows = Sequence[Mapping[str, Any]]
-# Values of JSON by column.
 _BROWSER = f"'{Identity.Kind.BROWSER.value}'"
-# What is known of the visit of a first view beside its time.
-_ORIGIN = [
+# What is told of the visit of a first view beside its time.
+_ORIGIN: list[Any] = [
     field
     for field in Visit._meta.concrete_fields
     if field.attname not in {"id", "identity_id", "visitor_id", "started_at", "last_at"}
@@ -106,33 +106,19 @@ def _first_sql() -> tuple[str, list[Any]]:
         f"pg_get_serial_sequence('{table(model)}', 'id')::regclass AS {name}" for name, model in keys.items()
     )
     drawn = ", ".join(f"nextval(sequences.{name}) AS {name}" for name in keys)
-    owner = {"identity_id": "identity_id", "visitor_id": "visitor_id"}
-    origin = {field.column: field.column for field in _ORIGIN}
+    origin = [field.column for field in _ORIGIN]
     parts = {
-        "somebody": (Visitor, {"id": "visitor_id", "first_seen_at": "at", "bucket": "bucket"}),
-        "me": (
-            Identity,
-            {
-                "id": "identity_id",
-                "visitor_id": "visitor_id",
-                "kind": _BROWSER,
-                "key": "key",
-                "created_at": "at",
-            },
+        "somebody": _insert_sql(Visitor, "bucket", id="visitor_id", first_seen_at="at"),
+        "me": _insert_sql(Identity, "visitor_id", "key", id="identity_id", kind=_BROWSER, created_at="at"),
+        "begun": _insert_sql(
+            Visit, "identity_id", "visitor_id", *origin, id="visit_id", started_at="at", last_at="at"
         ),
-        "begun": (Visit, {"id": "visit_id", "started_at": "at", "last_at": "at"} | owner | origin),
-        "seen": (
-            PageView,
-            owner
-            | {"visit_id": "visit_id", "tracked_page_id": "landing_id", "view_id": "view_id", "at": "at"},
+        "seen": _insert_sql(
+            PageView, "visit_id", "visitor_id", "view_id", "at", tracked_page_id="landing_id"
         ),
-        "told": (News, {"visitor_id": "visitor_id", "at": "at"}),
+        "told": _insert_sql(News, "visitor_id", "at"),
     }
-    inserts, constants = [], []
-    for name, (model, found) in parts.items():
-        sql, more = _insert_sql(model, found)
-        inserts.append(f"{name} AS ({sql} FROM given)")
-        constants += more
+    inserts = ", ".join(f"{name} AS ({sql} FROM given)" for name, (sql, _constants) in parts.items())
     return (
         f"""
         WITH sequences AS (SELECT {sequences}), given AS MATERIALIZED (
@@ -144,23 +130,17 @@ def _first_sql() -> tuple[str, list[Any]]:
             WHERE NOT EXISTS (
                 SELECT FROM {table(Identity)} known WHERE known.kind = {_BROWSER} AND known.key = new.key
             ) AND NOT EXISTS (SELECT FROM {table(PageView)} known WHERE known.view_id = new.view_id)
-        ), {", ".join(inserts)}
+        ), {inserts}
         SELECT n FROM given
         """,  # noqa: S608
-        constants,
+        [constant for _sql, constants in parts.values() for constant in constants],
     )
 
 
 @cache
 def _next_sql() -> tuple[str, list[Any]]:
-    view, view_constants = _insert_sql(
-        PageView,
-        {
-            name: name
-            for name in ("visit_id", "identity_id", "visitor_id", "tracked_page_id", "view_id", "at")
-        },
-    )
-    news, news_constants = _insert_sql(News, {"visitor_id": "visitor_id", "at": "max(at)"})
+    view, view_constants = _insert_sql(PageView, "visit_id", "visitor_id", "tracked_page_id", "view_id", "at")
+    news, news_constants = _insert_sql(News, "visitor_id", at="max(at)")
     return (
         f"""
         WITH given AS MATERIALIZED (
@@ -204,7 +184,7 @@ def _lock_sql() -> str:
 def _raise_sql() -> tuple[str, list[Any]]:
     fields: list[Any] = [PageView._meta.get_field(name) for name in TOTALS]
     raised = ", ".join(f"{name} = GREATEST(view.{name}, total.{name})" for name in TOTALS)
-    news, constants = _insert_sql(News, {"visitor_id": "visitor_id", "at": "max(news_at)"})
+    news, constants = _insert_sql(News, "visitor_id", at="max(news_at)")
     return (
         f"""
         WITH total AS MATERIALIZED (
@@ -226,22 +206,25 @@ def _raise_sql() -> tuple[str, list[Any]]:
     )
 
 
-def _insert_sql(model: type[Model], found: Mapping[str, str]) -> tuple[str, list[Any]]:
+def _insert_sql(model: type[Model], *same: str, **expressions: str) -> tuple[str, list[Any]]:
     """``INSERT … SELECT`` without its source, and the constants that go into it.
 
-    :param found: an expression for each column that the rows tell; the others are as by default.
+    :param same: columns that the source calls by the same name.
+    :param expressions: what other columns get from it; those that are not named are as by default.
     """
+    connection = connections[DEFAULT_DB_ALIAS]
+    found = dict(zip(same, same, strict=True)) | expressions
     names, chosen, constants = [], [], []
-    for field in model._meta.concrete_fields:
-        if field.column in found:
-            chosen.append(found[field.column])
-        elif field.primary_key:
-            continue
-        else:
-            chosen.append(f"%s::{_type(field)}")
-            constants.append(database_value(field, field.get_default(), connections[DEFAULT_DB_ALIAS]))
+    fields: list[Any] = list(model._meta.concrete_fields)
+    for field in fields:
+        if field.column not in found:
+            if field.primary_key:
+                continue
+            constants.append(database_value(field, field.get_default(), connection))
         names.append(f'"{field.column}"')
-    return f"INSERT INTO {table(model)} ({', '.join(names)}) SELECT {', '.join(chosen)}", constants
+        chosen.append(found.get(field.column) or f"%s::{_type(field)}")
+    insert = f"INSERT INTO {table(model)} ({', '.join(names)})"
+    return f"{insert} SELECT {', '.join(chosen)}", constants
 
 
 def _type(field: Any) -> str:

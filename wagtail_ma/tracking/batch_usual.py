@@ -177,7 +177,7 @@ def _grow(seen: _Growing, totals: views.Totals, *, at: datetime, timeout: timede
         visit.news_at = max(at, visit.news_at or at)
     if totals.is_beyond(known):
         seen.is_grown = True
-        seen.totals = views.Totals(*map(max, totals, known))
+        seen.totals = totals.raised(known)
         if visit.last_at < at < visit.last_at + timeout:
             visit.last_at = at
             visit.is_prolonged = True

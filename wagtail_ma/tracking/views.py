@@ -79,6 +79,12 @@ class Totals(NamedTuple):
         """By column of PageView."""
         return dict(zip(("engaged_seconds", "visible_seconds", "scroll_percent"), self, strict=True))
 
+    def raised(self, known: Totals) -> Totals:
+        """The larger of each."""
+        return Totals(
+            max(self.engaged, known.engaged), max(self.visible, known.visible), max(self.scroll, known.scroll)
+        )
+
     def is_beyond(self, known: Totals) -> bool:
         """Whether anything is more than was known."""
         return self.engaged > known.engaged or self.visible > known.visible or self.scroll > known.scroll
