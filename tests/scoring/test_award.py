@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity
+from tests.scoring.history import a_browser, a_page, a_view, a_visit, a_visitor, an_activity, move
 from wagtail_ma.people.models import Lead
 from wagtail_ma.scoring.award import award
 from wagtail_ma.scoring.defaults import ensure_default_rules
@@ -145,8 +145,7 @@ def test_award__fact_moved_to_another_visitor__entry_follows(now, one_point_per_
     browser = a_browser(first, now)
     a_view(a_visit(browser, now), now)
     award([first.pk, second.pk], now=now)
-    for table in (browser.visits, browser.views):
-        table.update(visitor=second)
+    move(browser, second)
     first.merged_into = second
     first.save()
     award([second.pk], now=now)
