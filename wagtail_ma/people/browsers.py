@@ -11,6 +11,7 @@ from functools import cache
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import QuerySet
 
+from wagtail_ma.core import planned
 from wagtail_ma.core.many_rows import InsertRows
 from wagtail_ma.core.prepared import Insert, Select, Slot, new_row
 from wagtail_ma.people.models import Identity, IdentityLink, Visitor
@@ -90,9 +91,7 @@ def lock_ids(keys: Collection[str]) -> dict[str, int]:
     """The same in a fraction of the time, for PostgreSQL: their ids alone, by key."""
     if not keys:
         return {}
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(_lock_ids_sql(), [json.dumps(list(keys))])
-        return dict(cursor.fetchall())
+    return dict(planned.run(_lock_ids_sql(), [json.dumps(list(keys))]).rows)
 
 
 @cache

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
+from wagtail_ma.core import planned
 from wagtail_ma.core.prepared import database_value
 from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking.models import PageView, Visit
@@ -73,7 +74,7 @@ def lock_views(view_ids: Collection[UUID]) -> Iterator[tuple[Any, ...]]:
     wanted = list(view_ids)
     given = json.dumps([view_id.hex for view_id in wanted])
     # (The driver takes longer to make an id than a number.)
-    for number, *row in _run(_lock_sql(), [given]):
+    for number, *row in planned.run(_lock_sql(), [given]).rows:
         yield wanted[number - 1], *row
 
 
@@ -84,17 +85,12 @@ def raise_totals(totals: Rows, visits: Rows) -> None:
     :param visits: ``id``, ``last_at``, ``visitor_id``, and ``news_at`` if react should look.
     """
     sql, constants = _raise_sql()
-    _run(sql, [json.dumps(totals), json.dumps(visits), *constants])
+    planned.run(sql, [json.dumps(totals), json.dumps(visits), *constants])
 
 
 def _numbers(sql: str, constants: Sequence[Any], rows: Rows) -> set[int]:
-    return {number for (number,) in _run(sql, [json.dumps(rows, ensure_ascii=False), *constants])}
-
-
-def _run(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()
+    done = planned.run(sql, [json.dumps(rows, ensure_ascii=False), *constants])
+    return {number for (number,) in done.rows}
 
 
 @cache
@@ -200,7 +196,6 @@ def _raise_sql() -> tuple[str, list[Any]]:
             FROM given WHERE visit.id = given.id AND given.last_at IS NOT NULL
         )
         {news} FROM given WHERE news_at IS NOT NULL GROUP BY visitor_id
-        RETURNING 1
         """,  # noqa: S608
         constants,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
 from django.db.models import Model
 
-from wagtail_ma.core.prepared import Select, Slot
+from wagtail_ma.core import planned
 from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import views, visits
 from wagtail_ma.tracking.hits import Hit
@@ -32,12 +32,6 @@ from wagtail_ma.tracking.usual import (
     values,
 )
 from wagtail_ma.tracking.writing import busy_when_away
-
-_seen = Select(
-    lambda: PageView.objects.filter(view_id=Slot("view_id", PageView._meta.get_field("view_id"))).values_list(
-        "pk", "visit_id", "at", *TOTALS
-    )
-)
 
 
 def record(hit: Hit, page: TrackedPage, connection: Any, *, now: datetime) -> Told:
@@ -67,9 +61,8 @@ def _record_next(hit: Hit, view: list[Any], news: list[Any], *, now: datetime) -
     The browser is locked as everywhere: a second message of it waits, and then finds its view.
     """
     since = now - visits.timeout()
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(_next_sql(), [hit.browser_key, now, hit.view_id, since, now, *view, *news])
-        is_known, is_done = cursor.fetchone()
+    ran = planned.run(_next_sql(), [hit.browser_key, now, hit.view_id, since, now, *view, *news])
+    is_known, is_done = ran.rows[0]
     if not is_known:
         return Outcome.UNKNOWN_BROWSER
     return Outcome.DONE if is_done else Outcome.UNUSUAL
@@ -79,9 +72,7 @@ def _record_first(hit: Hit, view: list[Any], news: list[Any], rows: First) -> To
     """The first view of a new browser, unless it is known: then its message came twice."""
     given = [*rows.visitor, hit.view_id, *rows.identity, *rows.visit, *view, *news]
     try:
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(_first_sql(), given)
-            is_done = cursor.rowcount == 1
+        is_done = planned.run(_first_sql(), given).number == 1
     except IntegrityError:
         # Its message came twice at once; or a page or a network that we remembered has been deleted:
         # the long way tells which.
@@ -91,12 +82,12 @@ def _record_first(hit: Hit, view: list[Any], news: list[Any], rows: First) -> To
 
 def _grow(hit: Hit, *, now: datetime) -> Outcome:
     """Larger totals of a known view. Read without a lock: what is written only raises what is there."""
-    row = _seen.first(view_id=hit.view_id)
-    if row is None:
+    rows = planned.run(_seen_sql(), [hit.view_id]).rows
+    if not rows:
         return Outcome.UNKNOWN_VIEW
-    pk, visit_id, at, engaged, visible, scroll, was_doubtful = row
+    pk, visit_id, at, *known_totals, was_doubtful = rows[0]
     totals, is_doubtful = views.told(hit, at, now=now)
-    known = views.Totals(engaged, visible, scroll)
+    known = views.Totals(*known_totals)
     if is_doubtful and not was_doubtful:
         return Outcome.UNUSUAL
     if totals.is_beyond(known):
@@ -104,9 +95,13 @@ def _grow(hit: Hit, *, now: datetime) -> Outcome:
         is_news = totals.is_noticeably_beyond(known)
         connection = connections[DEFAULT_DB_ALIAS]
         since, news = now - visits.timeout(), values(News, {"at": now}, connection)
-        with connection.cursor() as cursor:
-            cursor.execute(_grow_sql(), [visit_id, *raised, pk, now, now, since, *news, is_news])
+        planned.run(_grow_sql(), [visit_id, *raised, pk, now, now, since, *news, is_news])
     return Outcome.DONE
+
+
+@cache
+def _seen_sql() -> str:
+    return f"SELECT id, visit_id, at, {', '.join(TOTALS)} FROM {table(PageView)} WHERE view_id = %s"  # noqa: S608
 
 
 @cache

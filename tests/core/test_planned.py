@@ -1,0 +1,105 @@
+"""Statements that are planned once per connection (PostgreSQL)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from wagtail_ma.core import planned
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone has this way"),
+]
+SQL = "SELECT %s::int + 1 AS planned_test"
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: Any) -> Iterator[None]:
+    """A connection of its own."""
+    monkeypatch.setattr(planned, "_is_given_up", False)
+    connection.close()
+    yield
+    connection.close()
+
+
+def prepared() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%planned_test%'")
+        return [text for (text,) in cursor]
+
+
+def lose() -> None:
+    """As if a pooler had given us another connection; the driver does not notice."""
+    with connection.cursor() as cursor:
+        cursor.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+
+
+def run(times: int) -> None:
+    for number in range(times):
+        assert planned.run(SQL, [number]) == ([(number + 1,)], 1)
+
+
+def test_often__prepared_and_the_connection_left_as_it_was() -> None:
+    connection.ensure_connection()
+    usual = connection.connection.prepare_threshold
+    run(3)
+    assert prepared() == []
+    run(12)
+    assert len(prepared()) == 1
+    assert connection.connection.prepare_threshold == usual
+
+
+def test_more_and_more__planned_anew_now_and_then() -> None:
+    run(1100)
+    # From the 16th, the 64th, the 256th and the 1024th.
+    assert len(prepared()) == 5
+    assert len(set(prepared())) == 5
+
+
+def test_statement_without_rows__their_number() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE planned_rows (n int)")
+    assert planned.run("INSERT INTO planned_rows VALUES (%s), (2)", [1]) == ([], 2)
+
+
+def test_lost__runs_without_from_then_on(caplog: Any) -> None:
+    run(30)
+    lose()
+    run(15)
+    assert prepared() == []
+    assert caplog.text.count("Prepared statements are lost") == 1
+
+
+def test_lost_in_a_transaction__the_caller_tries_again(caplog: Any) -> None:
+    run(30)
+    lose()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        run(1)
+    with transaction.atomic():
+        run(15)
+    assert prepared() == []
+
+
+def test_another_error__raised_as_usual() -> None:
+    with pytest.raises(DatabaseError, match="out of range"):
+        planned.run(SQL, [2**31 - 1])
+    run(15)
+    assert prepared()
+
+
+def test_pooler_that_django_is_told_of__never(monkeypatch: Any) -> None:
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    run(15)
+    assert prepared() == []
+
+
+def test_statements__seen_by_whoever_counts_them() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        run(8)
+    assert len(captured) == 8
+    assert captured[7]["sql"] == "SELECT 7::int + 1 AS planned_test"
