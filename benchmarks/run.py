@@ -3,8 +3,9 @@
     python -m benchmarks.run [--requests N] [--rounds N] [--only sqlite|postgres] [--match TEXT] [--write]
     python -m benchmarks.run --scenarios | --history [--write]
 
-Everything that is compared runs in turns, several rounds each, and the median counts: other work on
-the machine hits all alike. ``--write`` puts the table into docs/performance.md.
+What is compared runs right after one another, in several rounds, and the median of the ratios counts: a
+machine that becomes slower meanwhile, or has other work, is so for both. ``--write`` puts the table into
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -56,10 +57,24 @@ class Case:
     is_gathered: bool = False
     per_second: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
+    # To the reference, round by round.
+    speeds: list[float] = field(default_factory=list)
+    cpus: list[float] = field(default_factory=list)
     statements: int | None = None
 
+    def compare(self, cases: dict[str, Case], count: int) -> None:
+        """One round, beside what it is compared with."""
+        if not self.reference:
+            self.measure(count)
+            return
+        reference = cases[self.reference]
+        reference.measure(count)
+        self.measure(count)
+        self.speeds.append(self.per_second[-1] / reference.per_second[-1])
+        self.cpus.append(self.cpu_ms[-1] / reference.cpu_ms[-1])
+
     def measure(self, count: int) -> load.Load:
-        """One round."""
+        """One of the two."""
         count *= 3 if self.is_gathered else 1
         requests = self.requests(count)
         before = self.server.cpu_seconds()
@@ -277,7 +292,7 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
             for number in range(rounds):
                 print(f"{database}: round {number + 1} of {rounds} ...", flush=True)
                 for case in cases:
-                    case.measure(count)
+                    case.compare({known.name: known for known in cases}, count)
             if has_redis():
                 print(f"{database}: the writer of hits from Redis: {writer(site)}", flush=True)
             tell(["", *table(NAMES[database], cases), ""])
@@ -369,7 +384,7 @@ def writer(env: dict[str, str]) -> str:
 
 
 def table(database: str, cases: list[Case]) -> list[str]:
-    """Markdown. Ratios are of medians over the rounds."""
+    """Markdown. Figures, and ratios, are medians over the rounds."""
     lines = [
         f"| {database} | requests/s | CPU ms/request | SQL | speed ÷ reference | CPU ÷ reference | budget |",
         "|---|---:|---:|---:|---:|---:|---|",
@@ -379,8 +394,7 @@ def table(database: str, cases: list[Case]) -> list[str]:
     for case in cases:
         ratios = "| | | "
         if case.reference:
-            speed = median[case.name] / median[case.reference]
-            load_ratio = cpu[case.name] / cpu[case.reference]
+            speed, load_ratio = statistics.median(case.speeds), statistics.median(case.cpus)
             reached = 1 / load_ratio if case.is_per_core else speed
             ratios = f"| {speed:.2f} | {load_ratio:.2f} | {_verdict(case, reached)} "
         counted = "" if case.statements is None else case.statements
