@@ -1,9 +1,12 @@
 """Statements that PostgreSQL plans once per connection, and not each time they run.
 
 For the few that write what visitors do: to read and plan one of them takes PostgreSQL longer than to run it.
-Django leaves prepared statements to those who ask for them (``prepare_threshold``): a pooler in front of the
-database may hand each transaction to another connection, where they are not known. So they are not used
-where Django is told of such a pooler (``DISABLE_SERVER_SIDE_CURSORS``), and no more once one has been lost.
+They are prepared by PostgreSQL's own ``PREPARE``, under names made from their text.
+
+A pooler in front of the database may hand each transaction to another connection, where nothing has been
+prepared (or, under the same name, the same). So nothing is prepared where Django is told of such a pooler
+(``DISABLE_SERVER_SIDE_CURSORS``), and no more once a prepared statement has been lost. (The driver's own way
+numbers its statements: on another connection the same number may be another statement.)
 
 A plan that was made for a small table would read all of it when it has grown, until PostgreSQL looks at it
 again (within a minute, if nobody has switched that off). So plans are made anew whenever a connection has run
@@ -12,9 +15,10 @@ four times as many statements.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -23,14 +27,12 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 logger = logging.getLogger(__name__)
 
-# So often a statement runs on a connection before it is prepared (the driver's own default).
-THRESHOLD = 5
+# From this one on, the statements of a connection are prepared: many connections serve one request only.
+FIRST = 6
 # SQLSTATE of "there is no such prepared statement" and "there is one of this name already".
 _LOST = frozenset({"26000", "42P05"})
 
 _is_given_up = False
-# Statements that ran on each of the driver's connections.
-_runs: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 class Ran(NamedTuple):
@@ -40,70 +42,101 @@ class Ran(NamedTuple):
     number: int
 
 
+@dataclass
+class _Prepared:
+    """What has been done on a connection: number of statements, and the name by which each is prepared."""
+
+    count: int = 0
+    names: dict[str, str] = field(default_factory=dict)
+
+
+# By the driver's connection, which Django may replace.
+_prepared: WeakKeyDictionary[Any, _Prepared] = WeakKeyDictionary()
+
+
 def run(sql: str, values: Sequence[Any]) -> Ran:
     """Run a statement on PostgreSQL, prepared where that is possible.
 
-    :param sql: written once, the same text each time; ``%s`` where values go.
+    :param sql: the same text each time; ``%s`` where values go, and no other per cent sign.
     :raises django.db.Error: what Django's own cursor raises. A prepared statement that got lost is run again
         without; in a transaction, which is lost with it, that is left to the caller.
     """
-    global _is_given_up
     connection: Any = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
-    if _is_given_up or not _may_prepare(connection):
-        with connection.cursor() as cursor:
-            return _run(cursor, sql, values)
     try:
-        with _preparing(connection) as cursor:
-            return _run(cursor, _aged(sql, _age(connection.connection)), values)
+        with connection.cursor() as cursor:
+            cursor.execute(_ready(sql, cursor, connection), values)
+            return Ran(cursor.fetchall() if cursor.description else [], cursor.rowcount)
     except DatabaseError as error:
-        if getattr(error.__cause__, "sqlstate", None) not in _LOST:
+        if not _is_lost(error):
             raise
-        _is_given_up = True
-        logger.warning(
-            "Prepared statements are lost between transactions; recording goes on without. If a pooler does "
-            "that, set DISABLE_SERVER_SIDE_CURSORS, as Django advises."
-        )
+        _give_up()
         if connection.in_atomic_block:
             raise
     return run(sql, values)
 
 
+def _ready(sql: str, cursor: Any, connection: Any) -> str:
+    """The text to be run: it prepares the statement if that is to be done."""
+    if _is_given_up or not _may_prepare(connection):
+        return sql
+    prepared = _prepared.setdefault(connection.connection, _Prepared())
+    prepared.count += 1
+    if prepared.count < FIRST:
+        return sql
+    statement = _statement(sql, _age(prepared.count))
+    before = prepared.names.get(sql)
+    if before != statement.name:
+        if before:
+            cursor.execute(f"DEALLOCATE {before}")
+        cursor.execute(statement.prepare)
+        prepared.names[sql] = statement.name
+    return statement.execute
+
+
 def _may_prepare(connection: Any) -> bool:
-    # (Whoever looks at statements would see none of their values.)
-    if connection.queries_logged or connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
-        return False
-    # (Older drivers have none; and whoever has wrapped the driver's connection knows best.)
-    return hasattr(connection.connection, "prepare_threshold")
+    # (Whoever counts statements, or looks at them, sees what they are. And where values travel beside the
+    # text, PREPARE cannot take them; the driver prepares by itself there, if it is told to.)
+    return not (
+        connection.queries_logged
+        or connection.features.uses_server_side_binding
+        or connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    )
 
 
-@contextmanager
-def _preparing(connection: Any) -> Iterator[Any]:
-    """Django's own cursor, but for one thing: values do not become part of the statement's text."""
-    from django.db.backends.postgresql import base
-
-    raw = connection.connection
-    usual, raw.prepare_threshold = raw.prepare_threshold, THRESHOLD
-    try:
-        with connection.wrap_database_errors:
-            driver = base.ServerBindingCursor(raw)  # type: ignore[call-arg]
-        with connection._prepare_cursor(driver) as cursor:
-            yield cursor
-    finally:
-        raw.prepare_threshold = usual
-
-
-def _age(raw: Any) -> int:
-    """How old a connection is: one more from the 16th, 64th, 256th … statement that runs on it."""
-    _runs[raw] = count = _runs.get(raw, 0) + 1
-    return (max(count.bit_length(), 4) - 3) // 2
+class _Statement(NamedTuple):
+    name: str
+    prepare: str
+    execute: str
 
 
 @lru_cache(maxsize=256)
-def _aged(sql: str, age: int) -> str:
-    return f"{sql} /* plan {age} */"
+def _statement(sql: str, age: int) -> _Statement:
+    first, *rest = sql.split("%s")
+    numbered = first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+    digest = hashlib.sha256(sql.encode()).hexdigest()[:16]
+    name = f"wagtail_ma_{digest}_{age}"
+    return _Statement(
+        name, f"PREPARE {name} AS {numbered}", f"EXECUTE {name} ({', '.join(['%s'] * len(rest))})"
+    )
 
 
-def _run(cursor: Any, sql: str, values: Sequence[Any]) -> Ran:
-    cursor.execute(sql, values)
-    return Ran(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+def _age(count: int) -> int:
+    """How old a connection is: one more from the 16th, 64th, 256th … statement that runs on it."""
+    return (max(count.bit_length(), 4) - 3) // 2
+
+
+def _is_lost(error: DatabaseError) -> bool:
+    cause: Any = error.__cause__
+    # (Psycopg 2 calls it otherwise.)
+    return (getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)) in _LOST
+
+
+def _give_up() -> None:
+    global _is_given_up
+    if _is_given_up:
+        return
+    _is_given_up = True
+    logger.warning(
+        "Prepared statements are lost between transactions; recording goes on without. If a pooler does "
+        "that, set DISABLE_SERVER_SIDE_CURSORS, as Django advises."
+    )

@@ -145,7 +145,7 @@ def _next_sql() -> tuple[str, list[Any]]:
             ), LATERAL (
                 SELECT id AS visit_id, visitor_id FROM {table(Visit)} visit
                 WHERE visit.identity_id = new.identity_id
-                    AND visit.last_at > new.at - %s AND visit.started_at <= new.at
+                    AND visit.last_at > new.at - %s::interval AND visit.started_at <= new.at
                 ORDER BY visit.started_at DESC LIMIT 1
             ) going_on
             WHERE NOT EXISTS (SELECT FROM {table(PageView)} known WHERE known.view_id = new.view_id)
