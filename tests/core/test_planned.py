@@ -87,7 +87,7 @@ def test_lost__runs_without_from_then_on(caplog: Any) -> None:
     lose()
     run(15)
     assert prepared() == []
-    assert caplog.text.count("Prepared statements are lost") == 1
+    assert caplog.text.count("A prepared statement was lost") == 1
 
 
 def test_lost_in_a_transaction__the_caller_tries_again(caplog: Any) -> None:
@@ -105,6 +105,18 @@ def test_another_error__raised_as_usual() -> None:
         planned.run(SQL, [2**31 - 1])
     run(15)
     assert prepared()
+
+
+def test_column_of_another_type_now__runs_without(caplog: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE planned_rows AS SELECT 1::int AS n")
+    for _ in range(12):
+        assert planned.run("SELECT n, %s::int FROM planned_rows", [1]).rows == [(1, 1)]
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE planned_rows ALTER n TYPE text")
+    for _ in range(3):
+        assert planned.run("SELECT n, %s::int FROM planned_rows", [1]).rows == [("1", 1)]
+    assert caplog.text.count("A prepared statement was lost") == 1
 
 
 def test_pooler_that_django_is_told_of__never(monkeypatch: Any) -> None:

@@ -136,7 +136,10 @@ def test_batches_of_the_same_messages__at_once__everything_once(home: Any, now: 
             for hit in hits
         ]
         # (A message is sent again to another process when the answer to it got lost.)
-        together(*[lambda heard=heard: write_patiently(heard) for _ in range(4)])
+        together(
+            *[lambda heard=heard: write_patiently(heard) for _ in range(2)],
+            *[lambda heard=heard[::-1]: write_patiently(heard) for _ in range(2)],
+        )
         views = [
             Heard(each.hit._replace(view_id=uuid4(), is_first=False), now + timedelta(seconds=5))
             for each in heard

@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 
 # From this one on, the statements of a connection are prepared: many connections serve one request only.
 FIRST = 6
-# SQLSTATE of "there is no such prepared statement" and "there is one of this name already".
-_LOST = frozenset({"26000", "42P05"})
+# SQLSTATE of "there is no such prepared statement", "there is one of this name already", and of a column that
+# has got another type since.
+_LOST = frozenset({"26000", "42P05", "0A000"})
 
 _is_given_up = False
 
@@ -39,14 +40,20 @@ class Ran(NamedTuple):
     """What a statement returned, and how many rows it found or wrote."""
 
     rows: list[tuple[Any, ...]]
-    number: int
+    row_count: int
+
+
+class _Statement(NamedTuple):
+    name: str
+    prepare: str
+    execute: str
 
 
 @dataclass
 class _Prepared:
-    """What has been done on a connection: number of statements, and the name by which each is prepared."""
+    """What has been done on a connection, and the name by which each statement is prepared there."""
 
-    count: int = 0
+    run_count: int = 0
     names: dict[str, str] = field(default_factory=dict)
 
 
@@ -62,35 +69,45 @@ def run(sql: str, values: Sequence[Any]) -> Ran:
         without; in a transaction, which is lost with it, that is left to the caller.
     """
     connection: Any = connections[DEFAULT_DB_ALIAS]
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_ready(sql, cursor, connection), values)
-            return Ran(cursor.fetchall() if cursor.description else [], cursor.rowcount)
-    except DatabaseError as error:
-        if not _is_lost(error):
-            raise
-        _give_up()
-        if connection.in_atomic_block:
-            raise
-    return run(sql, values)
+    with connection.cursor() as cursor:
+        statement = _due(sql, connection)
+        if statement is None:
+            return _execute(cursor, sql, values)
+        try:
+            _prepare(sql, statement, cursor, connection)
+            return _execute(cursor, statement.execute, values)
+        except DatabaseError as error:
+            if not _is_lost(error):
+                raise
+            _give_up()
+            if connection.in_atomic_block:
+                raise
+        return _execute(cursor, sql, values)
 
 
-def _ready(sql: str, cursor: Any, connection: Any) -> str:
-    """The text to be run: it prepares the statement if that is to be done."""
+def _execute(cursor: Any, sql: str, values: Sequence[Any]) -> Ran:
+    cursor.execute(sql, values)
+    return Ran(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+
+def _due(sql: str, connection: Any) -> _Statement | None:
+    """How to run it prepared, if that is possible and worth while."""
     if _is_given_up or not _may_prepare(connection):
-        return sql
+        return None
     prepared = _prepared.setdefault(connection.connection, _Prepared())
-    prepared.count += 1
-    if prepared.count < FIRST:
-        return sql
-    statement = _statement(sql, _age(prepared.count))
-    before = prepared.names.get(sql)
-    if before != statement.name:
-        if before:
-            cursor.execute(f"DEALLOCATE {before}")
-        cursor.execute(statement.prepare)
-        prepared.names[sql] = statement.name
-    return statement.execute
+    prepared.run_count += 1
+    return None if prepared.run_count < FIRST else _statement(sql, _age(prepared.run_count))
+
+
+def _prepare(sql: str, statement: _Statement, cursor: Any, connection: Any) -> None:
+    names = _prepared[connection.connection].names
+    before = names.get(sql)
+    if before == statement.name:
+        return
+    if before:
+        cursor.execute(f"DEALLOCATE {before}")
+    cursor.execute(statement.prepare)
+    names[sql] = statement.name
 
 
 def _may_prepare(connection: Any) -> bool:
@@ -101,12 +118,6 @@ def _may_prepare(connection: Any) -> bool:
         or connection.features.uses_server_side_binding
         or connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
     )
-
-
-class _Statement(NamedTuple):
-    name: str
-    prepare: str
-    execute: str
 
 
 @lru_cache(maxsize=256)
@@ -137,6 +148,6 @@ def _give_up() -> None:
         return
     _is_given_up = True
     logger.warning(
-        "Prepared statements are lost between transactions; recording goes on without. If a pooler does "
-        "that, set DISABLE_SERVER_SIDE_CURSORS, as Django advises."
+        "A prepared statement was lost; recording goes on without. If a pooler gives each transaction "
+        "another connection, set DISABLE_SERVER_SIDE_CURSORS, as Django advises."
     )

@@ -87,11 +87,12 @@ def lock_all(keys: Collection[str]) -> dict[str, Identity]:
     return {identity.key: identity for identity in rows.order_by("pk")}
 
 
-def lock_ids(keys: Collection[str]) -> dict[str, int]:
-    """The same in a fraction of the time, for PostgreSQL: their ids alone, by key."""
+def lock_ids(keys: Collection[str]) -> dict[str, tuple[int, int]]:
+    """The same in a fraction of the time, for PostgreSQL: their ids and those of their visitors, by key."""
     if not keys:
         return {}
-    return dict(planned.run(_lock_ids_sql(), [json.dumps(list(keys))]).rows)
+    rows = planned.run(_lock_ids_sql(), [json.dumps(list(keys))]).rows
+    return {key: (pk, visitor_id) for key, pk, visitor_id in rows}
 
 
 @cache
@@ -106,7 +107,8 @@ def _lock_ids_sql() -> str:
                 WHERE kind = '{Identity.Kind.BROWSER.value}' AND key = given.key LIMIT 1
             ) browser
         )
-        SELECT key, id FROM {identity} WHERE id IN (SELECT id FROM known) ORDER BY id FOR NO KEY UPDATE
+        SELECT key, id, visitor_id FROM {identity} WHERE id IN (SELECT id FROM known)
+        ORDER BY id FOR NO KEY UPDATE
     """  # noqa: S608
 
 

@@ -79,8 +79,8 @@ def _write_unusual(batch: Sequence[Heard], pages_of: Sequence[TrackedPage]) -> N
 
 
 class _Senders:
-    """Who sent the messages of a batch. The identities are locked until the end of the transaction,
-    before anything else is: so two batches never wait for each other."""
+    """Who sent the messages of a batch. The identities are locked until the end of the transaction, before
+    their visits are. (Two batches can wait for each other in rare cases; one of them is Busy then.)"""
 
     def __init__(self, batch: Sequence[Heard]) -> None:
         self._batch = batch

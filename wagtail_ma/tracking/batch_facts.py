@@ -162,6 +162,8 @@ class Facts:
             origin = visits.origin(hit)
             if origin["medium"] != "direct":
                 self._move(seen.visit, origin)
+                if at < seen.visit.last_at + self._timeout:
+                    self._extend(seen.visit, at)
                 self._mark(seen.view.visitor_id, at)
 
     def _visit_for(self, identity: Identity, hit: Hit, page: TrackedPage, *, at: datetime) -> Visit:

@@ -33,7 +33,7 @@ _ORIGIN: list[Any] = [
 
 
 def look_up_by_keys() -> None:
-    """Until the end of the transaction, rows are found by their keys.
+    """Until the end of the (outermost) transaction, rows are found by their keys.
 
     A table that has grown since PostgreSQL last looked at it seems small: it would read all of it to find
     some hundred rows.
@@ -57,7 +57,8 @@ def insert_first(rows: Rows) -> set[int]:
 def insert_next(rows: Rows, *, timeout: timedelta) -> set[int]:
     """Write further views of visits that are going on, and prolong these.
 
-    :param rows: ``n``, ``identity_id`` of a browser that is locked, ``view_id``, ``at``, ``tracked_page_id``.
+    :param rows: ``n``, ``identity_id`` and ``visitor_id`` of a browser that is locked, ``view_id``, ``at``,
+        ``tracked_page_id``.
     :param timeout: so long a visit waits.
     :returns: ``n`` of those that were written; not written is what has no open visit, and known views.
     """
@@ -95,8 +96,7 @@ def _numbers(sql: str, constants: Sequence[Any], rows: Rows) -> set[int]:
 
 @cache
 def _first_sql() -> tuple[str, list[Any]]:
-    # Keys are drawn before anything is written, so that rows can refer to each other. (Their sequences are
-    # asked for by table: where each site has a schema of its own, they are not the same for all.)
+    # Keys are drawn before anything is written, so that rows can refer to each other.
     keys = {"visitor_id": Visitor, "identity_id": Identity, "visit_id": Visit}
     sequences = ", ".join(
         f"pg_get_serial_sequence('{table(model)}', 'id')::regclass AS {name}" for name, model in keys.items()
@@ -141,9 +141,10 @@ def _next_sql() -> tuple[str, list[Any]]:
         f"""
         WITH given AS MATERIALIZED (
             SELECT new.*, going_on.* FROM json_to_recordset(%s) AS new (
-                n int, identity_id bigint, view_id uuid, at timestamptz, tracked_page_id bigint
+                n int, identity_id bigint, visitor_id bigint, view_id uuid, at timestamptz,
+                tracked_page_id bigint
             ), LATERAL (
-                SELECT id AS visit_id, visitor_id FROM {table(Visit)} visit
+                SELECT id AS visit_id FROM {table(Visit)} visit
                 WHERE visit.identity_id = new.identity_id
                     AND visit.last_at > new.at - %s::interval AND visit.started_at <= new.at
                 ORDER BY visit.started_at DESC LIMIT 1

@@ -8,9 +8,10 @@ sends after it and might depend on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -52,23 +53,25 @@ def write(batch: Sequence[Heard], pages: Sequence[TrackedPage]) -> list[int]:
 class _Usual:
     """Positions of messages, by what is to be done with them."""
 
-    def __init__(self, batch: Sequence[Heard], known: Mapping[str, int]) -> None:
+    def __init__(self, batch: Sequence[Heard], known: Collection[str]) -> None:
         self._batch = batch
         self.first: list[int] = []
         self.following: list[int] = []
         self.growing: list[int] = []
         self.left: set[int] = set()
         stopped: set[str | None] = set()
-        begun: set[UUID] = set()
+        met: set[UUID] = set()
         for position, (hit, _at) in enumerate(batch):
             key = hit.browser_key
             kind = None
             if key is not None and key not in stopped:
                 if hit.is_engagement:
                     kind = self.growing if key in known else None
-                elif is_usual(hit) and hit.view_id not in begun:
+                elif is_usual(hit) and hit.view_id not in met:
                     kind = self.first if hit.is_first else self.following if key in known else None
-                    begun.add(hit.view_id)
+            if not hit.is_activity:
+                # A view that comes twice, or after its totals, is not as usual.
+                met.add(hit.view_id)
             if kind is None:
                 self.left.add(position)
             else:
@@ -100,12 +103,17 @@ def _write_first(batch: Sequence[Heard], pages: Sequence[TrackedPage], first: Se
         row = {name: value for name, value in begun.items() if name not in ("started_at", "last_at")}
         row |= {"n": position, "key": hit.browser_key, "view_id": hit.view_id.hex, "at": at.isoformat()}
         rows.append(row | {"bucket": _bucket.get_default()})
+    # (In one order, so that two processes that make the same ones do not wait for each other.)
+    rows.sort(key=itemgetter("key"))
     done = batch_sql.insert_first(rows)
     return [position for position in first if position not in done]
 
 
 def _write_next(
-    batch: Sequence[Heard], pages: Sequence[TrackedPage], following: Sequence[int], known: Mapping[str, int]
+    batch: Sequence[Heard],
+    pages: Sequence[TrackedPage],
+    following: Sequence[int],
+    known: Mapping[str, tuple[int, int]],
 ) -> list[int]:
     """Views of known browsers whose visits are going on; which of them are left."""
     if not following:
@@ -113,10 +121,12 @@ def _write_next(
     rows = []
     for position in following:
         hit, at = batch[position]
+        identity_id, visitor_id = known[hit.browser_key or ""]
         rows.append(
             {
                 "n": position,
-                "identity_id": known[hit.browser_key or ""],
+                "identity_id": identity_id,
+                "visitor_id": visitor_id,
                 "view_id": hit.view_id.hex,
                 "at": at.isoformat(),
                 "tracked_page_id": pages[position].pk,
@@ -148,6 +158,7 @@ class _Growing:
     was_doubtful: bool
     visit: _Prolonged
     is_grown: bool = False
+    is_left: bool = False
 
 
 def _raise_totals(batch: Sequence[Heard], growing: Sequence[int]) -> list[int]:
@@ -163,7 +174,9 @@ def _raise_totals(batch: Sequence[Heard], growing: Sequence[int]) -> list[int]:
             unusual.append(position)
             continue
         totals, is_doubtful = views.told(hit, seen.at, now=at)
-        if is_doubtful and not seen.was_doubtful:
+        if seen.is_left or (is_doubtful and not seen.was_doubtful):
+            # (And what is told of it later: it would hide the claim.)
+            seen.is_left = True
             unusual.append(position)
         else:
             _grow(seen, totals, at=at, timeout=timeout)

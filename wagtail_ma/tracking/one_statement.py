@@ -72,7 +72,7 @@ def _record_first(hit: Hit, view: list[Any], news: list[Any], rows: First) -> To
     """The first view of a new browser, unless it is known: then its message came twice."""
     given = [*rows.visitor, hit.view_id, *rows.identity, *rows.visit, *view, *news]
     try:
-        is_done = planned.run(_first_sql(), given).number == 1
+        is_done = planned.run(_first_sql(), given).row_count == 1
     except IntegrityError:
         # Its message came twice at once; or a page or a network that we remembered has been deleted:
         # the long way tells which.
