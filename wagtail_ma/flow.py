@@ -64,6 +64,8 @@ class Recorded(NamedTuple):
     browser_key: str | None
     # Drawn or looked up just now (people/drawn_keys.py).
     is_fresh: bool = False
+    # It belongs to somebody who is not recorded (people/unrecorded.py): it must bring no key any more.
+    is_silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def receive(hit: Hit, *, now: datetime) -> Recorded:
     recorded = Recorded(browser_key=None)
     if not hit.log_key and not hit.is_key_fresh:
         hit, recorded = _with_fresh_key(hit, now=now)
+    if recorded.is_silent:
+        return _only_counted(hit, now=now)
     if conf.RECORDING == "buffered":
         buffer.add(Heard(hit, now))
         return recorded
@@ -104,7 +108,10 @@ def receive(hit: Hit, *, now: datetime) -> Recorded:
 def _with_fresh_key(hit: Hit, *, now: datetime) -> tuple[Hit, Recorded]:
     """Once an hour: a key that the database knows; for whoever has none, one that it will know."""
     key = hit.browser_key
-    is_drawn = key is None or not browsers.is_known(key)
+    kind = browsers.kind_of(key) if key else None
+    if kind == Identity.Kind.SILENT:
+        return hit, Recorded(browser_key=None, is_silent=True)
+    is_drawn = key is None or kind is None
     if is_drawn:
         key = drawn_keys.draw(hit.view_id, now=now)
     is_first = is_drawn and hit.kind == VIEW
@@ -155,6 +162,8 @@ def _record(hit: Hit, *, now: datetime) -> Recorded:
         if hit.is_engagement and told.outcome is not Outcome.UNKNOWN_VIEW and views.grow(hit, now=now):
             return Recorded(browser_key=None)
         identity = _recognise(hit, now=now)
+        if identity.is_silent:
+            return _only_counted(hit, now=now)
         visit = visits.visit_for(identity, hit, page, now=now)
         if hit.is_activity:
             activities.record(identity, hit, visit, page, now=now)
@@ -162,6 +171,12 @@ def _record(hit: Hit, *, now: datetime) -> Recorded:
             views.record(identity, hit, visit, page, now=now)
         news.mark([identity.visitor_id], now=now)
     return Recorded(browser_key=None if hit.log_key else identity.key)
+
+
+def _only_counted(hit: Hit, *, now: datetime) -> Recorded:
+    """A message of somebody who is not recorded: all that is kept is one more view of the page."""
+    counts.count(hit, now=now)
+    return Recorded(browser_key=None, is_silent=True)
 
 
 def _recognise(hit: Hit, *, now: datetime) -> Identity:

@@ -102,6 +102,12 @@ def register_log_actions(actions: Any) -> None:
     )
     actions.register_action("wagtail_ma.own_data", _("Own data"), _("The person took their data along"))
     actions.register_action("wagtail_ma.own_erasure", _("Own erasure"), _("The person erased their data"))
+    actions.register_action(
+        "wagtail_ma.do_not_record", _("Do not record"), _("Nothing that the person does is recorded any more")
+    )
+    actions.register_action(
+        "wagtail_ma.record_again", _("Record again"), _("What the person does is recorded again")
+    )
     actions.register_action("wagtail_ma.erase", _("Erase"), _("Erased a person"))
     actions.register_action("wagtail_ma.merge", _("Merge"), _("Decided whether two people are one"))
     actions.register_action("wagtail_ma.merge_companies", _("Merge companies"), _("Merged two companies"))

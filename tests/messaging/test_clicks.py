@@ -225,7 +225,8 @@ def tagged(now):
 def bind(delivery, browser, at):
     found = click(delivery, at)
     key = browser.key if browser else None
-    return tagging.bind(tagging.token_for(found.click_id, now=at), key, now=at)
+    kept = tagging.bind(tagging.token_for(found.click_id, now=at), key, now=at)
+    return kept and kept.key
 
 
 def test_bind__person__browser_with_its_past_is_theirs(now, tagged):
@@ -242,7 +243,8 @@ def test_bind__person__browser_with_its_past_is_theirs(now, tagged):
 def test_bind__key_on_its_way_into_the_database__kept(now, tagged):
     found = click(tagged, now)
     token = tagging.token_for(found.click_id, now=now)
-    assert tagging.bind(token, "drawn-a-moment-ago", now=now, is_key_fresh=True) == "drawn-a-moment-ago"
+    kept = tagging.bind(token, "drawn-a-moment-ago", now=now, is_key_fresh=True)
+    assert kept.key == "drawn-a-moment-ago"
 
 
 def test_bind__same_token_again_or_too_late__nothing(now, tagged):

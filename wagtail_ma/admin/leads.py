@@ -30,9 +30,20 @@ from wagtail.log_actions import log
 
 from wagtail_ma.admin.exports import SafeExportMixin
 from wagtail_ma.admin.permissions import may
+from wagtail_ma.admin.ranked import RECORDING
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.jobs import queue
-from wagtail_ma.people import companies, erase, export, lead_values, news, persons, phones, proposals
+from wagtail_ma.people import (
+    browsers,
+    companies,
+    erase,
+    export,
+    lead_values,
+    news,
+    persons,
+    phones,
+    proposals,
+)
 from wagtail_ma.people.identify import identify
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, LeadField, Visitor
 from wagtail_ma.reports.timeline import METHOD_LABELS
@@ -189,9 +200,16 @@ class LeadFilterSet(WagtailFilterSet):
         method="filter_linked",
     )
 
+    recording = django_filters.ChoiceFilter(
+        label=gettext_lazy("Recording"), choices=RECORDING, method="filter_recording"
+    )
+
     class Meta:
         model = Lead
         fields = ["job_function", "rank", "buying_role"]
+
+    def filter_recording(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(visitor__unrecorded_at__isnull=value == "on")
 
     def filter_company(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(Q(company_name__icontains=value) | Q(company__name__icontains=value))
@@ -208,11 +226,12 @@ class LeadFilterSet(WagtailFilterSet):
 def living_leads() -> QuerySet[Any]:
     """Leads who were not merged into another, with ``is_linked``: whether a browser is theirs, and
     ``source``: the method by which the person got a name."""
-    browsers = Identity.objects.filter(visitor=OuterRef("visitor"), kind=Identity.Kind.BROWSER)
+    theirs = Identity.objects.filter(visitor=OuterRef("visitor"))
+    linked = theirs.filter(kind__in=browsers.KINDS)
     # By the index on to_visitor; an address is first pointed at whom it names.
     named = IdentityLink.objects.filter(to_visitor=OuterRef("visitor"), identity__kind=Identity.Kind.EMAIL)
     return Lead.objects.filter(visitor__merged_into__isnull=True).annotate(
-        is_linked=Exists(browsers),
+        is_linked=Exists(linked),
         source=Coalesce(Subquery(named.order_by("pk").values("method")[:1]), Value("")),
     )
 
@@ -228,6 +247,8 @@ class LinkedColumn(Column):
     """Whether what somebody does on the site can be seen."""
 
     def get_value(self, instance: Any) -> str:
+        if instance.visitor.is_unrecorded:
+            return _("Not recorded")
         return _("Linked") if instance.is_linked else _("Not linked")
 
 
@@ -258,7 +279,7 @@ class LeadIndexView(SafeExportMixin, generic.IndexView):
         return reverse("wagtail_ma_visitors:visitor", args=[instance.visitor_id])
 
     def get_base_queryset(self) -> QuerySet[Lead]:
-        return living_leads().select_related("owner", "company")
+        return living_leads().select_related("owner", "company", "visitor")
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(*args, **kwargs)

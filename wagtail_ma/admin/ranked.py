@@ -31,6 +31,7 @@ from wagtail_ma.segments.models import Membership, Segment, Source
 from wagtail_ma.tracking.models import Topic, Visit
 
 SEEN_WITHIN = [(1, gettext_lazy("24 hours")), (7, gettext_lazy("7 days")), (30, gettext_lazy("30 days"))]
+RECORDING = [("on", gettext_lazy("Recorded")), ("off", gettext_lazy("Not recorded"))]
 PAGE_SIZE = 50
 
 
@@ -67,9 +68,16 @@ class VisitorFilterSet(WagtailFilterSet):
         label=gettext_lazy("Segment"), queryset=Segment.objects.filter(is_live=False), method="filter_segment"
     )
 
+    recording = django_filters.ChoiceFilter(
+        label=gettext_lazy("Recording"), choices=RECORDING, method="filter_recording"
+    )
+
     class Meta:
         model = Standing
         fields: list[str] = []
+
+    def filter_recording(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
+        return queryset.filter(visitor__unrecorded_at__isnull=value == "on")
 
     def filter_who(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
         return queryset.filter(is_named=value == "lead")

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.generic import TemplateView
+from django.views.generic import TemplateView, View
+from wagtail.admin import messages
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
@@ -21,6 +23,7 @@ from wagtail.permissions import policy_registry
 
 from wagtail_ma.admin.permissions import may, permission_menu_item
 from wagtail_ma.admin.ranked import VisitorIndexView
+from wagtail_ma.people import unrecorded
 from wagtail_ma.people.models import Lead, Visitor
 from wagtail_ma.reports import timeline as timelines
 from wagtail_ma.reports import visitor_page
@@ -104,6 +107,34 @@ class VisitorNowView(VisitorView):
         return super().get(request, *args, **kwargs)
 
 
+class RecordingView(PermissionCheckedMixin, View):
+    """Somebody has asked that nothing they do is recorded; or that it may be again."""
+
+    http_method_names = ["post"]
+    any_permission_required = ["view"]
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Visitor)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may(request, Lead, "change"):
+            raise PermissionDenied
+        visitor = get_object_or_404(Visitor, pk=kwargs["visitor_id"])
+        if hasattr(visitor, "lead") and not may(request, Lead, "view"):
+            raise PermissionDenied
+        subject = getattr(visitor, "lead", visitor)
+        if request.POST.get("act") == "end":
+            unrecorded.end(visitor.pk, now=timezone.now())
+            log(subject, "wagtail_ma.record_again", user=request.user)
+            messages.success(request, _("What this person does is recorded again."))
+        elif request.POST.get("act") == "start":
+            unrecorded.start(visitor.pk, now=timezone.now())
+            log(subject, "wagtail_ma.do_not_record", user=request.user)
+            messages.success(request, _("What this person does is not recorded any more."))
+        return redirect("wagtail_ma_visitors:visitor", visitor.pk)
+
+
 class VisitorViewSet(ViewSet):
     """The screens of visitors and leads."""
 
@@ -125,6 +156,7 @@ class VisitorViewSet(ViewSet):
             path("results/", VisitorIndexView.as_view(results_only=True, **index), name="index_results"),
             path("<int:visitor_id>/", VisitorView.as_view(), name="visitor"),
             path("<int:visitor_id>/now/", VisitorNowView.as_view(), name="now"),
+            path("<int:visitor_id>/recording/", RecordingView.as_view(), name="recording"),
         ]
 
 

@@ -18,7 +18,7 @@ from wagtail_ma.forms import gates
 from wagtail_ma.forms.gates import Gate, gate_of
 from wagtail_ma.forms.models import GatedDocument, LeadForm, Submission
 from wagtail_ma.forms.proof import spoken_for
-from wagtail_ma.people import merge
+from wagtail_ma.people import merge, unrecorded
 from wagtail_ma.people.models import Lead
 from wagtail_ma.people.visitors import BrowserVisitor
 from wagtail_ma.tracking import activities, visits
@@ -166,8 +166,10 @@ def known_sender(gate: Gate, browser: BrowserVisitor | None) -> Submission | Non
 def record(
     document_id: int, submission: Submission, *, title: str, now: datetime, is_continued: bool = False
 ) -> None:
-    """Note the download. Who takes the document again later has taken it twice; what follows within
-    :data:`SAME_DOWNLOAD` belongs to the same download.
+    """Note the download, unless whoever asked for it is not recorded.
+
+    Who takes the document again later has taken it twice; what follows within :data:`SAME_DOWNLOAD`
+    belongs to the same download.
 
     :param is_continued: a later part of the file was asked for (a broken download resumed, perhaps
         the day after): it counts only if its beginning never did.
@@ -175,7 +177,7 @@ def record(
     prefix = f"{KIND}:{document_id}:{submission.pk}:"
     with write_facts(wait_ms=WAIT_MS):
         identity = merge.lock([submission.identity_id]).get(submission.identity_id)
-        if identity is None:
+        if identity is None or unrecorded.is_unrecorded(identity.visitor_id):
             return
         # By the unique (identity, source_key).
         same = Activity.objects.filter(identity=identity, source_key__startswith=prefix)

@@ -44,14 +44,15 @@ class TooMany(MarketingError):
 @dataclass(frozen=True)
 class Submitted:
     """The outcome. ``identity`` is where the facts went; when ``is_new_browser``, the cookie must
-    be changed to its key. ``is_repeat``: it had been sent before, nothing was done. ``lead`` is
-    None when the answers were set aside as dummies."""
+    be changed to its key; when ``is_silent``, the browser is not to be recorded. ``is_repeat``: it had
+    been sent before, nothing was done. ``lead`` is None when the answers were set aside as dummies."""
 
     submission: Submission
     lead: Lead | None
     identity: Identity
     is_new_browser: bool = False
     is_repeat: bool = False
+    is_silent: bool = False
 
 
 def submit(
@@ -111,7 +112,9 @@ def submit(
         if who is None:
             return Submitted(submission, None, submission.identity)
         follow_up(submission, who, now=now)
-    return Submitted(submission, who.lead, who.identity, is_new_browser=who.is_new_browser)
+    return Submitted(
+        submission, who.lead, who.identity, is_new_browser=who.is_new_browser, is_silent=who.is_silent
+    )
 
 
 def _identify(submission: Submission, browser: Identity | None, *, now: datetime) -> Identified | None:

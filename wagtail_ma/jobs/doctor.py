@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, reverse
 from wagtail_ma.core.belongings import Belonging, belongings
 from wagtail_ma.jobs.models import Heartbeat
 from wagtail_ma.jobs.tick import NAME
-from wagtail_ma.people import merge, news
+from wagtail_ma.people import merge, news, unrecorded
 from wagtail_ma.people.models import News
 from wagtail_ma.segments.checks import broken_segments
 
@@ -38,10 +38,11 @@ class Finding:
 
 
 def examine(*, now: datetime) -> list[Finding]:
-    """Look at addresses, database, worker, waiting work and copied columns; changes nothing."""
+    """Look at addresses, database, worker, waiting work, copied columns and people who are not to be
+    recorded; changes nothing."""
     found = [_addresses(), *_database()]
     if all(finding.is_healthy for finding in found):
-        found += [_worker(now), *_news(now), *_copies(), *_segments()]
+        found += [_worker(now), *_news(now), *_copies(), _unrecorded(), *_segments()]
     return found
 
 
@@ -130,6 +131,12 @@ def _copies() -> list[Finding]:
         name = apps.get_model(facts.model)._meta.verbose_name_plural
         found.append(Finding(not count, f"Rows of {name} that name the wrong visitor: {count}", cure))
     return found
+
+
+def _unrecorded() -> Finding:
+    count = unrecorded.heard().count()
+    text = f"Browsers that are recorded although their owners have asked not to be: {count}"
+    return Finding(not count, text, _if(count, "Run: manage.py ma_doctor --repair"))
 
 
 def _facts() -> list[Belonging]:

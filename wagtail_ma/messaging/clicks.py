@@ -24,7 +24,7 @@ from wagtail_ma.core.tokens import BadToken, keyed_hash, read_mail_token
 from wagtail_ma.messaging import fill, opens
 from wagtail_ma.messaging.models import Delivery, MailVersion
 from wagtail_ma.messaging.models_of_sending import LinkClick
-from wagtail_ma.people import news
+from wagtail_ma.people import news, unrecorded
 from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking import activities
 from wagtail_ma.tracking.bots import is_bot
@@ -82,7 +82,8 @@ class Clicked:
 def record_click(token: str, *, now: datetime, request_facts: RequestFacts) -> Clicked:
     """Find the target of a link and write the click down (:func:`settle` tells what it was).
 
-    ``HEAD`` is answered and not written. A click that cannot be written still leads on.
+    ``HEAD`` is answered and not written, nor are clicks of people who are not recorded. A click that
+    cannot be written still leads on.
 
     :raises wagtail_ma.core.tokens.BadToken: the link is not ours.
     """
@@ -103,6 +104,8 @@ def record_click(token: str, *, now: datetime, request_facts: RequestFacts) -> C
     url = links[number]["url"] if number != LinkClick.HONEYPOT else ""
     if request_facts.method == "HEAD":
         return Clicked(url, is_machine=True, delivery_id=delivery.pk)
+    if unrecorded.has_address(delivery.email):
+        return Clicked(url, bool(doubt), delivery.pk)
     click = LinkClick(
         delivery=delivery, link=number, at=now, doubt=doubt, network=_network(request_facts.address)
     )
@@ -151,9 +154,10 @@ def _settle(
         if mine.update(settled_at=now) != len(pending):
             LinkClick.objects.filter(pk__in=[c.pk for c in pending], settled_at=now).update(settled_at=None)
             return 0
+        # (Nobody, where they are not recorded since.)
         identity = (
-            Identity.objects.select_for_update(no_key=True)
-            .filter(kind=Identity.Kind.EMAIL, key=delivery.email)
+            Identity.objects.select_for_update(of=("self",), no_key=True)
+            .filter(kind=Identity.Kind.EMAIL, key=delivery.email, visitor__unrecorded_at=None)
             .first()
         )
         for click in pending:

@@ -11,6 +11,7 @@ from wagtail_ma.core.tokens import BadToken, read_mail_token
 from wagtail_ma.messaging import fill
 from wagtail_ma.messaging.models import Delivery, MailVersion
 from wagtail_ma.messaging.models_of_sending import MailCount
+from wagtail_ma.people import unrecorded
 from wagtail_ma.tracking.bots import is_bot
 from wagtail_ma.tracking.writing import Busy, write_facts
 
@@ -23,7 +24,8 @@ APPLE = "Mozilla/5.0"
 def record_open(token: str, *, method: str, user_agent: str, now: datetime) -> bool:
     """Note that the picture of a mail was fetched; only the first time is kept.
 
-    :returns: whether anything was noted. What is no token of ours is not.
+    :returns: whether anything was noted. What is no token of ours is not, nor what is opened by
+        somebody who is not recorded.
     """
     if method != "GET":
         return False
@@ -35,7 +37,8 @@ def record_open(token: str, *, method: str, user_agent: str, now: datetime) -> b
     name = "machine_opened_at" if is_machine else "opened_at"
     unseen = Delivery.objects.filter(public_id=public_id, **{f"{name}__isnull": True})
     # Asked first: most fetches are repetitions, and a write waits for the one lock of SQLite.
-    if not unseen.exists():
+    email = unseen.values_list("email", flat=True).first()
+    if email is None or unrecorded.has_address(email):
         return False
     try:
         with write_facts():

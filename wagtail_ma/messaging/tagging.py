@@ -15,7 +15,7 @@ from wagtail_ma.messaging.clicks import AROUND
 from wagtail_ma.messaging.models_of_sending import LinkClick
 from wagtail_ma.people import browsers
 from wagtail_ma.people.identify import identify_browser
-from wagtail_ma.people.models import IdentityLink
+from wagtail_ma.people.models import Identity, IdentityLink
 from wagtail_ma.tracking.writing import write_facts
 
 logger = logging.getLogger(__name__)
@@ -33,12 +33,14 @@ def token_for(click_id: int, *, now: datetime) -> str:
     return tokens.dumps(PURPOSE, (click_id,), now=now)
 
 
-def bind(token: str, browser_key: str | None, *, now: datetime, is_key_fresh: bool = False) -> str | None:
+def bind(
+    token: str, browser_key: str | None, *, now: datetime, is_key_fresh: bool = False
+) -> Identity | None:
     """Tie the browser to the reader of the mail, once for each click.
 
     :param browser_key: of the cookie; None for a browser without one.
     :param is_key_fresh: the key need not be in the database yet (people/drawn_keys.py).
-    :returns: the key that the browser shall keep, or None: nothing was tied.
+    :returns: the browser, which shall keep its key, or give it up if it is silent; None: nothing was tied.
     :raises wagtail_ma.core.tokens.BadToken: not ours, or too old.
     """
     payload = tokens.loads(PURPOSE, token, now=now, max_age_seconds=TOKEN_SECONDS)
@@ -53,9 +55,9 @@ def bind(token: str, browser_key: str | None, *, now: datetime, is_key_fresh: bo
         delivery = click.delivery
         evidence = {"mail": delivery.mail_id, "delivery": delivery.pk}
         found = identify_browser(browser, email=delivery.email, now=now, method=METHOD, evidence=evidence)
-        if found.identity.pk != browser.pk:
+        if found.identity.pk != browser.pk and not found.is_silent:
             logger.info("delivery %s was opened in the browser of somebody else, which stays so", delivery.pk)
-    return browser.key
+    return browser
 
 
 def _may_bind(click: LinkClick, *, now: datetime) -> bool:

@@ -22,11 +22,13 @@ _insert_visitor = Insert(Visitor)
 _insert_identity = Insert(Identity)
 _insert_visitors = InsertRows(Visitor)
 _insert_identities = InsertRows(Identity, is_repeatable=True)
+# Of those who are recorded, and of those who are not (unrecorded.py).
+KINDS = (Identity.Kind.BROWSER, Identity.Kind.SILENT)
 _lock_browser = Select(
     lambda: (
         Identity.objects.select_for_update(no_key=True)
-        .filter(kind=Identity.Kind.BROWSER, key=Slot("key", Identity._meta.get_field("key")))
-        .values_list("pk", "visitor_id", "created_at")
+        .filter(kind__in=KINDS, key=Slot("key", Identity._meta.get_field("key")))
+        .values_list("pk", "kind", "visitor_id", "created_at")
     )
 )
 
@@ -40,6 +42,8 @@ def recognise(browser_key: str | None, *, now: datetime, is_fresh: bool = False)
 
     An unknown key is never adopted: whoever brings one gets a new identity with a fresh key.
 
+    The caller writes nothing for a browser that is not to be recorded (``is_silent``).
+
     :param browser_key: from the signed cookie, or None.
     :param is_fresh: the key need not be in the database yet (drawn_keys.py): if it is not, the new
         identity gets it.
@@ -52,10 +56,8 @@ def recognise(browser_key: str | None, *, now: datetime, is_fresh: bool = False)
         if row is not None:
             # In the order of the model's fields.
             names = ["id", "kind", "key", "visitor_id", "created_at"]
-            pk, *rest = row
-            return Identity.from_db(
-                DEFAULT_DB_ALIAS, names, [pk, Identity.Kind.BROWSER.value, browser_key, *rest]
-            )
+            pk, kind, *rest = row
+            return Identity.from_db(DEFAULT_DB_ALIAS, names, [pk, kind, browser_key, *rest])
     visitor = Visitor(first_seen_at=now)
     _insert_visitor.run(visitor)
     return new_browser(visitor, now=now, key=browser_key if is_fresh else None)
@@ -63,8 +65,8 @@ def recognise(browser_key: str | None, *, now: datetime, is_fresh: bool = False)
 
 def new_browser(visitor: Visitor, *, now: datetime, key: str | None = None) -> Identity:
     """A new browser identity of this visitor, with a fresh random key (or the one that was drawn)."""
-    key = key or draw_key()
-    identity = Identity(kind=Identity.Kind.BROWSER, key=key, visitor=visitor, created_at=now)
+    kind = Identity.Kind.SILENT if visitor.is_unrecorded else Identity.Kind.BROWSER
+    identity = Identity(kind=kind, key=key or draw_key(), visitor=visitor, created_at=now)
     _insert_identity.run(identity)
     identity.is_new = True
     return identity
@@ -75,14 +77,15 @@ def draw_key() -> str:
     return secrets.token_urlsafe(KEY_BYTES)
 
 
-def is_known(key: str) -> bool:
-    """Whether this key is in the database (one statement)."""
-    return Identity.objects.filter(kind=Identity.Kind.BROWSER, key=key).exists()
+def kind_of(key: str) -> str | None:
+    """Of which of :data:`KINDS` the browser with this key is; None: it is unknown (one statement)."""
+    return Identity.objects.filter(kind__in=KINDS, key=key).values_list("kind", flat=True).first()
 
 
 def lock_all(keys: Collection[str]) -> dict[str, Identity]:
-    """Those of these browsers that are known, by key, locked until the end of the transaction."""
-    rows = Identity.objects.select_for_update(no_key=True).filter(kind=Identity.Kind.BROWSER, key__in=keys)
+    """Those of these browsers that are known, by key, locked until the end of the transaction. As with
+    :func:`recognise`, some may be silent."""
+    rows = Identity.objects.select_for_update(no_key=True).filter(kind__in=KINDS, key__in=keys)
     # In one order, so that two of these never wait for each other.
     return {identity.key: identity for identity in rows.order_by("pk")}
 
@@ -92,7 +95,8 @@ def lock_ids(keys: Collection[str]) -> dict[str, tuple[int, int]]:
     if not keys:
         return {}
     rows = planned.run(_lock_ids_sql(), [json.dumps(list(keys))]).rows
-    return {key: (pk, visitor_id) for key, pk, visitor_id in rows}
+    # (The kind may have changed while we waited for the lock.)
+    return {key: (pk, visitor_id) for key, pk, visitor_id, kind in rows if kind == Identity.Kind.BROWSER}
 
 
 @cache
@@ -107,7 +111,7 @@ def _lock_ids_sql() -> str:
                 WHERE kind = '{Identity.Kind.BROWSER.value}' AND key = given.key LIMIT 1
             ) browser
         )
-        SELECT key, id, visitor_id FROM {identity} WHERE id IN (SELECT id FROM known)
+        SELECT key, id, visitor_id, kind FROM {identity} WHERE id IN (SELECT id FROM known)
         ORDER BY id FOR NO KEY UPDATE
     """  # noqa: S608
 

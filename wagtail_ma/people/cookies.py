@@ -20,8 +20,8 @@ PURPOSE = "browser"
 # the site began to ask are none.
 CONSENTED = "browser with consent"
 SECONDS_PER_DAY = 86_400
-# What the cookie of a refusal says.
-REFUSED = "no"
+# What the cookie of a refusal says: that the visitor has said no here, or has asked us not to be recorded.
+REFUSED, ASKED = "no", "never"
 # The life of a cookie begins anew with a message, but not with every one of a visit: when it has lived for a
 # day, or for a tenth of its life.
 RENEW_AFTER = timedelta(days=1)
@@ -102,13 +102,26 @@ def agreeing(key: str, *, request: HttpRequest) -> tuple[str, ...]:
     return (given, _ending(refusal_name())) if has_refused(request) else (given,)
 
 
-def refusing(*, request: HttpRequest) -> tuple[str, ...]:
+def refusing(*, request: HttpRequest, says: str = REFUSED) -> tuple[str, ...]:
     """``Set-Cookie`` headers that take the key away and keep the visitor's no, all that is kept of them.
 
     In a cookie of its own: the answer to an earlier message, or to one of another tab, may come later and
     bring a key. That counts for nothing beside the refusal, and must not take its place.
     """
-    return _ending(conf.COOKIE_NAME), _keeping(refusal_name(), REFUSED, request=request)
+    return _ending(conf.COOKIE_NAME), _keeping(refusal_name(), says, request=request)
+
+
+def answering(key: str, *, is_silent: bool, request: HttpRequest) -> tuple[str, ...]:
+    """``Set-Cookie`` headers for a browser that we know: its key, or a refusal where its owner is not
+    recorded."""
+    if is_silent:
+        return refusing(request=request, says=ASKED)
+    return (giving(key, request=request),)
+
+
+def allowing() -> tuple[str, ...]:
+    """A ``Set-Cookie`` header that takes a refusal back."""
+    return (_ending(refusal_name()),)
 
 
 def forgetting(*, request: HttpRequest) -> tuple[str, ...]:
@@ -124,6 +137,15 @@ def refusal_name() -> str:
 def has_refused(request: HttpRequest) -> bool:
     """Whether the visitor has said no."""
     return bool(request.COOKIES.get(refusal_name()))
+
+
+def may_agree(request: HttpRequest) -> bool:
+    """Whether a yes of this browser counts.
+
+    Where consent is asked for, our script repeats a former yes in each new tab, and nobody has done
+    anything. So it does not end a wish that the owner has told us themselves.
+    """
+    return not _asks_for_consent() or request.COOKIES.get(refusal_name()) != ASKED
 
 
 def _ending(name: str) -> str:

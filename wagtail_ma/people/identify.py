@@ -11,6 +11,8 @@ another person         new or known, typed or log-in: a *new* browser identity f
 another person         a mail link: forwarded; the browser stays with its owner
 anybody                a role address (info@ …): own lead, own visitor; the browser stays
 none (refused, import) own lead, own visitor
+somebody who is not    own lead, own visitor: nothing is tied to such a browser; as long as it is
+recorded               anonymous, its wish goes over to the person (unrecorded.py)
 =====================  ==========================================================================
 
 A typed address is a claim, not a proof. An e-mail identity is the key of a person: two calls at
@@ -20,7 +22,7 @@ once with one address make one person.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +30,7 @@ from django.db import IntegrityError, transaction
 
 from wagtail_ma.core.belongings import belongings
 from wagtail_ma.core.text import normalise_email
-from wagtail_ma.people import browsers, companies, lead_values, merge, news, proposals
+from wagtail_ma.people import browsers, companies, lead_values, merge, news, proposals, unrecorded
 from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.lead_values import ATTRIBUTE, FIELDS
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, Visitor
@@ -46,11 +48,13 @@ class Identified:
     """Who it is, and to which identity the facts of this occasion belong.
 
     ``is_new_browser``: the cookie must be changed to ``identity.key`` in this response.
+    ``is_silent``: the browser is not to be recorded; it must get the cookie of a refusal instead.
     """
 
     lead: Lead
     identity: Identity
     is_new_browser: bool = False
+    is_silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,8 @@ def identify_browser(
         raise TypeError(f"unknown lead fields: {', '.join(sorted(unknown))}")
     address = normalise_email(email)
     with transaction.atomic():
-        browser = merge.lock([identity.pk]).get(identity.pk) if identity else None
-        if browser is not None and browser.kind != Identity.Kind.BROWSER:
-            browser = None
+        given = merge.lock([identity.pk]).get(identity.pk) if identity else None
+        browser = given if given is not None and given.kind == Identity.Kind.BROWSER else None
         evidence = _with_what_led(browser, evidence or {}, method, now=now)
         occasion = _Occasion(now=now, method=method, evidence=evidence)
         if is_role_address(address):
@@ -130,11 +133,22 @@ def identify_browser(
         lead_values.fill(result.lead, fields, now=now, by=method, evidence=evidence, link=link)
         moved_on = browser.visitor_id if browser is not None and result.is_new_browser else None
         proposals.look(result.lead, now=now, seen_with=moved_on)
+        is_silent = _honour_wish(given, result, address)
         cause = Cause.IMPORT if method == "import" else ""
         news.mark([result.lead.visitor_id], now=now, cause=cause)
     if identity is not None and identity.pk == result.identity.pk:
-        identity.visitor_id = result.identity.visitor_id
-    return result
+        identity.visitor_id, identity.kind = result.identity.visitor_id, result.identity.kind
+    return replace(result, is_silent=is_silent)
+
+
+def _honour_wish(given: Identity | None, result: Identified, address: str) -> bool:
+    """Whether the browser is not to be recorded. The wish of somebody who was anonymous goes over to whom
+    they say they are; that of a named person is theirs alone."""
+    if given is None:
+        return False
+    if given.is_silent and not _is_named(given.visitor_id) and not is_role_address(address):
+        unrecorded.spread(given.visitor_id, result.lead.visitor_id)
+    return given.is_silent or result.identity.is_silent
 
 
 def _with_what_led(

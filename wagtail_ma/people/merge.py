@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 
 from wagtail_ma.core.belongings import Belonging, Role, belongings
 from wagtail_ma.core.errors import MarketingError
-from wagtail_ma.people import lead_values, news, persons
+from wagtail_ma.people import lead_values, news, persons, unrecorded
 from wagtail_ma.people.causes import Cause
 from wagtail_ma.people.models import Identity, IdentityLink, Lead, News, Visitor
 
@@ -60,6 +60,7 @@ def repoint(
     origin_id = identity.visitor_id
     Identity.objects.filter(pk=identity.pk).update(visitor_id=visitor_id)
     identity.visitor_id = visitor_id
+    _spread_wish(identity, origin_id)
     is_settled = carry_facts(identity)
     if not Identity.objects.filter(visitor_id=origin_id).exists():
         _empty(origin_id, visitor_id, now=now)
@@ -136,6 +137,7 @@ def undo(link: IdentityLink, *, now: datetime) -> None:
         was_emptied = Visitor.objects.filter(pk=origin_id, merged_into__isnull=False).update(merged_into=None)
         Identity.objects.filter(pk=identity.pk).update(visitor_id=origin_id)
         identity.visitor_id = origin_id
+        _spread_wish(identity, visitor_id)
         link.is_settled = carry_facts(identity)
         # Whoever had been merged into them before comes along.
         born = persons.gather(origin_id, now=now).visitor_ids
@@ -157,6 +159,13 @@ def undo(link: IdentityLink, *, now: datetime) -> None:
         link.undone_at = now
         link.save(update_fields=["undone_at", "is_settled"])
         news.mark([origin_id, visitor_id], now=now, cause=Cause.UNDO)
+
+
+def _spread_wish(identity: Identity, former_id: int) -> None:
+    """Who became one with somebody who is not recorded is not recorded either, and stays so."""
+    is_browser = identity.kind == Identity.Kind.BROWSER
+    if unrecorded.spread(former_id, identity.visitor_id) and is_browser:
+        identity.kind = Identity.Kind.SILENT
 
 
 def bury(visitor_ids: list[int]) -> list[int]:

@@ -35,6 +35,8 @@ class Visitor(models.Model):
     excluded_reason = models.CharField(_("excluded because"), max_length=40, blank=True)
     # By the company or by hand; kept current by react (sales/standpoint.py).
     is_customer = models.BooleanField(_("customer"), default=False)
+    # Since when nothing is recorded of what they do: they have asked for it (see unrecorded.py).
+    unrecorded_at = models.DateTimeField(_("not recorded since"), null=True, blank=True)
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged_from", db_index=False
     )
@@ -45,6 +47,10 @@ class Visitor(models.Model):
         indexes = [
             # The list of whoever is left out.
             models.Index(fields=["id"], condition=~models.Q(excluded_reason=""), name="ma_visitor_excluded"),
+            # The few who are not recorded: the filter of lists, ma_doctor.
+            models.Index(
+                fields=["id"], condition=models.Q(unrecorded_at__isnull=False), name="ma_visitor_unrecorded"
+            ),
             # The list of customers.
             models.Index(fields=["id"], condition=models.Q(is_customer=True), name="ma_visitor_customer"),
             # The few who were merged, which queries leave out; and who was merged into somebody.
@@ -59,6 +65,11 @@ class Visitor(models.Model):
         return self.label
 
     @property
+    def is_unrecorded(self) -> bool:
+        """Whether nothing is recorded of what they do."""
+        return self.unrecorded_at is not None
+
+    @property
     def label(self) -> str:
         """How lists call somebody without a name: ``Anonymous #A1B2`` (from the id)."""
         return _("Anonymous #%(code)s") % {"code": f"{self.pk or 0:04X}"}
@@ -69,6 +80,8 @@ class Identity(models.Model):
 
     class Kind(models.TextChoices):
         BROWSER = "browser", _("browser")
+        # Of somebody who is not recorded: whoever looks for browsers to record does not find it.
+        SILENT = "silent", _("browser that is not recorded")
         EMAIL = "email", _("e-mail address")
         # A keyed hash of address and user agent (see log_identities.py).
         LOG = "log", _("server log")
@@ -87,6 +100,11 @@ class Identity(models.Model):
             # Serves the look-up by cookie in every hit, and by address in identify().
             models.UniqueConstraint(fields=["kind", "key"], name="ma_identity_kind_key"),
         ]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether this is a browser of somebody who is not recorded."""
+        return self.kind == self.Kind.SILENT
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.key}" if self.kind == self.Kind.EMAIL else f"{self.kind} {self.pk}"

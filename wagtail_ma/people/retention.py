@@ -49,6 +49,8 @@ def inactive(*, now: datetime) -> QuerySet[Lead]:
     found = Lead.objects.filter(
         created_at__lt=before, visitor__merged_into__isnull=True, visitor__is_customer=False
     )
+    # To ask not to be recorded is a sign of life.
+    found = found.exclude(visitor__unrecorded_at__gte=before)
     for belonging in belongings:
         if belonging.active_at:
             rows = apps.get_model(belonging.model)._default_manager.filter(visitor=OuterRef("visitor"))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.apps import apps
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from wagtail_ma.conf import conf
 from wagtail_ma.core.belongings import belongings
@@ -40,6 +40,8 @@ def due(*, now: datetime) -> QuerySet[Visitor]:
     found = Visitor.objects.filter(
         first_seen_at__lt=before, lead__isnull=True, merged_into__isnull=True, merged_from__isnull=True
     )
+    # Whoever is not recorded leaves no trace: they are known as such as long as a cookie of theirs may live.
+    found = found.filter(Q(unrecorded_at=None) | Q(unrecorded_at__lt=before))
     for belonging in belongings:
         if belonging.role not in ("fact", "decision") or (belonging.is_trace and not belonging.active_at):
             continue

@@ -74,7 +74,11 @@ def _write_unusual(batch: Sequence[Heard], pages_of: Sequence[TrackedPage]) -> N
     senders.make(facts)
     facts.read(senders.all(), [(heard.hit, heard.at) for heard in batch])
     for heard, page in zip(batch, pages_of, strict=True):
-        facts.add(heard.hit, page, senders.of(heard), at=heard.at)
+        sender = senders.of(heard)
+        # (Of somebody who is not recorded since the message came. Not counted either: a batch may be
+        # written again.)
+        if sender is None or not sender.is_silent:
+            facts.add(heard.hit, page, sender, at=heard.at)
     facts.save()
 
 
@@ -100,15 +104,23 @@ class _Senders:
     def make(self, facts: Facts) -> None:
         """Make the identities that are missing and needed."""
         missing = self._missing(facts)
+        # First messages that came twice: what they made may be silent by now.
+        again = {
+            key for key, heard in missing.items() if heard.hit.is_first and facts.knows(heard.hit.view_id)
+        }
+        if again:
+            self._browsers |= browsers.lock_all(again)
+            missing = {key: heard for key, heard in missing.items() if key not in self._browsers}
         if not missing:
             return
         # What came without a cookie, of a known view, belongs to whoever opened that.
         owners = {key: facts.owner_id(heard.hit, at=heard.at) for key, heard in missing.items()}
         locked = _lock({pk for pk in owners.values() if pk})
         known = {key: locked[pk] for key, pk in owners.items() if pk in locked}
+        silent = {key for key, identity in known.items() if identity.is_silent}
         made = browsers.make_all(
-            {key: heard.at for key, heard in missing.items()},
-            {key: identity.visitor_id for key, identity in known.items()},
+            {key: heard.at for key, heard in missing.items() if key not in silent},
+            {key: identity.visitor_id for key, identity in known.items() if key not in silent},
         )
         self._browsers |= made | known
 
@@ -120,7 +132,8 @@ class _Senders:
         for heard in self._batch:
             hit, key = heard.hit, self._key(heard)
             is_known_view = hit.view_id in begun or facts.knows(hit.view_id)
-            if not hit.is_activity:
+            sender = self._browsers.get(key)
+            if not hit.is_activity and (sender is None or not sender.is_silent):
                 begun.add(hit.view_id)
             is_needed = hit.is_key_fresh or hit.is_activity or not is_known_view
             if is_needed and not hit.log_key and key not in self._browsers:

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from wagtail_ma.core.many_rows import InsertRows, RaiseRows
 from wagtail_ma.core.prepared import new_row
+from wagtail_ma.people import browsers
 from wagtail_ma.people.models import Identity, News
 from wagtail_ma.tracking import activities, estimates, views, visits
 from wagtail_ma.tracking.hits import Hit
@@ -76,7 +77,7 @@ class Facts:
         if seen is None or seen.view.at <= at - self._timeout:
             return None
         identity = seen.visit.identity
-        return identity.pk if identity.kind == Identity.Kind.BROWSER else None
+        return identity.pk if identity.kind in browsers.KINDS else None
 
     def read(self, identities: Collection[Identity], messages: Sequence[tuple[Hit, datetime]]) -> None:
         """Read what is known of these identities.

@@ -117,6 +117,13 @@ def _recognised() -> list[str]:
         "that you did. It says nothing but “no”, and goes when you allow it again."
     )
     found.append(refusal % {"name": cookies.refusal_name(), "days": conf.COOKIE_DAYS})
+    found.append(
+        _(
+            "If you ask us not to record you, this holds for each browser in which we know you: with its "
+            "next message it gets that cookie, too (it says “never”), and what you open or download by links "
+            "in our mails is not recorded either."
+        )
+    )
     return found
 
 

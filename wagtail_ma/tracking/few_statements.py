@@ -29,6 +29,7 @@ from wagtail_ma.tracking.usual import (
     columns,
     first,
     is_usual,
+    not_silent_sql,
     table,
     values,
 )
@@ -118,9 +119,11 @@ def _known(raw: Any, message: _Ready) -> _Browser | None:
 
 
 def _met(raw: Any, message: _Ready) -> _Browser | None:
-    """A new visitor and their browser; None if the view is known: its message came twice."""
+    """A new visitor and their browser; None if the view is known (its message came twice), or the browser
+    brings the key of somebody who is not recorded."""
     rows = message.first or first(message.hit, message.page, message.connection, now=message.at)
-    inserted = raw.execute(_visitor_sql(), [*rows.visitor, message.view_id])
+    brought = [message.hit.browser_key] if message.hit.browser_key else []
+    inserted = raw.execute(_visitor_sql(bool(brought)), [*rows.visitor, message.view_id, *brought])
     if inserted.rowcount == 0:
         return None
     visitor_id = inserted.lastrowid
@@ -205,11 +208,12 @@ def _news_sql() -> str:
 
 
 @cache
-def _visitor_sql() -> str:
+def _visitor_sql(brings_key: bool) -> str:
     names = [f'"{field.column}"' for field in columns(Visitor)]
     return f"""
         INSERT INTO {table(Visitor)} ({", ".join(names)}) SELECT {", ".join("?" * len(names))}
         WHERE NOT EXISTS (SELECT 1 FROM {table(PageView)} WHERE view_id = ?)
+        {f"AND {not_silent_sql('?')}" if brings_key else ""}
     """  # noqa: S608
 
 

@@ -28,6 +28,7 @@ from wagtail_ma.tracking.usual import (
     columns,
     first,
     is_usual,
+    not_silent_sql,
     table,
     values,
 )
@@ -69,10 +70,12 @@ def _record_next(hit: Hit, view: list[Any], news: list[Any], *, now: datetime) -
 
 
 def _record_first(hit: Hit, view: list[Any], news: list[Any], rows: First) -> Told:
-    """The first view of a new browser, unless it is known: then its message came twice."""
-    given = [*rows.visitor, hit.view_id, *rows.identity, *rows.visit, *view, *news]
+    """The first view of a new browser, unless it is known (then its message came twice), or the browser
+    brings the key of somebody who is not recorded."""
+    brought = [hit.browser_key] if hit.browser_key else []
+    given = [*rows.visitor, hit.view_id, *brought, *rows.identity, *rows.visit, *view, *news]
     try:
-        is_done = planned.run(_first_sql(), given).row_count == 1
+        is_done = planned.run(_first_sql(bool(brought)), given).row_count == 1
     except IntegrityError:
         # Its message came twice at once; or a page or a network that we remembered has been deleted:
         # the long way tells which.
@@ -130,8 +133,10 @@ def _next_sql() -> str:
 
 
 @cache
-def _first_sql() -> str:
+def _first_sql(brings_key: bool) -> str:
     unknown = f"WHERE NOT EXISTS (SELECT 1 FROM {table(PageView)} WHERE view_id = %s)"  # noqa: S608
+    if brings_key:
+        unknown += f" AND {not_silent_sql('%s')}"
     return f"""
         WITH somebody AS (
             {_insert_sql(Visitor, "", unknown)} RETURNING id

@@ -19,7 +19,7 @@ from django.db import IntegrityError
 from wagtail.models import Site
 
 from wagtail_ma.core import tokens
-from wagtail_ma.people import log_identities, news
+from wagtail_ma.people import log_identities, news, unrecorded
 from wagtail_ma.people.models import Identity
 from wagtail_ma.tracking import access_log, addresses, estimates, networks, pages, places, rollups
 from wagtail_ma.tracking.access_log import LogLine
@@ -177,7 +177,12 @@ class _Replay:
             identities = log_identities.recognise_all(first_seen)
             # Asked under the identities' locks: nobody else adds views of theirs now.
             known = set(PageView.objects.filter(view_id__in=list(seen)).values_list("view_id", flat=True))
-            fresh = [(each, page) for each, page in placed if each.hit.view_id not in known]
+            silent = unrecorded.among(identity.visitor_id for identity in identities.values())
+            fresh = [
+                (each, page)
+                for each, page in placed
+                if each.hit.view_id not in known and identities[each.key].visitor_id not in silent
+            ]
             if fresh:
                 self._record(fresh, identities)
             done = replace(

@@ -115,6 +115,16 @@ def _fields(model: type[Model]) -> list[tuple[str, Any, Any]]:
     ]
 
 
+def not_silent_sql(key: str) -> str:
+    """The condition that a key is not that of somebody who is not recorded (people/unrecorded.py): asked
+    where a browser brings one that is unknown.
+
+    :param key: the place for its value.
+    """
+    kind = Identity.Kind.SILENT.value
+    return f"NOT EXISTS (SELECT 1 FROM {table(Identity)} WHERE kind = '{kind}' AND key = {key})"  # noqa: S608
+
+
 def table(model: type[Model]) -> str:
     """The name of its table, quoted."""
     return f'"{model._meta.db_table}"'

@@ -13,7 +13,7 @@ from django.db.models import Count
 from django.db.models.functions import Greatest
 
 from wagtail_ma.core.prepared import Insert, Select, Slot, Update, new_row
-from wagtail_ma.people import news
+from wagtail_ma.people import browsers, news
 from wagtail_ma.people.models import Identity, Visitor
 from wagtail_ma.tracking import estimates, visits
 from wagtail_ma.tracking.hits import Hit
@@ -51,7 +51,7 @@ _select_key = Select(
     lambda: PageView.objects.filter(
         view_id=Slot("view_id", _field("view_id")),
         at__gt=Slot("since", _field("at")),
-        visit__identity__kind=Identity.Kind.BROWSER,
+        visit__identity__kind__in=browsers.KINDS,
     ).values_list("visit__identity__key")
 )
 # Never lowers anything, whatever another message did since the row was read.

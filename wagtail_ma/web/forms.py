@@ -88,7 +88,7 @@ def _post_with_state(
         problem = _("That was very quick. Please look at your entries once more and send them again.")
         return _render(request, form, state, filled, problem=problem, status=422)
     try:
-        done, key = _take(request, form, state, filled.values(), now=now)
+        done, given = _take(request, form, state, filled.values(), now=now)
     except TooMany:
         problem = _("Too many forms have been sent. Please try again in an hour.")
         return _render(request, form, state, filled, problem=problem, status=429)
@@ -97,18 +97,15 @@ def _post_with_state(
         problem = _("Your entries could not be saved just now. Please send them again in a moment.")
         return _render(request, form, state, filled, problem=problem, status=503)
     response = _redirect_to_thanks(form, done, state, now=now)
-    if key is not None:
-        cookies.set_browser_key(response, key, request=request)
-    else:
-        cookies.forget_key(response, request=request)
+    cookies.put(response, given)
     queue.wake()
     return response
 
 
 def _take(
     request: HttpRequest, form: LeadForm, state: FormState, values: dict[str, Any], *, now: datetime
-) -> tuple[Submitted, str | None]:
-    """Save the answers; the outcome, and the key for the cookie (None: give no cookie)."""
+) -> tuple[Submitted, tuple[str, ...]]:
+    """Save the answers; the outcome, and what the browser shall keep or give up (``Set-Cookie``)."""
     network = limits.network_of(request.META)
     with write_facts(wait_ms=WAIT_MS):
         browser = None
@@ -126,9 +123,11 @@ def _take(
             language=state.language,
             network=network,
         )
-    if done.is_new_browser:
-        return done, done.identity.key
-    return done, browser.key if browser else None
+    if browser is None:
+        return done, cookies.forgetting(request=request)
+    key = done.identity.key if done.is_new_browser else browser.key
+    is_silent = done.is_silent or browser.is_silent
+    return done, cookies.answering(key, is_silent=is_silent, request=request)
 
 
 def _first_state(request: HttpRequest, form: LeadForm, *, now: datetime) -> FormState:

@@ -141,6 +141,8 @@ def _answer(request: HttpRequest) -> Answer:
     now = timezone.now()
     recorded = flow.receive(found, now=now)
     queue.wake()
+    if recorded.is_silent:
+        return Answer(cookies=cookies.refusing(request=request, says=cookies.ASKED))
     if recorded.browser_key is not None:
         if recorded.is_fresh or not cookie.says(recorded.browser_key, now=now):
             return Answer(cookies=(cookies.giving(recorded.browser_key, request=request),))
@@ -161,6 +163,8 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> Answer:
         return Answer(cookies=cookies.refusing(request=request))
     if message.get("g") or cookies.signals_refusal(request):
         return Answer(cookies=cookies.forgetting(request=request))
+    if not cookies.may_agree(request):
+        return Answer()
     cookie = cookies.read(request)
     if is_bot(request.META.get("HTTP_USER_AGENT", "")) or _is_unwanted(
         request, cookie, places.of_request(request.META)
@@ -168,6 +172,8 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> Answer:
         return Answer()
     with write_facts():
         identity = browsers.recognise(cookie.key, now=timezone.now(), is_fresh=cookie.is_fresh)
+    if identity.is_silent:
+        return Answer(cookies=cookies.refusing(request=request, says=cookies.ASKED))
     return Answer(cookies=cookies.agreeing(identity.key, request=request))
 
 

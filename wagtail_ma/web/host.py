@@ -105,7 +105,7 @@ def _identify(
             )
     if browser is not None:
         key = who.identity.key if who.is_new_browser else browser.key
-        setattr(request, PENDING, (cookies.giving(key, request=request),))
+        setattr(request, PENDING, cookies.answering(key, is_silent=who.is_silent, request=request))
     else:
         setattr(request, PENDING, cookies.forgetting(request=request))
     if response is not None:

@@ -79,9 +79,10 @@ def follow(request: HttpRequest) -> HttpResponse:
     try:
         token = request.read(MAX_TOKEN + 1).decode("ascii", "replace")
         cookie = cookies.read(request)
-        key = tagging.bind(token, cookie.key, now=timezone.now(), is_key_fresh=cookie.is_fresh)
-        if key is not None:
-            cookies.set_browser_key(response, key, request=request)
+        browser = tagging.bind(token, cookie.key, now=timezone.now(), is_key_fresh=cookie.is_fresh)
+        if browser is not None:
+            given = cookies.answering(browser.key, is_silent=browser.is_silent, request=request)
+            cookies.put(response, given)
             queue.wake()
     except BadToken:
         pass

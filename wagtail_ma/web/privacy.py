@@ -1,7 +1,8 @@
-"""What is known of oneself: a link by mail to the address, then one's data as a file, or erased.
+"""What is known of oneself: a link by mail to the address, then one's data as a file, or erased; and
+whether one is recorded from now on.
 
-The first page answers the same whether an address is known or not. The second shows nothing; it only
-hands out files and erases, both by POST (mail scanners open links).
+The first page answers the same whether an address is known or not. The second shows nothing that is known;
+what it does, it does by POST (mail scanners open links).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from wagtail_ma.core.text import normalise_email
 from wagtail_ma.forms.limits import network_of
 from wagtail_ma.jobs import queue
 from wagtail_ma.messaging import mails
-from wagtail_ma.people import erase, export, persons
+from wagtail_ma.people import cookies, erase, export, persons, unrecorded
 from wagtail_ma.people.models import Identity, Lead
 from wagtail_ma.web.limits import PerMinute
 
@@ -35,6 +36,7 @@ PURPOSE = "own data"
 MAX_AGE_SECONDS = mails.LINK_HOURS * 3600
 ASK = "wagtail_ma/privacy/ask.html"
 MINE = "wagtail_ma/privacy/mine.html"
+STOP, RESUME = "do-not-record", "record-again"
 TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 # Of one network; more is somebody who tries addresses out.
 per_network = PerMinute(10)
@@ -80,7 +82,7 @@ def _send(address: str, *, now: datetime) -> None:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def mine(request: HttpRequest, token: str) -> HttpResponse:
-    """GET shows buttons only; POST hands out a file or erases."""
+    """GET shows buttons only; POST hands out a file, erases, or switches the recording off and on."""
     _only_where_wanted()
     now = timezone.now()
     try:
@@ -90,7 +92,7 @@ def mine(request: HttpRequest, token: str) -> HttpResponse:
     except tokens.BadToken:
         return _private(render(request, MINE, {"state": "invalid"}, status=403))
     if request.method != "POST":
-        return _private(render(request, MINE, {"state": "ready"}))
+        return _private(_page(request, identity))
     return _private(_do(request, persons.gather(identity.visitor_id, now=now), identity))
 
 
@@ -108,9 +110,46 @@ def _do(request: HttpRequest, person: Person, identity: Identity) -> HttpRespons
         queue.wake()
         response = render(request, MINE, {"state": "erased"})
         response.delete_cookie(conf.COOKIE_NAME, samesite="Lax")
+        if identity.visitor.is_unrecorded:
+            # The wish is erased with them; this browser keeps it.
+            cookies.put(response, cookies.refusing(request=request, says=cookies.ASKED))
         return response
+    if wanted in (STOP, RESUME):
+        return _switch(request, identity, is_off=wanted == STOP)
     problem = _("Please tick the box first.") if wanted == "erase" else ""
-    return render(request, MINE, {"state": "ready", "problem": problem}, status=422)
+    return _page(request, identity, problem=problem, status=422)
+
+
+def _switch(request: HttpRequest, identity: Identity, *, is_off: bool) -> HttpResponse:
+    now = timezone.now()
+    if is_off:
+        unrecorded.start(identity.visitor_id, now=now)
+        given = cookies.refusing(request=request, says=cookies.ASKED)
+    else:
+        unrecorded.end(identity.visitor_id, now=now)
+        given = cookies.allowing()
+    log(identity.visitor, "wagtail_ma.do_not_record" if is_off else "wagtail_ma.record_again")
+    identity.visitor.refresh_from_db()
+    response = _page(request, identity, has_switched=True)
+    cookies.put(response, given)
+    return response
+
+
+def _page(
+    request: HttpRequest,
+    identity: Identity,
+    *,
+    problem: str = "",
+    has_switched: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "state": "ready",
+        "is_unrecorded": identity.visitor.is_unrecorded,
+        "has_switched": has_switched,
+        "problem": problem,
+    }
+    return render(request, MINE, context, status=status)
 
 
 def _identity_of(token: str, *, now: datetime) -> Identity:

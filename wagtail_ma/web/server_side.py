@@ -83,6 +83,8 @@ def _write(page: Any, request: HttpRequest, response: Any) -> None:
     now = timezone.now()
     recorded = flow.receive(hit, now=now)
     queue.wake()
+    if recorded.is_silent:
+        cookies.put(response, cookies.refusing(request=request, says=cookies.ASKED))
     key = recorded.browser_key
     if key is not None and (recorded.is_fresh or not cookies.read(request).says(key, now=now)):
         cookies.set_browser_key(response, key, request=request)

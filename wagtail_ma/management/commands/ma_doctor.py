@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from wagtail_ma.jobs import doctor
+from wagtail_ma.people import unrecorded
 
 
 class Command(BaseCommand):
@@ -21,13 +22,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="Correct facts that name the wrong visitor, then look again.",
+            help="Correct facts that name the wrong visitor, and browsers that are recorded although their "
+            "owners have asked not to be; then look again.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["repair"]:
             count = doctor.repair_copies(now=timezone.now())
-            self.stdout.write(f"Identities repaired: {count}")
+            self.stdout.write(f"Identities repaired: {count + unrecorded.repair()}")
         findings = doctor.examine(now=timezone.now())
         for finding in findings:
             mark = self.style.SUCCESS("ok ") if finding.is_healthy else self.style.ERROR("ill")
