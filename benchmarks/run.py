@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from benchmarks import load, mail_queue
+from benchmarks.messages import Hits
 from benchmarks.servers import WORKERS, Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +36,6 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 REDIS = os.environ.get("REDIS", "redis://127.0.0.1:6379/0")
 POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
 DATABASES = ("wagtail_ma_bench_site", "wagtail_ma_bench_reference")
-BROWSERS = 100
 RECORDINGS = ("direct", "buffered", "redis")
 # Budgets: speed as a share of that of the view that does one INSERT.
 DIRECT = 0.6
@@ -88,44 +88,6 @@ class Case:
         if refused > count / 100 or set(outcome.statuses) - {200, 204, 503}:
             raise SystemExit(f"{self.name}: answers {dict(outcome.statuses)}")
         return outcome
-
-
-class Hits:
-    """Makes the messages of many browsers."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self.token = token
-        first = load.run(port, [self.message() for _ in range(BROWSERS)])
-        self.cookies = first.cookies
-        self.views: list[tuple[str, str]] = []
-
-    def message(self, cookie: str = "", **fields: object) -> bytes:
-        """One message as bytes."""
-        body = {
-            "k": "p",
-            "v": str(uuid4()),
-            "t": self.token,
-            "u": "http://localhost/?a=1",
-            "y": "n",
-            "z": 1280,
-        }
-        headers = {"Origin": "http://localhost", **({"Cookie": cookie} if cookie else {})}
-        return load.post("/ma/e/", json.dumps({**body, "l": "ja", **fields}).encode(), **headers)
-
-    def known(self, count: int) -> list[bytes]:
-        """Views of browsers that have been here before."""
-        pairs = [(self.cookies[n % len(self.cookies)], str(uuid4())) for n in range(count)]
-        self.views += pairs
-        return [self.message(cookie, v=view) for cookie, view in pairs]
-
-    def new(self, count: int) -> list[bytes]:
-        """Each view from a browser never seen."""
-        return [self.message() for _ in range(count)]
-
-    def engagement(self, count: int) -> list[bytes]:
-        """Each one lets a view grow that is known."""
-        pairs, self.views = self.views[:count], self.views[count:]
-        return [self.message(cookie, k="e", v=view, e=4000, o=4000, s=50, q=1) for cookie, view in pairs]
 
 
 def environment(place: Path, database: str) -> dict[str, str]:
@@ -289,10 +251,11 @@ def measure(database: str, postgres: str, *, count: int, rounds: int, match: str
             cases = _matching(_cases(servers, with_tag, without_tag, is_postgres=bool(postgres)), match)
             for case in cases:
                 load.run(case.server.port, case.requests(100))
+            by_name = {case.name: case for case in cases}
             for number in range(rounds):
                 print(f"{database}: round {number + 1} of {rounds} ...", flush=True)
                 for case in cases:
-                    case.compare({known.name: known for known in cases}, count)
+                    case.compare(by_name, count)
             if has_redis():
                 print(f"{database}: the writer of hits from Redis: {writer(site)}", flush=True)
             tell(["", *table(NAMES[database], cases), ""])

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.generic import View
 from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.forms import WagtailAdminModelForm
@@ -23,13 +21,12 @@ from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFiel
 from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, TitleColumn
 from wagtail.admin.utils import get_valid_next_url_from_request
 from wagtail.admin.views import generic
-from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.permissions import policy_registry
 
-from wagtail_ma.admin.permissions import may, permission_menu_item
+from wagtail_ma.admin.permissions import VisitorActView, may, permission_menu_item
 from wagtail_ma.admin.widgets import CONDITIONAL, shown_if
 from wagtail_ma.jobs import queue
 from wagtail_ma.people.models import Lead, Visitor
@@ -148,22 +145,10 @@ class ExcludedView(generic.IndexView):
         return paginator, page, page.object_list, has_other
 
 
-class BackView(PermissionCheckedMixin, View):
+class BackView(VisitorActView):
     """Bring somebody back: never excluded again, whatever the rules say."""
 
-    http_method_names = ["post"]
-    any_permission_required = ["view"]
-
-    @property
-    def permission_policy(self) -> Any:
-        return policy_registry.get_by_type(Visitor)
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not may(request, Lead, "change"):
-            raise PermissionDenied
-        visitor = get_object_or_404(Visitor, pk=kwargs["visitor_id"])
-        if hasattr(visitor, "lead") and not may(request, Lead, "view"):
-            raise PermissionDenied
+    def act(self, request: HttpRequest, visitor: Visitor) -> HttpResponse:
         kind = request.POST.get("kind", Marking.Kind.EXCLUDED)
         act, now = request.POST.get("act"), timezone.now()
         if kind in Marking.Kind.values and act == "rules":

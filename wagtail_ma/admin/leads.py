@@ -30,7 +30,7 @@ from wagtail.log_actions import log
 
 from wagtail_ma.admin.exports import SafeExportMixin
 from wagtail_ma.admin.permissions import may
-from wagtail_ma.admin.ranked import RECORDING
+from wagtail_ma.admin.ranked import recording_filter
 from wagtail_ma.core.text import normalise_email
 from wagtail_ma.jobs import queue
 from wagtail_ma.people import (
@@ -200,16 +200,11 @@ class LeadFilterSet(WagtailFilterSet):
         method="filter_linked",
     )
 
-    recording = django_filters.ChoiceFilter(
-        label=gettext_lazy("Recording"), choices=RECORDING, method="filter_recording"
-    )
+    recording = recording_filter()
 
     class Meta:
         model = Lead
         fields = ["job_function", "rank", "buying_role"]
-
-    def filter_recording(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(visitor__unrecorded_at__isnull=value == "on")
 
     def filter_company(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(Q(company_name__icontains=value) | Q(company__name__icontains=value))

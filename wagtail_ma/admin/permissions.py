@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import Permission
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.generic import View
 from wagtail.admin.menu import MenuItem
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.permissions import policy_registry
+
+from wagtail_ma.people.models import Lead, Visitor
 
 # What a group may be given in Wagtail's own group editor, beside what the viewsets register.
 CODENAMES = [
@@ -43,3 +49,26 @@ def permission_menu_item(model: type[Model]) -> type[MenuItem]:
             return may(request, model)
 
     return PermissionMenuItem
+
+
+class VisitorActView(PermissionCheckedMixin, View):
+    """Something that staff do to one visitor, by POST: for those who may change leads, and see this one."""
+
+    http_method_names = ["post"]
+    any_permission_required = ["view"]
+
+    @property
+    def permission_policy(self) -> Any:
+        return policy_registry.get_by_type(Visitor)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may(request, Lead, "change"):
+            raise PermissionDenied
+        visitor = get_object_or_404(Visitor, pk=kwargs["visitor_id"])
+        if hasattr(visitor, "lead") and not may(request, Lead, "view"):
+            raise PermissionDenied
+        return self.act(request, visitor)
+
+    def act(self, request: HttpRequest, visitor: Visitor) -> HttpResponse:
+        """Do it, and say where to go on."""
+        raise NotImplementedError

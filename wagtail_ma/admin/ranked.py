@@ -35,6 +35,17 @@ RECORDING = [("on", gettext_lazy("Recorded")), ("off", gettext_lazy("Not recorde
 PAGE_SIZE = 50
 
 
+def recording_filter() -> django_filters.Filter:
+    """Rows of visitors who are recorded, or of those who have asked not to be."""
+    return django_filters.TypedChoiceFilter(
+        label=gettext_lazy("Recording"),
+        choices=RECORDING,
+        field_name="visitor__unrecorded_at",
+        lookup_expr="isnull",
+        coerce=lambda value: value == "on",
+    )
+
+
 class VisitorFilterSet(WagtailFilterSet):
     """Who is shown in the ranked list."""
 
@@ -68,16 +79,11 @@ class VisitorFilterSet(WagtailFilterSet):
         label=gettext_lazy("Segment"), queryset=Segment.objects.filter(is_live=False), method="filter_segment"
     )
 
-    recording = django_filters.ChoiceFilter(
-        label=gettext_lazy("Recording"), choices=RECORDING, method="filter_recording"
-    )
+    recording = recording_filter()
 
     class Meta:
         model = Standing
         fields: list[str] = []
-
-    def filter_recording(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
-        return queryset.filter(visitor__unrecorded_at__isnull=value == "on")
 
     def filter_who(self, queryset: QuerySet[Standing], name: str, value: str) -> QuerySet[Standing]:
         return queryset.filter(is_named=value == "lead")

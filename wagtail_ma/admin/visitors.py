@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.generic import TemplateView, View
+from django.views.generic import TemplateView
 from wagtail.admin import messages
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
@@ -21,7 +21,7 @@ from wagtail.admin.viewsets.base import ViewSet
 from wagtail.log_actions import log
 from wagtail.permissions import policy_registry
 
-from wagtail_ma.admin.permissions import may, permission_menu_item
+from wagtail_ma.admin.permissions import VisitorActView, may, permission_menu_item
 from wagtail_ma.admin.ranked import VisitorIndexView
 from wagtail_ma.people import unrecorded
 from wagtail_ma.people.models import Lead, Visitor
@@ -107,22 +107,10 @@ class VisitorNowView(VisitorView):
         return super().get(request, *args, **kwargs)
 
 
-class RecordingView(PermissionCheckedMixin, View):
+class RecordingView(VisitorActView):
     """Somebody has asked that nothing they do is recorded; or that it may be again."""
 
-    http_method_names = ["post"]
-    any_permission_required = ["view"]
-
-    @property
-    def permission_policy(self) -> Any:
-        return policy_registry.get_by_type(Visitor)
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not may(request, Lead, "change"):
-            raise PermissionDenied
-        visitor = get_object_or_404(Visitor, pk=kwargs["visitor_id"])
-        if hasattr(visitor, "lead") and not may(request, Lead, "view"):
-            raise PermissionDenied
+    def act(self, request: HttpRequest, visitor: Visitor) -> HttpResponse:
         subject = getattr(visitor, "lead", visitor)
         if request.POST.get("act") == "end":
             unrecorded.end(visitor.pk, now=timezone.now())

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
-from wagtail_ma.core.prepared import database_value
+from wagtail_ma.core.prepared import cast_type, database_value
 
 
 class InsertRows:
@@ -158,8 +158,7 @@ def _extremes(connection: Any) -> tuple[str, str]:
 
 def _given(fields: Sequence[Any], connection: Any) -> str:
     """The rows of the one parameter as a table ``given``."""
-    # Without a length: a cast to varchar(n) would cut silently, the column complains.
-    types = [(field.rel_db_type(connection) or "").split("(")[0] for field in fields]
+    types = [cast_type(field, connection) for field in fields]
     names = [connection.ops.quote_name(field.column) for field in fields]
     columns = ", ".join(f"{name} {kind}" for name, kind in zip(names, types, strict=True))
     return f"json_to_recordset(%s) AS given ({columns})"

@@ -200,6 +200,15 @@ def _moment(value: datetime, zone: tzinfo | None) -> str | None:
     return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
 
 
+def cast_type(field: Any, connection: Any) -> str:
+    """The type to which a value for a column is cast, without a length: a cast to varchar(n) would cut
+    silently, the column complains.
+
+    :param connection: of the database that it is for.
+    """
+    return (field.rel_db_type(connection) or "").split("(")[0]
+
+
 def _fill(parameters: tuple[Any, ...], values: Mapping[str, Any], connection: Any) -> list[Any]:
     return [
         database_value(parameter.field, values[parameter.name], connection)

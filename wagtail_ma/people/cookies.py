@@ -111,11 +111,16 @@ def refusing(*, request: HttpRequest, says: str = REFUSED) -> tuple[str, ...]:
     return _ending(conf.COOKIE_NAME), _keeping(refusal_name(), says, request=request)
 
 
+def silencing(*, request: HttpRequest) -> tuple[str, ...]:
+    """The same for a browser whose owner has asked us not to be recorded."""
+    return refusing(request=request, says=ASKED)
+
+
 def answering(key: str, *, is_silent: bool, request: HttpRequest) -> tuple[str, ...]:
     """``Set-Cookie`` headers for a browser that we know: its key, or a refusal where its owner is not
     recorded."""
     if is_silent:
-        return refusing(request=request, says=ASKED)
+        return silencing(request=request)
     return (giving(key, request=request),)
 
 

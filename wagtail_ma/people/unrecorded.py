@@ -84,17 +84,17 @@ def repair() -> int:
     :returns: how many they were.
     """
     with transaction.atomic():
-        found = heard().values_list("pk", flat=True)
-        return Identity.objects.filter(pk__in=_lock(Identity.objects.filter(pk__in=list(found)))).update(
-            kind=Identity.Kind.SILENT
-        )
+        return _silence(Identity.objects.filter(pk__in=list(heard().values_list("pk", flat=True))))
 
 
 def _mute(visitor_ids: Iterable[int], *, since: datetime) -> None:
     Visitor.objects.filter(pk__in=visitor_ids, unrecorded_at=None).update(unrecorded_at=since)
-    theirs = Identity.objects.filter(visitor__in=visitor_ids, kind=Identity.Kind.BROWSER)
-    if ids := _lock(theirs):
-        Identity.objects.filter(pk__in=ids).update(kind=Identity.Kind.SILENT)
+    _silence(Identity.objects.filter(visitor__in=visitor_ids, kind=Identity.Kind.BROWSER))
+
+
+def _silence(browsers: QuerySet[Identity]) -> int:
+    ids = _lock(browsers)
+    return Identity.objects.filter(pk__in=ids).update(kind=Identity.Kind.SILENT) if ids else 0
 
 
 def _everybody(visitor_id: int, *, now: datetime) -> tuple[int, ...]:

@@ -13,13 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Model
 
 from wagtail_ma.core import planned
-from wagtail_ma.core.prepared import database_value
+from wagtail_ma.core.prepared import cast_type
 from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking.models import PageView, Visit
-from wagtail_ma.tracking.usual import TOTALS, table
+from wagtail_ma.tracking.usual import TOTALS, insert_select, table
 
 # Values by the names that a statement has for them: texts, numbers and what else JSON has a word for.
 Rows = Sequence[Mapping[str, Any]]
@@ -104,15 +103,15 @@ def _first_sql() -> tuple[str, list[Any]]:
     drawn = ", ".join(f"nextval(sequences.{name}) AS {name}" for name in keys)
     origin = [field.column for field in _ORIGIN]
     parts = {
-        "somebody": _insert_sql(Visitor, "bucket", id="visitor_id", first_seen_at="at"),
-        "me": _insert_sql(Identity, "visitor_id", "key", id="identity_id", kind=_BROWSER, created_at="at"),
-        "begun": _insert_sql(
+        "somebody": insert_select(Visitor, "bucket", id="visitor_id", first_seen_at="at"),
+        "me": insert_select(Identity, "visitor_id", "key", id="identity_id", kind=_BROWSER, created_at="at"),
+        "begun": insert_select(
             Visit, "identity_id", "visitor_id", *origin, id="visit_id", started_at="at", last_at="at"
         ),
-        "seen": _insert_sql(
+        "seen": insert_select(
             PageView, "visit_id", "visitor_id", "view_id", "at", tracked_page_id="landing_id"
         ),
-        "told": _insert_sql(News, "visitor_id", "at"),
+        "told": insert_select(News, "visitor_id", "at"),
     }
     inserts = ", ".join(f"{name} AS ({sql} FROM given)" for name, (sql, _constants) in parts.items())
     return (
@@ -121,7 +120,7 @@ def _first_sql() -> tuple[str, list[Any]]:
             SELECT new.*, {drawn}
             FROM sequences, json_to_recordset(%s) AS new (
                 n int, key text, bucket int, view_id uuid, at timestamptz,
-                {", ".join(f"{field.column} {_type(field)}" for field in _ORIGIN)}
+                {_columns(_ORIGIN)}
             )
             WHERE NOT EXISTS (
                 SELECT FROM {table(Identity)} known WHERE known.kind = {_BROWSER} AND known.key = new.key
@@ -135,8 +134,10 @@ def _first_sql() -> tuple[str, list[Any]]:
 
 @cache
 def _next_sql() -> tuple[str, list[Any]]:
-    view, view_constants = _insert_sql(PageView, "visit_id", "visitor_id", "tracked_page_id", "view_id", "at")
-    news, news_constants = _insert_sql(News, "visitor_id", at="max(at)")
+    view, view_constants = insert_select(
+        PageView, "visit_id", "visitor_id", "tracked_page_id", "view_id", "at"
+    )
+    news, news_constants = insert_select(News, "visitor_id", at="max(at)")
     return (
         f"""
         WITH given AS MATERIALIZED (
@@ -181,12 +182,12 @@ def _lock_sql() -> str:
 def _raise_sql() -> tuple[str, list[Any]]:
     fields: list[Any] = [PageView._meta.get_field(name) for name in TOTALS]
     raised = ", ".join(f"{name} = GREATEST(view.{name}, total.{name})" for name in TOTALS)
-    news, constants = _insert_sql(News, "visitor_id", at="max(news_at)")
+    news, constants = insert_select(News, "visitor_id", at="max(news_at)")
     return (
         f"""
         WITH total AS MATERIALIZED (
             SELECT * FROM json_to_recordset(%s)
-            AS given (id bigint, {", ".join(f"{field.column} {_type(field)}" for field in fields)})
+            AS given (id bigint, {_columns(fields)})
         ), given AS MATERIALIZED (
             SELECT * FROM json_to_recordset(%s)
             AS given (id bigint, last_at timestamptz, visitor_id bigint, news_at timestamptz)
@@ -202,27 +203,7 @@ def _raise_sql() -> tuple[str, list[Any]]:
     )
 
 
-def _insert_sql(model: type[Model], *same: str, **expressions: str) -> tuple[str, list[Any]]:
-    """``INSERT … SELECT`` without its source, and the constants that go into it.
-
-    :param same: columns that the source calls by the same name.
-    :param expressions: what other columns get from it; those that are not named are as by default.
-    """
+def _columns(fields: Sequence[Any]) -> str:
+    """Their names and types, for what rows in JSON are read as."""
     connection = connections[DEFAULT_DB_ALIAS]
-    found = dict(zip(same, same, strict=True)) | expressions
-    names, chosen, constants = [], [], []
-    fields: list[Any] = list(model._meta.concrete_fields)
-    for field in fields:
-        if field.column not in found:
-            if field.primary_key:
-                continue
-            constants.append(database_value(field, field.get_default(), connection))
-        names.append(f'"{field.column}"')
-        chosen.append(found.get(field.column) or f"%s::{_type(field)}")
-    insert = f"INSERT INTO {table(model)} ({', '.join(names)})"
-    return f"{insert} SELECT {', '.join(chosen)}", constants
-
-
-def _type(field: Any) -> str:
-    # Without a length: a cast to varchar(n) would cut silently, the column complains.
-    return (field.rel_db_type(connections[DEFAULT_DB_ALIAS]) or "").split("(")[0]
+    return ", ".join(f"{field.column} {cast_type(field, connection)}" for field in fields)

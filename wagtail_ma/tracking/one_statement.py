@@ -15,18 +15,19 @@ from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
 from django.db.models import Model
 
 from wagtail_ma.core import planned
+from wagtail_ma.core.prepared import cast_type
 from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import views, visits
 from wagtail_ma.tracking.hits import Hit
 from wagtail_ma.tracking.models import PageView, TrackedPage, Visit
 from wagtail_ma.tracking.usual import (
-    LATER,
     TOTALS,
     First,
     Outcome,
     Told,
     columns,
     first,
+    insert_select,
     is_usual,
     not_silent_sql,
     table,
@@ -123,10 +124,10 @@ def _next_sql() -> str:
             )
             RETURNING id
         ), seen AS (
-            {_insert_sql(PageView, "going_on.id, me.visitor_id", "FROM me, going_on")}
+            {_insert_sql(PageView, "FROM me, going_on", visit_id="going_on.id", visitor_id="me.visitor_id")}
             ON CONFLICT (view_id) DO NOTHING RETURNING visitor_id
         ), told AS (
-            {_insert_sql(News, "visitor_id", "FROM seen")} RETURNING 1
+            {_insert_sql(News, "FROM seen", visitor_id="visitor_id")} RETURNING 1
         )
         SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM told)
     """  # noqa: S608
@@ -139,32 +140,29 @@ def _first_sql(brings_key: bool) -> str:
         unknown += f" AND {not_silent_sql('%s')}"
     return f"""
         WITH somebody AS (
-            {_insert_sql(Visitor, "", unknown)} RETURNING id
+            {_insert_sql(Visitor, unknown)} RETURNING id
         ), me AS (
-            {_insert_sql(Identity, "somebody.id", "FROM somebody")} RETURNING id, visitor_id
+            {_insert_sql(Identity, "FROM somebody", visitor_id="somebody.id")} RETURNING id, visitor_id
         ), begun AS (
-            {_insert_sql(Visit, "me.id, me.visitor_id", "FROM me")} RETURNING id
+            {_insert_sql(Visit, "FROM me", identity_id="me.id", visitor_id="me.visitor_id")} RETURNING id
         ), seen AS (
-            {_insert_sql(PageView, "begun.id, me.visitor_id", "FROM me, begun")}
+            {_insert_sql(PageView, "FROM me, begun", visit_id="begun.id", visitor_id="me.visitor_id")}
             RETURNING visitor_id
         )
-        {_insert_sql(News, "visitor_id", "FROM seen")}
+        {_insert_sql(News, "FROM seen", visitor_id="visitor_id")}
     """
 
 
-def _insert_sql(model: type[Model], found: str, source: str) -> str:
-    """``INSERT … SELECT``.
+def _insert_sql(model: type[Model], source: str, **found: str) -> str:
+    """``INSERT … SELECT`` of the values that ``usual.values`` gives.
 
-    :param found: where the columns that ``usual.LATER`` names are found.
-    :param source: what they are selected from.
+    :param source: what is selected from.
+    :param found: what the columns that ``usual.LATER`` names get from it.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    names = [*LATER[model], *(field.column for field in columns(model))]
-    # Without a length: a cast to varchar(n) would cut silently, the column complains.
-    types = [(field.db_type(connection) or "").split("(")[0] for field in columns(model)]
-    given = ", ".join([*([found] if found else []), *(f"%s::{type_}" for type_ in types)])
-    quoted = ", ".join(f'"{name}"' for name in names)
-    return f"INSERT INTO {table(model)} ({quoted}) SELECT {given} {source}"
+    given = {field.column: f"%s::{cast_type(field, connection)}" for field in columns(model)}
+    insert, _constants = insert_select(model, **found, **given)
+    return f"{insert} {source}"
 
 
 @cache
@@ -180,5 +178,5 @@ def _grow_sql() -> str:
             UPDATE {table(Visit)} SET last_at = %s FROM going_on
             WHERE {table(Visit)}.id = going_on.id AND last_at < %s AND last_at > %s
         )
-        {_insert_sql(News, "visitor_id", "FROM going_on WHERE %s")}
+        {_insert_sql(News, "FROM going_on WHERE %s", visitor_id="visitor_id")}
     """  # noqa: S608

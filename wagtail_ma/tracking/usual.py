@@ -14,9 +14,10 @@ from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
 
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
-from wagtail_ma.core.prepared import database_value
+from wagtail_ma.core.prepared import cast_type, database_value
 from wagtail_ma.people import browsers
 from wagtail_ma.people.models import Identity, News, Visitor
 from wagtail_ma.tracking import visits
@@ -123,6 +124,27 @@ def not_silent_sql(key: str) -> str:
     """
     kind = Identity.Kind.SILENT.value
     return f"NOT EXISTS (SELECT 1 FROM {table(Identity)} WHERE kind = '{kind}' AND key = {key})"  # noqa: S608
+
+
+def insert_select(model: type[Model], *same: str, **expressions: str) -> tuple[str, list[Any]]:
+    """``INSERT … SELECT`` without its source (PostgreSQL), and the constants that go into it.
+
+    :param same: columns that the source calls by the same name.
+    :param expressions: what other columns get from it; those that are not named are as by default.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    found = dict(zip(same, same, strict=True)) | expressions
+    names, chosen, constants = [], [], []
+    fields: list[Any] = list(model._meta.concrete_fields)
+    for field in fields:
+        if field.column not in found:
+            if field.primary_key:
+                continue
+            constants.append(database_value(field, field.get_default(), connection))
+        names.append(f'"{field.column}"')
+        chosen.append(found.get(field.column) or f"%s::{cast_type(field, connection)}")
+    insert = f"INSERT INTO {table(model)} ({', '.join(names)})"
+    return f"{insert} SELECT {', '.join(chosen)}", constants
 
 
 def table(model: type[Model]) -> str:

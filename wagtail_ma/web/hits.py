@@ -142,7 +142,7 @@ def _answer(request: HttpRequest) -> Answer:
     recorded = flow.receive(found, now=now)
     queue.wake()
     if recorded.is_silent:
-        return Answer(cookies=cookies.refusing(request=request, says=cookies.ASKED))
+        return Answer(cookies=cookies.silencing(request=request))
     if recorded.browser_key is not None:
         if recorded.is_fresh or not cookie.says(recorded.browser_key, now=now):
             return Answer(cookies=(cookies.giving(recorded.browser_key, request=request),))
@@ -173,7 +173,7 @@ def _consent(request: HttpRequest, message: dict[str, Any]) -> Answer:
     with write_facts():
         identity = browsers.recognise(cookie.key, now=timezone.now(), is_fresh=cookie.is_fresh)
     if identity.is_silent:
-        return Answer(cookies=cookies.refusing(request=request, says=cookies.ASKED))
+        return Answer(cookies=cookies.silencing(request=request))
     return Answer(cookies=cookies.agreeing(identity.key, request=request))
 
 

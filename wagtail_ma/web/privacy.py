@@ -112,7 +112,7 @@ def _do(request: HttpRequest, person: Person, identity: Identity) -> HttpRespons
         response.delete_cookie(conf.COOKIE_NAME, samesite="Lax")
         if identity.visitor.is_unrecorded:
             # The wish is erased with them; this browser keeps it.
-            cookies.put(response, cookies.refusing(request=request, says=cookies.ASKED))
+            cookies.put(response, cookies.silencing(request=request))
         return response
     if wanted in (STOP, RESUME):
         return _switch(request, identity, is_off=wanted == STOP)
@@ -124,7 +124,7 @@ def _switch(request: HttpRequest, identity: Identity, *, is_off: bool) -> HttpRe
     now = timezone.now()
     if is_off:
         unrecorded.start(identity.visitor_id, now=now)
-        given = cookies.refusing(request=request, says=cookies.ASKED)
+        given = cookies.silencing(request=request)
     else:
         unrecorded.end(identity.visitor_id, now=now)
         given = cookies.allowing()

@@ -84,7 +84,7 @@ def _write(page: Any, request: HttpRequest, response: Any) -> None:
     recorded = flow.receive(hit, now=now)
     queue.wake()
     if recorded.is_silent:
-        cookies.put(response, cookies.refusing(request=request, says=cookies.ASKED))
+        cookies.put(response, cookies.silencing(request=request))
     key = recorded.browser_key
     if key is not None and (recorded.is_fresh or not cookies.read(request).says(key, now=now)):
         cookies.set_browser_key(response, key, request=request)
